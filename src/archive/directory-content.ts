@@ -1,0 +1,83 @@
+/**
+ * An OCI layout in a directory. Its files are somebody else's: each is opened without following a symlink and without
+ * waiting, and must be a regular file; what it holds is believed only by its digest.
+ */
+import type { FileHandle } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { printable } from '../byte-string.js'
+import { PhylloError } from '../errors.js'
+import type { Limits } from '../limits.js'
+import type { ByteRange } from '../pool/jobs.js'
+import { type ArchiveContent, checkDocumentSize } from './content.js'
+import { inputError, openInput, readExactly } from './input.js'
+
+export class DirectoryContent implements ArchiveContent {
+  readonly name: string
+  readonly #path: string
+  readonly #limits: Limits
+  readonly #ranges = new Map<string, ByteRange>()
+  #bytesRead = 0
+
+  constructor(name: string, path: string, limits: Limits) {
+    this.name = name
+    this.#path = resolve(path)
+    this.#limits = limits
+  }
+
+  async has(member: string): Promise<boolean> {
+    return (await this.range(member)) !== undefined
+  }
+
+  async read(member: string): Promise<Buffer | undefined> {
+    return await this.#use(member, async (handle, sizeBytes, label) => {
+      checkDocumentSize(sizeBytes, this.#limits, label)
+      this.#bytesRead += sizeBytes
+      return await readExactly(handle, sizeBytes, 0, label)
+    })
+  }
+
+  async range(member: string): Promise<ByteRange | undefined> {
+    const known = this.#ranges.get(member)
+    if (known !== undefined) return known
+    const range = await this.#use(member, async (_handle, sizeBytes) => {
+      return { path: join(this.#path, member), offset: 0, sizeBytes }
+    })
+    if (range !== undefined) this.#ranges.set(member, range)
+    return range
+  }
+
+  async sample(): Promise<readonly string[]> {
+    try {
+      const names = await readdir(this.#path)
+      return names.sort().slice(0, 5).map(printable)
+    } catch (cause) {
+      throw inputError(cause, this.name, this.#path)
+    }
+  }
+
+  bytesRead(): number {
+    return this.#bytesRead
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ranges.clear()
+  }
+
+  /** Members are names that this room makes itself: `index.json`, `oci-layout`, `blobs/<algorithm>/<hex>`. */
+  async #use<T>(
+    member: string,
+    work: (handle: FileHandle, sizeBytes: number, label: string) => Promise<T>,
+  ): Promise<T | undefined> {
+    const label = `${this.name}: ${member}`
+    const handle = await openInput(join(this.#path, member), label, true)
+    if (handle === undefined) return undefined
+    try {
+      const stat = await handle.stat()
+      if (!stat.isFile()) throw new PhylloError('ARCHIVE_INVALID', `${label}: not a regular file`, { member })
+      return await work(handle, stat.size, label)
+    } finally {
+      await handle.close()
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * A file that is written while jobs read it already.
+ *
+ * Invariants:
+ * - The counter says what is in the file, never more: it advances after the write has returned, and wakes whoever waits.
+ * - The caller is held back by the disk: one write is in flight, and one buffer fills meanwhile.
+ */
+import { type FileHandle, open } from 'node:fs/promises'
+import { PhylloError } from '../errors.js'
+import { chunkBytes } from '../limits.js'
+
+/** Small chunks are gathered into large writes; chunks of this size and more are not worth copying. */
+const directBytes = chunkBytes / 4
+
+export class GrowingFile {
+  readonly path: string
+  /** Two BigInt64: bytes that are there, and 0 while they grow, 1 at the end, -1 after a failure. */
+  readonly counter = new SharedArrayBuffer(16)
+  readonly #counters = new BigInt64Array(this.counter)
+  readonly #handle: FileHandle
+  #filling = Buffer.allocUnsafeSlow(chunkBytes)
+  #spare = Buffer.allocUnsafeSlow(chunkBytes)
+  #filled = 0
+  #written = 0
+  #inFlight: Promise<void> = Promise.resolve()
+
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path
+    this.#handle = handle
+  }
+
+  static async create(path: string): Promise<GrowingFile> {
+    try {
+      return new GrowingFile(path, await open(path, 'wx', 0o600))
+    } catch (cause) {
+      throw stageError(cause, path)
+    }
+  }
+
+  /** The chunk is the caller's again when the promise has settled. */
+  async append(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#filled === 0 && chunk.length - at >= directBytes) {
+        const piece = chunk.subarray(at, at + chunkBytes)
+        await this.#inFlight
+        await this.#write(piece)
+        at += piece.length
+      } else {
+        const piece = chunk.subarray(at, at + chunkBytes - this.#filled)
+        this.#filling.set(piece, this.#filled)
+        this.#filled += piece.length
+        at += piece.length
+        if (this.#filled === chunkBytes) await this.#flush()
+      }
+    }
+  }
+
+  /** Writes what is left and tells the readers that this is all. */
+  async end(): Promise<void> {
+    await this.#flush()
+    await this.#inFlight
+    await this.#close(1n)
+  }
+
+  /** Tells the readers that no more will come. The bytes that are there stay readable. */
+  async fail(): Promise<void> {
+    await this.#inFlight.catch(() => undefined)
+    await this.#close(-1n)
+  }
+
+  /** Starts writing the filled buffer, once the one before has been written. */
+  async #flush(): Promise<void> {
+    await this.#inFlight
+    if (this.#filled === 0) return
+    const full = this.#filling.subarray(0, this.#filled)
+    ;[this.#filling, this.#spare] = [this.#spare, this.#filling]
+    this.#filled = 0
+    this.#inFlight = this.#write(full)
+    // Whoever awaits it next gets the failure; until then nobody does, and that is no unhandled one.
+    this.#inFlight.catch(() => undefined)
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#written)
+        done += bytesWritten
+        this.#written += bytesWritten
+      }
+    } catch (cause) {
+      throw stageError(cause, this.path)
+    }
+    Atomics.store(this.#counters, 0, BigInt(this.#written))
+    Atomics.notify(this.#counters, 0)
+  }
+
+  async #close(state: 1n | -1n): Promise<void> {
+    if (Atomics.compareExchange(this.#counters, 1, 0n, state) !== 0n) return
+    Atomics.notify(this.#counters, 0)
+    await this.#handle.close()
+  }
+}
+
+function stageError(cause: unknown, path: string): PhylloError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new PhylloError('STORE_IO', `the input cannot be written to the stage: ${reason}`, {
+    operation: 'write',
+    path,
+    cause,
+  })
+}

@@ -1,0 +1,84 @@
+/** The target that `save` writes to, by the name of its format. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Writable } from 'node:stream'
+import type { Layer } from '../drivers/layer.js'
+import type { ImageTarget } from '../images/target.js'
+import { hexOf } from '../oci/digest.js'
+import type { OperationContext } from '../operation.js'
+import type { Pool } from '../pool/pool.js'
+import { DockerArchiveTarget } from './docker-archive-target.js'
+import { type GzippedLayer, OciArchiveTarget } from './oci-archive-target.js'
+
+export type ArchiveFormat = 'docker-archive' | 'oci-archive'
+
+export interface SaveTargetOptions {
+  readonly format: ArchiveFormat
+  readonly durable: boolean
+  readonly operation: OperationContext
+  readonly pool: () => Pool
+  /** The file that a layer is stored in. */
+  readonly layerFile: (layer: Layer) => string
+}
+
+export interface SaveTarget extends ImageTarget, AsyncDisposable {
+  readonly bytesWritten: number
+}
+
+export function createSaveTarget(output: string | Writable, options: SaveTargetOptions): SaveTarget {
+  const { format, durable, operation } = options
+  const written = {
+    durable,
+    signal: operation.signal,
+    onProgress: (subject: string, done: number, total: number) =>
+      operation.emit({ type: 'progress', subject, done, total }),
+  }
+  if (format === 'docker-archive') return withDisposal(new DockerArchiveTarget(output, written), async () => undefined)
+  const gzip = new GzipStage(options)
+  return withDisposal(new OciArchiveTarget(output, { ...written, gzipLayer: layer => gzip.layer(layer) }), () =>
+    gzip.dispose(),
+  )
+}
+
+function withDisposal<T extends ImageTarget & { readonly bytesWritten: number }>(
+  target: T,
+  dispose: () => Promise<void>,
+): SaveTarget {
+  return Object.assign(target, { [Symbol.asyncDispose]: dispose })
+}
+
+/**
+ * Gzipped layers on their way into an archive. They stand in the system's temporary directory: an archive can be saved
+ * from a store that may not be written.
+ */
+class GzipStage {
+  readonly #options: SaveTargetOptions
+  readonly #jobs = new Set<Promise<unknown>>()
+  #dir: Promise<string> | undefined
+
+  constructor(options: SaveTargetOptions) {
+    this.#options = options
+  }
+
+  layer(layer: Layer): Promise<GzippedLayer> {
+    const job = this.#gzip(layer)
+    this.#jobs.add(job)
+    return job
+  }
+
+  /** After the last job is gone: nothing writes into the directory any more. */
+  async dispose(): Promise<void> {
+    await Promise.allSettled(this.#jobs)
+    if (this.#dir !== undefined) await rm(await this.#dir, { recursive: true, force: true })
+  }
+
+  async #gzip(layer: Layer): Promise<GzippedLayer> {
+    const { pool, layerFile, operation } = this.#options
+    this.#dir ??= mkdtemp(join(tmpdir(), 'phyllo-save-'))
+    const target = join(await this.#dir, hexOf(layer.diffId))
+    const input = { layerFile: layerFile(layer), diffId: layer.diffId, target }
+    const { digest, sizeBytes } = await pool().run('gzip-layer', input, { signal: operation.signal })
+    return { path: target, digest, sizeBytes }
+  }
+}

@@ -1,0 +1,35 @@
+/** Opens the store that the options, the environment or the XDG convention name. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Store, type StoreOptions } from '../index.js'
+import { type Options, UsageError } from './command.js'
+
+export function rootOf(options: Options, env: NodeJS.ProcessEnv = process.env): string {
+  if (typeof options.root === 'string') return options.root
+  if (env.PHYLLO_ROOT) return env.PHYLLO_ROOT
+  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'phyllo')
+}
+
+/** `write: false` opens for looking: nothing is made, locked or leased, so it is quick, and works on what may not be written. */
+export function openStoreOptions(options: Options, write: boolean): Promise<Store> {
+  const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? {} : { readOnly: true }
+  if (options.driver !== undefined) chosen.driver = oneOf(options, 'driver', ['packed'])
+  if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
+  if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
+  if (options.workers !== undefined) chosen.workers = wholeNumber(options, 'workers')
+  return Store.open(rootOf(options), chosen)
+}
+
+function oneOf<T extends string>(options: Options, name: string, values: readonly T[]): T {
+  const value = values.find(known => known === options[name])
+  if (value === undefined)
+    throw new UsageError(`--${name} is one of ${values.join(', ')}, not ${String(options[name])}`)
+  return value
+}
+
+function wholeNumber(options: Options, name: string): number {
+  const value = Number(options[name])
+  if (!Number.isInteger(value) || value < 0)
+    throw new UsageError(`--${name} is a whole number, not ${String(options[name])}`)
+  return value
+}

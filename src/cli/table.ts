@@ -1,0 +1,55 @@
+/** Every command by its names: Docker's short one and the one under its management command. Files load when called. */
+import type { Command } from './command.js'
+
+type Load = () => Promise<{ readonly command: Command }>
+
+export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
+  ['load', () => import('./commands/load.js')],
+  ['save', () => import('./commands/save.js')],
+  ['images', () => import('./commands/images.js')],
+  ['inspect', () => import('./commands/inspect.js')],
+  ['history', () => import('./commands/history.js')],
+  ['tag', () => import('./commands/tag.js')],
+  ['ls', () => import('./commands/ls.js')],
+  ['cat', () => import('./commands/cat.js')],
+  ['version', () => import('./commands/version.js')],
+])
+
+/** `phyllo image ls` is `phyllo images`. */
+export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
+  [
+    'image',
+    new Map([
+      ['ls', 'images'],
+      ['list', 'images'],
+      ['load', 'load'],
+      ['save', 'save'],
+      ['inspect', 'inspect'],
+      ['history', 'history'],
+      ['tag', 'tag'],
+    ]),
+  ],
+  ['system', new Map<string, string>()],
+  ['container', new Map<string, string>()],
+])
+
+/** Docker's commands that are not here yet (or, for those about running processes, never will be). */
+const later = 'build commit cp create diff export import login logout ps pull push rm rmi search'
+const never =
+  'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
+  'stack start stats stop swarm top trust unpause update volume wait'
+const laterManaged: Readonly<Record<string, string>> = {
+  image: 'build import prune pull push rm',
+  system: 'df prune info events',
+  container:
+    'commit cp create diff export inspect ls prune rm attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
+}
+
+/** Says in one line that a Docker command is not there; undefined for a word that Docker does not know either. */
+export function missing(words: readonly string[]): string | undefined {
+  const [first = '', second = ''] = words
+  if (laterManaged[first]?.split(' ').includes(second)) return `${first} ${second}: not in this version of phyllo`
+  if (later.split(' ').includes(first)) return `${first}: not in this version of phyllo`
+  if (never.split(' ').includes(first)) return `${first}: phyllo stores images and layers; it does not run anything`
+  return undefined
+}

@@ -1,0 +1,166 @@
+/**
+ * The system calls that a store makes, as one value: everything that main does to a store goes through it, so that a
+ * test can stop between any two of them.
+ *
+ * Invariants:
+ * - A call that fails throws STORE_IO with `operation`, `path`, `errno` and `cause`.
+ * - Modes come out as they are asked for, whatever the umask is.
+ */
+import { randomBytes } from 'node:crypto'
+import { constants, close as fsClose, open as fsOpen } from 'node:fs'
+import * as fs from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+import { isErrno, PhylloError } from '../errors.js'
+import { deleteTree } from './delete-tree.js'
+
+export interface FileStatus {
+  readonly type: 'file' | 'directory' | 'other'
+  readonly sizeBytes: number
+  /** Whole and fractional milliseconds since 1970. */
+  readonly mtimeMs: number
+}
+
+export interface Io {
+  mkdir(path: string, mode: number): Promise<void>
+  /** With all its parents, modes by the umask: for directories that are the user's and not the store's. */
+  mkdirAll(path: string): Promise<void>
+  /** Names in no order. */
+  readdir(path: string): Promise<string[]>
+  /** A file of more than `maxBytes` is STORE_CORRUPT: metadata is small. */
+  readFile(path: string, maxBytes: number): Promise<Buffer>
+  /** Creates the file; EEXIST if there is one. With `sync` its bytes are on the disk afterwards. */
+  writeNew(path: string, bytes: Uint8Array | string, mode: number, sync: boolean): Promise<void>
+  status(path: string): Promise<FileStatus>
+  chmod(path: string, mode: number): Promise<void>
+  link(from: string, to: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  unlink(path: string): Promise<void>
+  /** fsync of a file or a directory. Never tried twice: after a failure the kernel may have forgotten the bytes. */
+  sync(path: string): Promise<void>
+  /** Descriptor of a file to lock, created 0600 if it is not there. Not a FileHandle: a collected handle would drop its lock. */
+  openLock(path: string): Promise<number>
+  /** The same, of a file that must exist. */
+  openExisting(path: string): Promise<number>
+  close(fd: number): Promise<void>
+  /** Deletes whatever stands there in the trash, of any shape; not an error when nothing does. See delete-tree.ts. */
+  deleteTree(path: string, stopped?: () => boolean): Promise<void>
+  /** A new name that nobody else has: 32 hex digits. */
+  randomName(): string
+  /** Milliseconds. */
+  sleep(ms: number): Promise<void>
+}
+
+/** Whether a call on the store failed with one of these errnos. */
+export function failedWith(error: unknown, ...errnos: string[]): error is PhylloError {
+  return error instanceof PhylloError && error.code === 'STORE_IO' && errnos.includes(error.errno as string)
+}
+
+/** The result, or undefined when the file or directory is not there. */
+export async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/** Whether link failed because the file system has no hard links. */
+export function isLinkless(error: unknown): boolean {
+  return failedWith(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')
+}
+
+export async function storeIoError(operation: string, path: string, cause: unknown): Promise<PhylloError> {
+  if (cause instanceof PhylloError) return cause
+  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+  const reason = errno === 'ENOSPC' ? await whatIsFull(path) : cause instanceof Error ? cause.message : String(cause)
+  return new PhylloError('STORE_IO', `${operation} ${path}: ${reason}`, { operation, path, errno, cause })
+}
+
+/** ENOSPC means bytes or inodes, and what helps is not the same. */
+async function whatIsFull(path: string): Promise<string> {
+  const free = await fs.statfs(dirname(path)).catch(() => undefined)
+  const inodes = free !== undefined && free.files > 0 && free.ffree === 0
+  return inodes ? 'no inodes left on the device (ENOSPC)' : 'no space left on the device (ENOSPC)'
+}
+
+async function call<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw await storeIoError(operation, path, cause)
+  }
+}
+
+const openFd = promisify(fsOpen)
+const closeFd = promisify(fsClose)
+
+async function readBounded(path: string, maxBytes: number): Promise<Buffer> {
+  const file = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const into = Buffer.allocUnsafe(Math.min(maxBytes + 1, Math.max((await file.stat()).size, 0) + 1))
+    let length = 0
+    for (let got = -1; got !== 0 && length < into.length; length += got) {
+      got = (await file.read(into, length, into.length - length, length)).bytesRead
+    }
+    if (length <= maxBytes) return into.subarray(0, length)
+    throw new PhylloError('STORE_CORRUPT', `${path}: more than ${maxBytes} bytes`, { path })
+  } finally {
+    await file.close()
+  }
+}
+
+async function writeNew(path: string, bytes: Uint8Array | string, mode: number, sync: boolean): Promise<void> {
+  const file = await fs.open(path, 'wx', mode)
+  try {
+    await file.writeFile(bytes)
+    await file.chmod(mode)
+    if (sync) await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const file = await fs.open(path, 'r')
+  try {
+    await file.sync()
+  } catch (error) {
+    // Some file systems refuse to sync a directory, and there is nothing else to ask them for.
+    if (!isErrno(error, 'EINVAL') || !(await file.stat()).isDirectory()) throw error
+  } finally {
+    await file.close()
+  }
+}
+
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  await fs.mkdir(path, { mode })
+  await fs.chmod(path, mode)
+}
+
+async function statusOf(path: string): Promise<FileStatus> {
+  const stats = await fs.lstat(path)
+  const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other'
+  return { type, sizeBytes: stats.size, mtimeMs: stats.mtimeMs }
+}
+
+export const nodeIo: Io = {
+  mkdir: (path, mode) => call('mkdir', path, () => makeDirectory(path, mode)),
+  mkdirAll: path => call('mkdir', path, async () => void (await fs.mkdir(path, { recursive: true }))),
+  readdir: path => call('readdir', path, () => fs.readdir(path)),
+  readFile: (path, maxBytes) => call('read', path, () => readBounded(path, maxBytes)),
+  writeNew: (path, bytes, mode, sync) => call('write', path, () => writeNew(path, bytes, mode, sync)),
+  status: path => call('lstat', path, () => statusOf(path)),
+  chmod: (path, mode) => call('chmod', path, () => fs.chmod(path, mode)),
+  link: (from, to) => call('link', to, () => fs.link(from, to)),
+  rename: (from, to) => call('rename', to, () => fs.rename(from, to)),
+  unlink: path => call('unlink', path, () => fs.unlink(path)),
+  sync: path => call('fsync', path, () => syncPath(path)),
+  openLock: path => call('open', path, () => openFd(path, constants.O_RDWR | constants.O_CREAT, 0o600)),
+  openExisting: path => call('open', path, () => openFd(path, constants.O_RDWR, 0)),
+  close: fd => call('close', `descriptor ${fd}`, () => closeFd(fd)),
+  deleteTree: (path, stopped) => call('delete', path, () => deleteTree(path, stopped)),
+  randomName: () => randomBytes(16).toString('hex'),
+  sleep: ms => new Promise(resolve => setTimeout(resolve, ms)),
+}

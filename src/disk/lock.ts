@@ -1,0 +1,58 @@
+/**
+ * The root lock: an exclusive flock held for the moment of a read-modify-write, and the collector's lock, which is
+ * held for a whole collection.
+ *
+ * Every call opens the file anew. A flock belongs to the open file, so this excludes other processes, other stores of
+ * this process, and other calls on this store, all in the same way; no table of locks is kept anywhere.
+ *
+ * Invariants:
+ * - Never waits inside the kernel: two stores in one process would wait for each other for ever.
+ * - A process that dies lets go.
+ */
+import { PhylloError } from '../errors.js'
+import type { Flock } from '../native/flock.js'
+import { type Io, storeIoError } from './io.js'
+
+export interface LockOptions {
+  readonly io: Io
+  readonly flock: Flock
+  /** How long to try before STORE_BUSY, milliseconds. */
+  readonly timeoutMs: number
+}
+
+const firstPauseMs = 1
+const longestPauseMs = 50
+
+/**
+ * Runs `work` while holding the lock file exclusively. Not reentrant: inside of `work` the same lock is never free.
+ *
+ * @throws STORE_BUSY when somebody held it all the time.
+ */
+export async function withLockFile<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const fd = await options.io.openLock(path)
+  try {
+    await acquire(fd, path, options)
+    return await work()
+  } finally {
+    // Closing the only descriptor of the open file gives the lock back.
+    await options.io.close(fd)
+  }
+}
+
+async function acquire(fd: number, path: string, { io, flock, timeoutMs }: LockOptions): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  for (let pauseMs = firstPauseMs; !(await tryLock(flock, fd, path)); pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    if (performance.now() >= deadline) {
+      throw new PhylloError('STORE_BUSY', `${path} was held by somebody else for ${timeoutMs} ms`, { path, timeoutMs })
+    }
+    await io.sleep(pauseMs * (0.5 + Math.random()))
+  }
+}
+
+export async function tryLock(flock: Flock, fd: number, path: string): Promise<boolean> {
+  try {
+    return await flock.tryExclusive(fd)
+  } catch (cause) {
+    throw await storeIoError('flock', path, cause)
+  }
+}

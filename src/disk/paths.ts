@@ -1,0 +1,204 @@
+/**
+ * The store's directory tree, and the only file that joins its paths.
+ *
+ * ```text
+ * <root>/                                        0710  modes as Docker makes them (facts of Docker's store, 0.1)
+ * ├── image/<driver>/                            0700  what there is, in Docker's layout
+ * │   ├── repositories.json                      0600
+ * │   ├── imagedb/content/sha256/<image>         0700, file 0600
+ * │   ├── imagedb/metadata/sha256/<image>/<key>  0700, file 0600
+ * │   ├── layerdb/sha256/<chain>/{diff,size,cache-id,parent}   layerdb 0700, sha256 0755, <chain> 0700, files 0644
+ * │   ├── layerdb/mounts/<container>/{mount-id,parent}         0755, files 0644
+ * │   └── distribution/{diffid-by-digest,v2metadata-by-diffid}/sha256/<digest>   0700, below 0755, files 0644
+ * ├── packed/<cache-id>.tar.lz4                  0710  driver packed: one file for each diffId, 0644
+ * ├── overlay2/<cache-id>/…                      0710  driver overlay2
+ * ├── blobs/sha256/<digest>                      0700  blobs kept as they came
+ * ├── partial/sha256/<digest>                    0700  downloads that can go on
+ * └── phyllo/                                    0700  what Docker has no place for; files 0600
+ *     ├── store.json                             format version, driver, lock protocol
+ *     ├── lock                                   flocked for the moment of a read-modify-write
+ *     ├── collect                                flocked by the one collector
+ *     ├── owners/<owner>                         empty; flocked by a process for as long as its store is open
+ *     ├── owners/<owner>.<n>                     a lease of that owner
+ *     ├── stages/<owner>.<n>                     a stage of that owner: a directory, or a file about to be published
+ *     ├── limbo/<place>@<owner>.<n>              set aside by a collector that has not yet decided
+ *     ├── trash/<owner>.<n>                      no part of the store any more: anybody may delete it
+ *     └── containers/<container>.json
+ * ```
+ */
+import { join, relative, sep } from 'node:path'
+import { algorithmOf, type ChainId, type DiffId, type Digest, hexOf, type ImageId } from '../oci/digest.js'
+
+export const driverNames = ['packed', 'overlay2'] as const
+export type DriverName = (typeof driverNames)[number]
+
+export function isDriverName(name: unknown): name is DriverName {
+  return driverNames.includes(name as DriverName)
+}
+
+const placeGrammar = /^[a-z0-9][a-z0-9._-]*(?:![a-z0-9][a-z0-9._-]*)*$/
+
+export class StorePaths {
+  readonly root: string
+  readonly driver: DriverName
+
+  constructor(root: string, driver: DriverName) {
+    this.root = root
+    this.driver = driver
+  }
+
+  /** Every directory that a store always has, with its mode, parents first. */
+  directories(): readonly (readonly [path: string, mode: number])[] {
+    return [
+      [this.root, 0o710],
+      [join(this.root, 'image'), 0o700],
+      [this.image, 0o700],
+      [join(this.image, 'imagedb'), 0o700],
+      [join(this.image, 'imagedb/content'), 0o700],
+      [this.imageConfigs, 0o700],
+      [join(this.image, 'imagedb/metadata'), 0o700],
+      [join(this.image, 'imagedb/metadata/sha256'), 0o700],
+      [join(this.image, 'layerdb'), 0o700],
+      [this.layers, 0o755],
+      [this.mounts, 0o755],
+      [join(this.image, 'distribution'), 0o700],
+      [join(this.image, 'distribution/diffid-by-digest'), 0o755],
+      [join(this.image, 'distribution/diffid-by-digest/sha256'), 0o755],
+      [join(this.image, 'distribution/v2metadata-by-diffid'), 0o755],
+      [join(this.image, 'distribution/v2metadata-by-diffid/sha256'), 0o755],
+      [this.content, 0o710],
+      ...this.ownDirectories(),
+    ]
+  }
+
+  /** The directories below `phyllo/`: all that has to be there before anything is locked. */
+  ownDirectories(): readonly (readonly [path: string, mode: number])[] {
+    const own = [join(this.root, 'phyllo'), this.owners, this.stages, this.limbo, this.trash, this.containers]
+    return own.map(path => [path, 0o700] as const)
+  }
+
+  /** Mode of any directory of the store, also of those that are made when first needed. */
+  modeOf(directory: string): number {
+    const known = this.directories().find(([path]) => path === directory)
+    if (known !== undefined) return known[1]
+    return directory.startsWith(`${this.mounts}${sep}`) ? 0o755 : 0o700
+  }
+
+  get image(): string {
+    return join(this.root, 'image', this.driver)
+  }
+
+  get repositories(): string {
+    return join(this.image, 'repositories.json')
+  }
+
+  get imageConfigs(): string {
+    return join(this.image, 'imagedb/content/sha256')
+  }
+
+  imageConfig(image: ImageId): string {
+    return join(this.image, 'imagedb/content', algorithmOf(image), hexOf(image))
+  }
+
+  imageMetadata(image: ImageId): string {
+    return join(this.image, 'imagedb/metadata', algorithmOf(image), hexOf(image))
+  }
+
+  get layers(): string {
+    return join(this.image, 'layerdb/sha256')
+  }
+
+  /** Docker scans the algorithm directory sha256 alone; a base layer known by its sha512 stands there, too. */
+  layer(chain: ChainId): string {
+    return join(this.layers, hexOf(chain))
+  }
+
+  get mounts(): string {
+    return join(this.image, 'layerdb/mounts')
+  }
+
+  mount(container: string): string {
+    return join(this.mounts, container)
+  }
+
+  diffIdByDigest(digest: Digest): string {
+    return join(this.image, 'distribution/diffid-by-digest', algorithmOf(digest), hexOf(digest))
+  }
+
+  metadataByDiffId(diffId: DiffId): string {
+    return join(this.image, 'distribution/v2metadata-by-diffid', algorithmOf(diffId), hexOf(diffId))
+  }
+
+  /** Where the driver keeps what layers contain. */
+  get content(): string {
+    return join(this.root, this.driver)
+  }
+
+  packedLayer(cacheId: string): string {
+    return join(this.root, 'packed', `${cacheId}.tar.lz4`)
+  }
+
+  /** Where the driver keeps what one layer contains: a file (packed) or a directory (overlay2). */
+  layerContent(cacheId: string): string {
+    return this.driver === 'packed' ? this.packedLayer(cacheId) : join(this.content, cacheId)
+  }
+
+  blob(digest: Digest): string {
+    return join(this.root, 'blobs', algorithmOf(digest), hexOf(digest))
+  }
+
+  partial(digest: Digest): string {
+    return join(this.root, 'partial', algorithmOf(digest), hexOf(digest))
+  }
+
+  get storeFile(): string {
+    return join(this.root, 'phyllo/store.json')
+  }
+
+  get lock(): string {
+    return join(this.root, 'phyllo/lock')
+  }
+
+  get collectLock(): string {
+    return join(this.root, 'phyllo/collect')
+  }
+
+  get owners(): string {
+    return join(this.root, 'phyllo/owners')
+  }
+
+  get stages(): string {
+    return join(this.root, 'phyllo/stages')
+  }
+
+  get limbo(): string {
+    return join(this.root, 'phyllo/limbo')
+  }
+
+  get trash(): string {
+    return join(this.root, 'phyllo/trash')
+  }
+
+  get containers(): string {
+    return join(this.root, 'phyllo/containers')
+  }
+
+  container(id: string): string {
+    return join(this.containers, `${id}.json`)
+  }
+
+  /** A name in one of the flat directories below `phyllo/`. */
+  below(directory: string, name: string): string {
+    return join(directory, name)
+  }
+
+  /** A path of the store as one file name, for limbo. */
+  placeOf(path: string): string {
+    return relative(this.root, path).split(sep).join('!')
+  }
+
+  /** Inverse of placeOf; undefined for a name that placeOf does not make. */
+  pathOf(place: string): string | undefined {
+    return placeGrammar.test(place) ? join(this.root, ...place.split('!')) : undefined
+  }
+}

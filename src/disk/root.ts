@@ -1,0 +1,200 @@
+/**
+ * An open store directory. It knows paths, locks, owners, stages and publishing, and nothing of layers or images: those
+ * are built on it, and touch the disk through it alone.
+ *
+ * Invariant: a root that is open for reading only never writes a byte; every method that would says STORE_READ_ONLY
+ * (or STORE_VERSION, when that is the reason).
+ */
+import { PhylloError } from '../errors.js'
+import type { Flock } from '../native/flock.js'
+import * as commit from './commit.js'
+import { type Io, ifThere } from './io.js'
+import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
+import { condemn, inLimbo, restore, setAside } from './limbo.js'
+import { withLockFile } from './lock.js'
+import { type Owner, ownerOf } from './owner.js'
+import type { StorePaths } from './paths.js'
+import { reapDeadOwners } from './reap.js'
+import { createStage, type Stage } from './stage.js'
+import { emptyTrash, moveToTrash } from './trash.js'
+
+/** What only a root that is open for writing has. */
+export interface Writing {
+  readonly owner: Owner
+  readonly flock: Flock
+  readonly lockTimeoutMs: number
+}
+
+/** Why nothing may be written, and which error says so. */
+export interface ReadOnly {
+  readonly reason: string
+  readonly code: 'STORE_READ_ONLY' | 'STORE_VERSION'
+}
+
+export interface RootParts {
+  readonly io: Io
+  readonly paths: StorePaths
+  readonly durability: commit.Durability
+  readonly mode: Writing | ReadOnly
+}
+
+export class Root {
+  readonly paths: StorePaths
+  readonly durability: commit.Durability
+  /** Why the store is open for reading only; undefined when it is open for writing. */
+  readonly readOnlyReason: string | undefined
+  /** For reading, and for what is neither a read nor a publication; publishing goes through the methods below. */
+  readonly io: Io
+  readonly #mode: Writing | ReadOnly
+  #sweeping: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor({ io, paths, durability, mode }: RootParts) {
+    this.io = io
+    this.paths = paths
+    this.durability = durability
+    this.#mode = mode
+    this.readOnlyReason = 'reason' in mode ? mode.reason : undefined
+  }
+
+  /** @throws STORE_READ_ONLY, STORE_VERSION, STORE_CLOSED */
+  assertWritable(): void {
+    this.#writing()
+  }
+
+  /**
+   * Runs a read-modify-write while no other process and no other caller does one. Not reentrant, and nothing long
+   * belongs here.
+   *
+   * @throws STORE_BUSY when somebody else held the lock for too long
+   */
+  withLock<T>(work: () => Promise<T>): Promise<T> {
+    return this.#locked(this.#writing(), this.paths.lock, work)
+  }
+
+  /** Runs a collection while nobody else runs one. Readers and adders are not held up. */
+  withCollectLock<T>(work: () => Promise<T>): Promise<T> {
+    return this.#locked(this.#writing(), this.paths.collectLock, work)
+  }
+
+  stage(): Promise<Stage> {
+    return createStage(this, this.#writing().owner)
+  }
+
+  /** See commit.publishFile: content-named files; false when somebody was first. Not under withLock. */
+  publishFile(staged: string, final: string, mode: number): Promise<boolean> {
+    return commit.publishFile(this.#commit(), staged, final, mode)
+  }
+
+  /** See commit.publishBytes: content-named files; false when somebody was first. Not under withLock. */
+  publishBytes(final: string, bytes: Uint8Array | string, mode: number): Promise<boolean> {
+    return commit.publishBytes(this.#commit(), final, bytes, mode)
+  }
+
+  /** See commit.publishDirectory; false when somebody was first. */
+  publishDirectory(staged: string, final: string): Promise<boolean> {
+    return commit.publishDirectory(this.#commit(), staged, final)
+  }
+
+  /** See commit.replaceFile: files that are rewritten as a whole. */
+  replaceFile(final: string, bytes: Uint8Array | string, mode: number): Promise<void> {
+    return commit.replaceFile(this.#commit(), final, bytes, mode)
+  }
+
+  /** Writes a new file into a stage, so durable that its directory may be published. */
+  writeStaged(path: string, bytes: Uint8Array | string, mode: number): Promise<void> {
+    this.assertWritable()
+    return this.io.writeNew(path, bytes, mode, this.durability === 'full')
+  }
+
+  /** fsync of a file or directory of the store, if it is a durable one. */
+  flush(path: string): Promise<void> {
+    this.assertWritable()
+    return commit.flush(this, path)
+  }
+
+  /** Takes a file or directory out of the store and deletes it. False when it was not there. */
+  async discard(path: string): Promise<boolean> {
+    const trashed = await moveToTrash(this, this.#writing().owner, path)
+    if (trashed !== undefined) await this.io.deleteTree(trashed)
+    return trashed !== undefined
+  }
+
+  /** Writes a lease: before looking, and to be kept until the tag is there. Writes and holds nothing when read-only. */
+  async lease(leased: Leased): Promise<Lease> {
+    return this.readOnlyReason === undefined ? writeLease(this, this.#writing().owner, leased) : emptyLease(leased)
+  }
+
+  /** Everything leased by anybody. Read it before the references. */
+  readLeases(): Promise<Leased> {
+    return readLeases(this)
+  }
+
+  /** See limbo.ts. */
+  setAside(path: string): Promise<string | undefined> {
+    return setAside(this, this.#writing().owner, path)
+  }
+
+  restore(inLimbo: string): Promise<void> {
+    return restore(this, this.#writing().owner, inLimbo)
+  }
+
+  condemn(inLimbo: string): Promise<boolean> {
+    return condemn(this, this.#writing().owner, inLimbo)
+  }
+
+  inLimbo(path: string): Promise<string[]> {
+    return inLimbo(this, path)
+  }
+
+  /** Frees what dead owners have left; the bytes go with the next sweep. */
+  reap(): Promise<void> {
+    const { flock, owner } = this.#writing()
+    return this.withLock(() => reapDeadOwners(this, flock, owner))
+  }
+
+  /** Deletes what is in the trash, in the background; close() ends it early. One sweep at a time. */
+  sweep(): Promise<void> {
+    this.assertWritable()
+    this.#sweeping ??= emptyTrash(this, () => this.#closing !== undefined).finally(() => (this.#sweeping = undefined))
+    return this.#sweeping
+  }
+
+  /** Idempotent. Leases and stages that are still there are released and deleted. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const mode = this.#mode
+    if ('reason' in mode) return
+    const { paths, io } = this
+    await this.#sweeping
+    const mine = (name: string) => ownerOf(name) === mode.owner.id
+    for (const name of (await io.readdir(paths.stages)).filter(mine)) {
+      const trashed = await moveToTrash(this, mode.owner, paths.below(paths.stages, name))
+      if (trashed !== undefined) await io.deleteTree(trashed)
+    }
+    const owned = (await io.readdir(paths.owners)).filter(mine).sort((a, b) => b.length - a.length)
+    for (const name of owned) await ifThere(io.unlink(paths.below(paths.owners, name)))
+    await io.close(mode.owner.fd)
+  }
+
+  #writing(): Writing {
+    if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
+    if (!('reason' in this.#mode)) return this.#mode
+    const { code, reason } = this.#mode
+    throw new PhylloError(code, `${this.paths.root} is open for reading only: ${reason}`, { path: this.paths.root })
+  }
+
+  #locked<T>({ flock, lockTimeoutMs }: Writing, path: string, work: () => Promise<T>): Promise<T> {
+    return withLockFile(path, { io: this.io, flock, timeoutMs: lockTimeoutMs }, work)
+  }
+
+  #commit(): commit.CommitContext {
+    const { owner } = this.#writing()
+    const { io, paths, durability } = this
+    return { io, paths, durability, owner, exclusively: work => this.withLock(work) }
+  }
+}

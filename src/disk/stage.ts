@@ -1,0 +1,36 @@
+/**
+ * A stage: a directory of bytes that are not committed. It is named after its owner and is garbage as soon as the owner
+ * is dead; a job writes into it and nowhere else.
+ */
+import { join } from 'node:path'
+import type { Owner, OwnerContext } from './owner.js'
+import { moveToTrash } from './trash.js'
+
+export interface Stage extends AsyncDisposable {
+  /** The directory, 0700. */
+  readonly path: string
+  /** Path of a file inside. */
+  file(name: string): string
+  /**
+   * Takes the stage out of the store at once and keeps its bytes, for as long as a thread that is being killed may
+   * still write to them. Idempotent.
+   */
+  abandon(): Promise<void>
+  /** Abandons and deletes it. Idempotent. */
+  dispose(): Promise<void>
+}
+
+export async function createStage(context: OwnerContext, owner: Owner): Promise<Stage> {
+  const { io, paths } = context
+  const path = paths.below(paths.stages, owner.next())
+  await io.mkdir(path, 0o700)
+  let moved: Promise<string | undefined> | undefined
+  let disposed: Promise<void> | undefined
+  const abandon = async () => void (await (moved ??= moveToTrash(context, owner, path)))
+  const destroy = async () => {
+    const trashed = await (moved ??= moveToTrash(context, owner, path))
+    if (trashed !== undefined) await io.deleteTree(trashed)
+  }
+  const dispose = () => (disposed ??= destroy())
+  return { path, file: name => join(path, name), abandon, dispose, [Symbol.asyncDispose]: dispose }
+}

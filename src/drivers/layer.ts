@@ -1,0 +1,62 @@
+/**
+ * One layer, read-only for ever: a tree of inodes, whatever it is stored in. The union is computed over this interface
+ * alone. All look-ups are synchronous: a layer's metadata is in memory while it is open.
+ *
+ * Inode numbers are the layer's own, dense, and 0 is its root directory.
+ */
+import type { ByteString } from '../byte-string.js'
+import type { DiffId } from '../oci/digest.js'
+import type { Xattr } from '../tar/entry.js'
+
+/** A name that hides whatever lower layers have under it. */
+export const WHITEOUT = -1
+/** A name that this layer says nothing about. */
+export const ABSENT = -2
+
+export interface Inode {
+  /** st_mode: type bits and permission bits. Never a whiteout. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** Names of this inode in this layer; 1 for directories (a view counts subdirectories itself). */
+  readonly nlink: number
+  /** Content bytes of a file, target bytes of a symlink, 0 otherwise. */
+  readonly sizeBytes: number
+  readonly mtimeSec: number
+  readonly mtimeNsec: number
+  readonly deviceMajor: number
+  readonly deviceMinor: number
+  /** A directory that hides the lower layers' children. Never true of the root. */
+  readonly opaque: boolean
+  /** A directory that no entry described, made because something lies below it: 0755 0:0, mtime 0. */
+  readonly implied: boolean
+}
+
+export interface Layer {
+  readonly diffId: DiffId
+  readonly inodeCount: number
+
+  /** Inode of `name` in the directory `dir`, WHITEOUT, or ABSENT. */
+  lookup(dir: number, name: ByteString): number
+  /** Every name of the directory in byte order, whiteouts (inode WHITEOUT) included. */
+  list(dir: number, visit: (name: ByteString, inode: number) => void): void
+  /** A fresh object with the inode's attributes. */
+  inode(inode: number): Inode
+  /** Type and permission bits alone, without an object. */
+  mode(inode: number): number
+  opaque(inode: number): boolean
+  readlink(inode: number): ByteString
+  xattrs(inode: number): readonly Xattr[]
+
+  /** Where the content stands in the stored order of this layer: its offset in the tar. Ascending order reads each block once. */
+  contentOffset(inode: number): number
+  /** Copies content bytes from `position` on into `into`; returns how many (0 at or past the end). Verifies what it reads. */
+  readSync(inode: number, position: number, into: Uint8Array): number
+  /** The same off the main thread: reading and decompression happen on the thread pool. */
+  read(inode: number, position: number, into: Uint8Array): Promise<number>
+
+  /** The layer's exact tar, `contentBytes` long, hashing to `diffId`. */
+  readonly tarBytes: number
+  /** Copies bytes of the tar itself; for save, export and `openTar`. */
+  readTar(position: number, into: Uint8Array): Promise<number>
+}

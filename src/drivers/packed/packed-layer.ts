@@ -1,0 +1,80 @@
+/** A layer of the packed driver: the Layer interface over a layer file. */
+import type { ByteString } from '../../byte-string.js'
+import type { LayerIndex } from '../../layerfile/layer-index.js'
+import { type LayerFile, type OpenLayerOptions, openLayerFile } from '../../layerfile/reader.js'
+import type { DiffId } from '../../oci/digest.js'
+import type { Xattr } from '../../tar/entry.js'
+import type { Inode, Layer } from '../layer.js'
+
+/**
+ * Opens a layer file for reading; give all layers of a process the same `cache`. Throws STORE_CORRUPT, STORE_VERSION
+ * or STORE_IO, naming the file.
+ */
+export async function openPackedLayer(path: string, options: OpenLayerOptions = {}): Promise<PackedLayer> {
+  return new PackedLayer(await openLayerFile(path, options))
+}
+
+/** Metadata is in memory and outlives close(); contents are read from the file, and throw STORE_CLOSED after it. */
+export class PackedLayer implements Layer {
+  readonly diffId: DiffId
+  readonly inodeCount: number
+  readonly tarBytes: number
+  readonly #file: LayerFile
+  readonly #index: LayerIndex
+
+  constructor(file: LayerFile) {
+    this.#file = file
+    this.#index = file.index
+    this.diffId = file.diffId
+    this.inodeCount = file.index.inodeCount
+    this.tarBytes = file.tarBytes
+  }
+
+  lookup(dir: number, name: ByteString): number {
+    return this.#index.lookup(dir, name)
+  }
+
+  list(dir: number, visit: (name: ByteString, inode: number) => void): void {
+    this.#index.list(dir, visit)
+  }
+
+  inode(inode: number): Inode {
+    return this.#index.inode(inode)
+  }
+
+  mode(inode: number): number {
+    return this.#index.mode(inode)
+  }
+
+  opaque(inode: number): boolean {
+    return this.#index.opaque(inode)
+  }
+
+  readlink(inode: number): ByteString {
+    return this.#index.readlink(inode)
+  }
+
+  xattrs(inode: number): readonly Xattr[] {
+    return this.#index.xattrs(inode)
+  }
+
+  contentOffset(inode: number): number {
+    return this.#index.contentOffset(inode)
+  }
+
+  readSync(inode: number, position: number, into: Uint8Array): number {
+    return this.#file.readSync(inode, position, into)
+  }
+
+  read(inode: number, position: number, into: Uint8Array): Promise<number> {
+    return this.#file.read(inode, position, into)
+  }
+
+  readTar(position: number, into: Uint8Array): Promise<number> {
+    return this.#file.readTar(position, into)
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The engine's one error class and the closed table of its codes.
+ *
+ * Three families of failure leave Phyllo: `PhylloError` (this file), errno errors with the shape of node:fs from views
+ * and containers, and `TypeError` for misuse. Codes are stable between major versions, messages are not.
+ */
+
+/** code → what it means, and what the caller can do about it. */
+export const errorCodes = {
+  ARCHIVE_INVALID: 'The archive is not one that can be loaded; the message names the member and the reason.',
+  COMMAND_UNSUPPORTED: 'The command or option exists in Docker and is not there yet in Phyllo.',
+  COMPRESSION_INVALID: 'Compressed bytes are damaged, truncated or followed by something else. Fetch the file again.',
+  COMPRESSION_UNSUPPORTED:
+    'The bytes are compressed with something this machine cannot read; the message says what to install.',
+  CONFIG_INVALID: 'An image config is not valid JSON of the expected shape.',
+  DIFF_ID_MISMATCH:
+    'The uncompressed layer does not hash to what the image config says. The archive is damaged or lies.',
+  DIGEST_MISMATCH: 'Bytes do not hash to the digest they were announced with.',
+  DIGEST_SYNTAX: 'Not a digest: sha256 with 64 lower-case hex digits, or sha512 with 128.',
+  DRIVER_MISMATCH: 'The store was made with another driver than the one asked for.',
+  ENTRY_UNSUPPORTED: 'A layer holds an entry of a kind that cannot be represented (sparse file, unknown type).',
+  IMAGE_NOT_FOUND: 'No such image in this store.',
+  INPUT_IO: 'Reading an input file failed; `path` and `cause` say where and why.',
+  LIMIT_EXCEEDED: 'A bound was passed; `limit`, `max` and `seen` say which. Bounds are options of Store.open.',
+  MANIFEST_AMBIGUOUS: 'A manifest could be read in two ways (an index and a manifest at once, duplicate keys).',
+  MANIFEST_INVALID: 'A manifest, index or manifest.json is not of the expected shape.',
+  METADATA_INVALID: 'Owner, mode, device number, time or xattr of an entry is out of range.',
+  OUTPUT_IO: 'Writing an output file or stream failed; `path` and `cause` say where and why.',
+  PATH_ESCAPE: 'An entry or a hard link points outside of its layer.',
+  PLATFORM_NOT_FOUND: 'The index holds no image for the platform asked for; `available` lists what is there.',
+  REFERENCE_INVALID: 'Not an image reference: [registry[:port]/]repository[:tag][@digest].',
+  SIZE_MISMATCH: 'Bytes are more or fewer than announced.',
+  STORE_BUSY: 'Somebody else holds the store and did not let go in time.',
+  STORE_CLOSED: 'The store, view or container was used after close().',
+  STORE_CORRUPT: 'Something in the store is not what its name says; `path` names it. `phyllo check` finds all of it.',
+  STORE_IO: 'A system call on the store failed; `operation`, `path` and `cause` say which.',
+  STORE_READ_ONLY: 'The store is open for reading only; the message says why.',
+  STORE_VERSION: 'The store or a file of it was written by a newer version of Phyllo.',
+  TAR_INVALID: 'The tar archive is malformed; `offset` says where.',
+  WHITEOUT_INVALID: 'A whiteout names nothing, its own directory, or something that is not a whiteout.',
+  WORKER_DIED: 'A worker thread ended before its job was done. Nothing of the job was published.',
+} as const
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** Facts of an error, own enumerable fields of it: strings, numbers, bigints, booleans and lists of strings. */
+export type ErrorFacts = Readonly<Record<string, string | number | bigint | boolean | readonly string[] | undefined>>
+
+export class PhylloError extends Error {
+  readonly code: ErrorCode
+  /** What was being read or written when it failed: a file, an archive member, an image. */
+  declare readonly path?: string
+  declare readonly member?: string
+  declare readonly offset?: number
+  readonly [fact: string]: unknown
+
+  constructor(code: ErrorCode, message: string, { cause, ...facts }: ErrorFacts | { cause?: unknown } = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    Object.assign(this, facts)
+  }
+
+  static {
+    Object.defineProperty(PhylloError.prototype, 'name', { value: 'PhylloError', configurable: true, writable: true })
+  }
+}
+
+export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && codes.includes(error.code as string)
+}
+
+/** Adds facts (the file, the archive member) to an error on its way up, without hiding the first reason. */
+export function withFacts(error: unknown, facts: ErrorFacts, prefix?: string): unknown {
+  if (!(error instanceof PhylloError)) return error
+  for (const [key, value] of Object.entries(facts)) if (!(key in error)) Object.assign(error, { [key]: value })
+  if (prefix !== undefined && !error.message.startsWith(prefix)) error.message = `${prefix}: ${error.message}`
+  return error
+}

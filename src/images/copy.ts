@@ -1,0 +1,191 @@
+/**
+ * The one way by which images come into a store: lease → look → write the layers that are missing → verify → publish.
+ *
+ * Invariants:
+ * - The lease stands before the first look, and until the tag is published: a collector cannot take what was seen.
+ * - Nothing is published before every layer of every image of the source is verified. Then: layers in chain order,
+ *   image config, parent, tags.
+ * - A layer that is there already costs nothing, and equal diffIds are written once.
+ * - When this returns or throws, no job of it is running.
+ */
+import type { Lease } from '../disk/lease.js'
+import type { Stage } from '../disk/stage.js'
+import { PhylloError } from '../errors.js'
+import type { LayerLook, LayerStore } from '../layers/layer-store.js'
+import type { Limits } from '../limits.js'
+import { type DiffId, type ImageId, isDigest, shortId } from '../oci/digest.js'
+import { familiarName } from '../oci/reference.js'
+import type { OperationContext } from '../operation.js'
+import type { BlockCompression } from '../pool/jobs.js'
+import type { Pool } from '../pool/pool.js'
+import type { ImageStore } from './image-store.js'
+import { LayerJobs, type WrittenLayer } from './layer-jobs.js'
+import type { ReferenceStore } from './reference-store.js'
+import type { ImageSource, SourceImage, SourceLayer } from './source.js'
+
+export interface CopyTarget {
+  readonly layers: LayerStore
+  readonly images: ImageStore
+  readonly references: ReferenceStore
+  readonly pool: Pool
+  readonly limits: Limits
+  readonly compression: BlockCompression
+}
+
+/** Brings every image of the source into the store; answers with their ids, in the source's order. */
+export async function copyIntoStore(
+  source: ImageSource,
+  to: CopyTarget,
+  stage: Stage,
+  op: OperationContext,
+): Promise<ImageId[]> {
+  const { pool, limits, compression } = to
+  const jobs = new LayerJobs({ pool, stage, limits, compression, archive: source.name }, op)
+  try {
+    const followed = followArrivals(source, to, jobs)
+    const images = await op.stage('catalogue', () => source.images())
+    await followed
+    await using lease = await to.layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
+    const missing = await op.stage('look', () => findMissing(images, to, op))
+    const written = await op.stage('layers', () => writeLayers(missing, jobs, op))
+    op.signal.throwIfAborted()
+    await op.stage('publish', () => publishAll({ images, written, lease }, to, op))
+    return images.map(({ imageId }) => imageId)
+  } finally {
+    await jobs.stop()
+    op.report.bytesRead += source.bytesRead()
+  }
+}
+
+/** Starts a job on whatever looks like a layer while a stream is still arriving, unless its name says that it is there. */
+async function followArrivals(source: ImageSource, { layers }: CopyTarget, jobs: LayerJobs): Promise<void> {
+  if (source.arriving === undefined) return
+  for await (const range of source.arriving()) {
+    const named = `sha256:${range.member.slice(range.member.lastIndexOf('/') + 1)}`
+    // Only to spare the work: whether the layer is there is asked again under the lease.
+    if (isDigest(named) && !isMissing((await layers.look([named as DiffId]))[0])) continue
+    void jobs.write({ range, member: range.member, subject: range.member })
+  }
+}
+
+function stackOf(image: SourceImage): DiffId[] {
+  return image.layers.map(({ diffId }) => diffId)
+}
+
+function isMissing(look: LayerLook | undefined): boolean {
+  return look?.record === undefined && look?.sizeBytes === undefined
+}
+
+/** The layers whose content is not there, once each. */
+async function findMissing(
+  images: readonly SourceImage[],
+  { layers }: CopyTarget,
+  op: OperationContext,
+): Promise<SourceLayer[]> {
+  const missing = new Map<DiffId, SourceLayer | undefined>()
+  for (const image of images) {
+    for (const [index, look] of (await layers.look(stackOf(image))).entries()) {
+      if (missing.has(look.diffId)) continue
+      const layer = image.layers[index]!
+      missing.set(look.diffId, isMissing(look) ? layer : undefined)
+      if (isMissing(look)) continue
+      op.report.bytesReused += layer.range?.sizeBytes ?? 0
+      op.emit({ type: 'layer', subject: shortId(look.diffId), message: 'Layer already exists' })
+    }
+  }
+  return [...missing.values()].filter(layer => layer !== undefined)
+}
+
+async function writeLayers(
+  missing: readonly SourceLayer[],
+  jobs: LayerJobs,
+  op: OperationContext,
+): Promise<Map<DiffId, WrittenLayer>> {
+  const written = missing.map(async (layer): Promise<[DiffId, WrittenLayer]> => {
+    const { range, member, diffId, digest } = layer
+    const subject = shortId(diffId)
+    if (range === undefined)
+      throw new PhylloError(
+        'ARCHIVE_INVALID',
+        `${member}: the archive does not hold this layer, and neither does the store`,
+        { member, diffId },
+      )
+    const output = await jobs.write({ range, member, subject, ...(digest && { digest }) })
+    verify(layer, output)
+    for (const message of output.warnings) op.emit({ type: 'warning', subject, message })
+    op.report.bytesWritten += output.fileBytes
+    op.emit({ type: 'layer', subject, message: 'Loaded layer' })
+    return [diffId, output]
+  })
+  return new Map(await Promise.all(written))
+}
+
+/** A job that was started on an arriving stream did not know what to expect. */
+function verify({ member, diffId, digest }: SourceLayer, output: WrittenLayer): void {
+  if (digest !== undefined && output.digest !== digest)
+    throw new PhylloError('DIGEST_MISMATCH', `${member}: hashes to ${output.digest}, not to ${digest}`, {
+      member,
+      expected: digest,
+      actual: output.digest,
+    })
+  if (output.diffId !== diffId)
+    throw new PhylloError('DIFF_ID_MISMATCH', `${member}: invalid diffID: expected ${diffId}, got ${output.diffId}`, {
+      member,
+      expected: diffId,
+      actual: output.diffId,
+    })
+}
+
+interface Verified {
+  readonly images: readonly SourceImage[]
+  readonly written: ReadonlyMap<DiffId, WrittenLayer>
+  /** Covers all of it since before the look. */
+  readonly lease: Lease
+}
+
+async function publishAll(verified: Verified, to: CopyTarget, op: OperationContext): Promise<void> {
+  const staged = new Map(verified.written)
+  for (const image of verified.images) {
+    await publishLayers(image, staged, verified, to)
+    await to.layers.settle(stackOf(image))
+    await to.images.put(image.config)
+    op.emit({ type: 'image', subject: image.imageId, message: `Loaded image ID: ${image.imageId}` })
+  }
+  for (const image of verified.images) {
+    if (image.parent !== undefined) await to.images.setParent(image.imageId, image.parent)
+    for (const reference of image.references) await giveTag(reference, image.imageId, to, op)
+  }
+}
+
+async function publishLayers(
+  image: SourceImage,
+  staged: Map<DiffId, WrittenLayer>,
+  { written, lease }: Verified,
+  { layers }: CopyTarget,
+): Promise<void> {
+  for (const { diffId, parent, record, sizeBytes } of await layers.look(stackOf(image))) {
+    if (record !== undefined) continue
+    const file = staged.get(diffId)?.file
+    staged.delete(diffId)
+    const size = written.get(diffId)?.sizeBytes ?? sizeBytes
+    // Looked at under the lease and there; so somebody took it from outside.
+    if (size === undefined)
+      throw new PhylloError('STORE_CORRUPT', `the content of layer ${diffId} went away`, { diffId })
+    await layers.publish({ diffId, parent, sizeBytes: size, lease, ...(file && { staged: file }) })
+  }
+}
+
+async function giveTag(
+  reference: SourceImage['references'][number],
+  imageId: ImageId,
+  { references }: CopyTarget,
+  op: OperationContext,
+): Promise<void> {
+  const name = familiarName(reference)
+  const before = await references.tag(reference, imageId)
+  if (before !== undefined && before !== imageId) {
+    const message = `The image ${name} already exists, renaming the old one with ID ${before} to empty string`
+    op.emit({ type: 'warning', subject: name, message })
+  }
+  op.emit({ type: 'tag', subject: name, message: `Loaded image: ${name}` })
+}

@@ -1,0 +1,110 @@
+/**
+ * The filters of `docker images`: dangling, label, before, since, reference, until. Rules: docker-compatible listing
+ * (docker daemon, images/image_list.go).
+ */
+import { PhylloError } from '../errors.js'
+import type { Image } from './image.js'
+import { pathMatch } from './path-match.js'
+import { untilSeconds } from './until.js'
+
+/** Values by name; several of one name are joined as each filter's own rule says. */
+export type ImageFilters = Readonly<Partial<Record<FilterName, readonly string[]>>>
+
+const filterNames = ['dangling', 'label', 'before', 'since', 'reference', 'until'] as const
+export type FilterName = (typeof filterNames)[number]
+
+/** `name=value` words, as given to `--filter`. @throws TypeError for a word that is no filter */
+export function parseFilters(words: readonly string[]): ImageFilters {
+  const filters: Partial<Record<FilterName, string[]>> = {}
+  for (const word of words) {
+    const at = word.indexOf('=')
+    const name = filterNames.find(known => known === word.slice(0, at).trim().toLowerCase())
+    if (at === -1) throw new TypeError(`filter ${JSON.stringify(word)} is not of the form name=value`)
+    if (name === undefined)
+      throw new TypeError(`invalid filter '${word.slice(0, at)}': known are ${filterNames.join(', ')}`)
+    ;(filters[name] ??= []).push(word.slice(at + 1).trim())
+  }
+  return filters
+}
+
+export interface FilterContext {
+  /** Every image of the store. */
+  readonly images: readonly Image[]
+  /** Show images that only others are built on, too. */
+  readonly all: boolean
+  readonly filters: ImageFilters
+  /** The image that `before` or `since` names. */
+  readonly resolve: (name: string) => Promise<Image | undefined>
+}
+
+export async function filterImages({ images, all, filters, resolve }: FilterContext): Promise<Image[]> {
+  const parents = new Set(images.map(({ parent }) => parent))
+  const dangling = danglingOf(filters.dangling)
+  const [after, before] = await timeBounds(filters, resolve)
+  const timed = after !== undefined || before !== undefined
+  return images
+    .filter(image => {
+      const named = image.tags.length + image.digests.length > 0
+      const hasChildren = parents.has(image.id)
+      if (dangling === true && (image.tags.length > 0 || hasChildren)) return false
+      if (dangling === false && !named) return false
+      if (!all && !named && hasChildren) return false
+      const created = Date.parse(image.config.created ?? '')
+      if (timed && (Number.isNaN(created) || created <= (after ?? -Infinity) || created >= (before ?? Infinity)))
+        return false
+      return hasLabels(image, filters.label ?? [])
+    })
+    .map(image => matchReferences(image, filters.reference))
+    .filter(image => image !== undefined)
+}
+
+function danglingOf(values: readonly string[] | undefined): boolean | undefined {
+  if (values === undefined) return undefined
+  const meaning = new Map([
+    ...['1', 'true', 't'].map(v => [v, true] as const),
+    ...['0', 'false', 'f'].map(v => [v, false] as const),
+  ])
+  const found = values.map(value => meaning.get(value.toLowerCase()))
+  if (found.includes(undefined)) throw new TypeError(`invalid filter 'dangling=${values.join(',')}': true or false`)
+  return found[0]
+}
+
+/** Milliseconds between which, exclusively, an image must have been made. */
+async function timeBounds(
+  { before, since, until }: ImageFilters,
+  resolve: FilterContext['resolve'],
+): Promise<[after: number | undefined, before: number | undefined]> {
+  const createdOf = async (name: string) => {
+    const image = await resolve(name)
+    if (image === undefined) throw new PhylloError('IMAGE_NOT_FOUND', `No such image: ${name}`, { reference: name })
+    return Date.parse(image.config.created ?? '') || 0
+  }
+  const befores = await Promise.all((before ?? []).map(createdOf))
+  const sinces = await Promise.all((since ?? []).map(createdOf))
+  if (until !== undefined) befores.push(...until.map(text => untilSeconds(text) * 1000))
+  return [sinces.length > 0 ? Math.max(...sinces) : undefined, befores.length > 0 ? Math.min(...befores) : undefined]
+}
+
+function hasLabels(image: Image, wanted: readonly string[]): boolean {
+  const labels = image.config.config?.labels ?? {}
+  return wanted.every(word => {
+    const [key, value] = splitOnce(word)
+    return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value)
+  })
+}
+
+/** The image with the references that match, or undefined when none does. */
+function matchReferences(image: Image, patterns: readonly string[] | undefined): Image | undefined {
+  if (patterns === undefined) return image
+  const matches = (reference: string) => {
+    const repository = reference.replace(/(?:@.*|:[^/:]*)$/, '')
+    return patterns.some(pattern => pathMatch(pattern, reference) || pathMatch(pattern, repository))
+  }
+  const [tags, digests] = [image.tags.filter(matches), image.digests.filter(matches)]
+  return tags.length + digests.length === 0 ? undefined : image.withReferences(tags, digests)
+}
+
+function splitOnce(word: string): [string, string | undefined] {
+  const at = word.indexOf('=')
+  return at === -1 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)]
+}

@@ -1,0 +1,54 @@
+/** The way out of a store: the images that words mean, their layers open for as long as a target writes them. */
+import type { LayerStore } from '../layers/layer-store.js'
+import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-layers.js'
+import type { ImageStore } from './image-store.js'
+import type { ReferenceStore } from './reference-store.js'
+import { imageNotFound } from './resolve.js'
+import { type Selected, selectImages } from './select.js'
+import type { ImageTarget, StoredImage } from './target.js'
+
+export interface SaveSource {
+  readonly layers: LayerStore
+  readonly images: ImageStore
+  readonly references: ReferenceStore
+  readonly open: OpenLayers
+}
+
+/**
+ * Writes the images that these words mean into the target.
+ *
+ * @throws IMAGE_NOT_FOUND, STORE_CORRUPT, and what the target throws
+ */
+export async function saveImages(words: readonly string[], from: SaveSource, target: ImageTarget): Promise<void> {
+  const selected = await selectImages(words, from.images, from.references)
+  await using _lease = await from.layers.lease({
+    stacks: selected.map(({ image }) => image.config.diffIds),
+    images: selected.map(({ image }) => image.id),
+  })
+  const handles: LayerHandle[] = []
+  try {
+    const stored: StoredImage[] = []
+    for (const item of selected) stored.push(await openImage(item, from, handles))
+    await target.write(stored)
+  } finally {
+    await releaseAll(handles)
+  }
+}
+
+async function openImage(
+  { image, references }: Selected,
+  from: SaveSource,
+  handles: LayerHandle[],
+): Promise<StoredImage> {
+  // Selected before the lease stood: so look again.
+  if (!(await from.images.has(image.id))) throw imageNotFound(image.id)
+  const opened = await from.open.acquireAll(await from.layers.chainOf(image.config.diffIds))
+  handles.push(...opened)
+  return {
+    imageId: image.id,
+    config: image.configBytes,
+    references,
+    ...(image.parent && { parent: image.parent }),
+    layers: opened.map(({ layer }) => layer),
+  }
+}

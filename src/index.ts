@@ -1,0 +1,12 @@
+/** The public surface of Phyllo. Everything that is not here may change. */
+export type { ArchiveInput } from './archive/open.js'
+export { type ByteString, toBytes, toText } from './byte-string.js'
+export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
+export type { HistoryItem, Image, ImageLayer } from './images/image.js'
+export { defaultLimits, type Limits } from './limits.js'
+export type { ContainerConfig, HistoryEntry, ImageConfig } from './oci/config.js'
+export type { ChainId, DiffId, Digest, ImageId } from './oci/digest.js'
+export type { Platform } from './oci/platform.js'
+export type { MilestoneEvent, Operation, OperationEvent, ProgressEvent, Report } from './operation.js'
+export { Pool, type PoolOptions } from './pool/pool.js'
+export { type LoadOptions, type SaveOptions, Store, type StoreOptions } from './store.js'

@@ -1,0 +1,192 @@
+/**
+ * An open layer file: two reads at opening, one for the footer and one for the index; then metadata is in memory and
+ * contents are read block by block.
+ *
+ * Invariants:
+ * - Nothing is believed that was not compared with its checksum: footer and index at opening, blocks when they are read.
+ * - The file is closed only when no asynchronous read is under way.
+ */
+import { close, constants, open } from 'node:fs'
+import { PhylloError } from '../errors.js'
+import type { DiffId } from '../oci/digest.js'
+import { BlockCache, type FileBlocks } from './block-cache.js'
+import { BlockReader } from './block-reader.js'
+import type { Checksums } from './checksum.js'
+import { fileBytes, ioError, readAll } from './file-io.js'
+import {
+  corrupt,
+  decodeFooter,
+  type Footer,
+  footerBytes,
+  footerLength,
+  requireLittleEndian,
+  sectionNames,
+  trailerBytes,
+} from './format.js'
+import { LayerIndex } from './layer-index.js'
+import { Readahead } from './readahead.js'
+
+export interface OpenLayerOptions {
+  /** Shared by as many files as one likes; by default one of its own, 8 MiB. */
+  readonly cache?: BlockCache
+}
+
+/** Throws STORE_CORRUPT, STORE_VERSION or STORE_IO, naming the file. */
+export async function openLayerFile(
+  path: string,
+  { cache = new BlockCache() }: OpenLayerOptions = {},
+): Promise<LayerFile> {
+  requireLittleEndian()
+  const [lz4, checksums] = await cache.codecs()
+  const fd = await openFd(path)
+  try {
+    const footer = await readFooter(fd, path, checksums)
+    const index = await readIndex(fd, path, footer, checksums)
+    const blocks = cache.openFile()
+    const reader = new BlockReader({ fd, path, table: index.blocks, lz4, checksums, cache: blocks })
+    return new LayerFile({ path, fd, footer, index, reader, blocks })
+  } catch (error) {
+    await closeFd(fd, path)
+    throw error
+  }
+}
+
+interface Parts {
+  readonly path: string
+  readonly fd: number
+  readonly footer: Footer
+  readonly index: LayerIndex
+  readonly reader: BlockReader
+  readonly blocks: FileBlocks
+}
+
+export class LayerFile {
+  readonly path: string
+  readonly index: LayerIndex
+  readonly diffId: DiffId
+  readonly tarBytes: number
+  /** Docker's layer size; see WrittenLayer. */
+  readonly sizeBytes: number
+  readonly entries: number
+  readonly #parts: Parts
+  readonly #readahead: Readahead
+  readonly #underWay = new Set<Promise<void>>()
+  #closing: Promise<void> | undefined
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.path = parts.path
+    this.index = parts.index
+    this.diffId = parts.footer.diffId
+    this.tarBytes = parts.footer.tarBytes
+    this.sizeBytes = parts.footer.sizeBytes
+    this.entries = parts.footer.entries
+    this.#readahead = new Readahead(this.tarBytes, (offset, into) => this.#track(offset, into))
+  }
+
+  /** Content of a file from `position` on; the answer is how many bytes there were for `into`. */
+  readSync(inode: number, position: number, into: Uint8Array): number {
+    const wanted = this.#within(this.index.isFile(inode) ? this.index.sizeBytes(inode) : 0, position, into)
+    this.#requireOpen()
+    if (wanted.length > 0) this.#parts.reader.readSync(this.index.contentOffset(inode) + position, wanted)
+    return wanted.length
+  }
+
+  /** The same off this thread. */
+  async read(inode: number, position: number, into: Uint8Array): Promise<number> {
+    const wanted = this.#within(this.index.isFile(inode) ? this.index.sizeBytes(inode) : 0, position, into)
+    this.#requireOpen()
+    if (wanted.length > 0) await this.#track(this.index.contentOffset(inode) + position, wanted)
+    return wanted.length
+  }
+
+  /** Bytes of the tar. Reads that follow each other are made ahead. */
+  async readTar(position: number, into: Uint8Array): Promise<number> {
+    const wanted = this.#within(this.tarBytes, position, into)
+    this.#requireOpen()
+    if (wanted.length > 0) await this.#readahead.read(position, wanted)
+    return wanted.length
+  }
+
+  /** Waits for reads that are under way. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    this.#parts.blocks.drop()
+    await closeFd(this.#parts.fd, this.path)
+  }
+
+  async #track(offset: number, into: Uint8Array): Promise<void> {
+    this.#requireOpen()
+    const reading = this.#parts.reader.read(offset, into)
+    this.#underWay.add(reading)
+    try {
+      await reading
+    } finally {
+      this.#underWay.delete(reading)
+    }
+  }
+
+  #within(sizeBytes: number, position: number, into: Uint8Array): Uint8Array {
+    if (!Number.isInteger(position) || position < 0) throw new TypeError(`position: ${position} is not a whole number`)
+    return into.subarray(0, Math.max(0, Math.min(into.length, sizeBytes - position)))
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.path}: used after close()`)
+  }
+}
+
+async function readFooter(fd: number, path: string, checksums: Checksums): Promise<Footer> {
+  const size = await fileBytes(fd, path)
+  if (size < footerBytes) throw corrupt(path, `${size} bytes are too few for a layer file`)
+  let bytes = Buffer.allocUnsafeSlow(footerBytes)
+  await readAll(fd, bytes, size - footerBytes, path)
+  const length = footerLength(bytes.subarray(footerBytes - trailerBytes), path)
+  if (length > size) throw corrupt(path, 'does not end in the footer of a layer file')
+  if (length !== footerBytes) {
+    bytes = Buffer.allocUnsafeSlow(length)
+    await readAll(fd, bytes, size - length, path)
+  }
+  const footer = decodeFooter(bytes, path, checksums.xxh64)
+  if (footer.indexOffset + footer.indexBytes !== size - length)
+    throw corrupt(path, 'the file is not as long as its footer says')
+  return footer
+}
+
+async function readIndex(fd: number, path: string, footer: Footer, checksums: Checksums): Promise<LayerIndex> {
+  const bytes = Buffer.allocUnsafeSlow(footer.indexBytes)
+  await readAll(fd, bytes, footer.indexOffset, path)
+  for (const name of sectionNames) {
+    const { offset, length, checksum } = footer.sections[name]
+    const [low, high] = checksums.xxh64(bytes.subarray(offset, offset + length))
+    if (low !== checksum[0] || high !== checksum[1])
+      throw corrupt(path, `section ${name} of the index is damaged`, { offset: footer.indexOffset + offset })
+    if (length > longSection) await new Promise(resolve => setImmediate(resolve))
+  }
+  return new LayerIndex(bytes, footer, path)
+}
+
+/** After a section like this others get their turn. */
+const longSection = 1 << 20
+
+function openFd(path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    open(path, constants.O_RDONLY, (cause, fd) => {
+      if (cause) reject(ioError('open', path, cause))
+      else resolve(fd)
+    })
+  })
+}
+
+function closeFd(fd: number, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    close(fd, cause => {
+      if (cause) reject(ioError('close', path, cause))
+      else resolve()
+    })
+  })
+}

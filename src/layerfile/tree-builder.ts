@@ -1,0 +1,143 @@
+/**
+ * The tree of one layer, from the entries of its tar in their order. Rules: OCI image-spec layer.md, and where that is
+ * silent what dockerd's native overlay2 path does.
+ *
+ * Invariants:
+ * - Whiteouts and opaque marks speak of lower layers alone, so it does not matter where they stand among the entries
+ *   of this layer: they are marks on a name, settled when all entries are there.
+ * - Nothing that was refused leaves a trace that anybody reads: an error ends the whole tree.
+ */
+import { type ByteString, printable } from '../byte-string.js'
+import { PhylloError, withFacts } from '../errors.js'
+import type { Limits } from '../limits.js'
+import type { TarEntry } from '../tar/entry.js'
+import { normalizeName } from '../tar/name.js'
+import { checkParents, classifyName } from '../tar/whiteout.js'
+import { InodeTable } from './inode-table.js'
+import { absent, NameTable } from './name-table.js'
+import { isImplied, solidFlag, TreeWalk } from './tree-walk.js'
+import { Warnings } from './warnings.js'
+import { isKept } from './xattr-arena.js'
+
+/** Bits of `NameTable.marks`. */
+export const marks = { whiteout: 1, opaque: 2 } as const
+
+export class TreeBuilder {
+  readonly inodes = new InodeTable()
+  readonly names = new NameTable()
+  readonly warnings = new Warnings()
+  /** Entries of the tar so far. */
+  entries = 0
+  readonly #limits: Limits
+  readonly #walk: TreeWalk
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+    this.#walk = new TreeWalk(this.inodes, this.names, limits)
+    this.inodes.setFlag(this.inodes.addImplied(), solidFlag)
+  }
+
+  /** Throws PATH_ESCAPE, TAR_INVALID, WHITEOUT_INVALID, LIMIT_EXCEEDED, naming the entry and its offset. */
+  add(entry: TarEntry): void {
+    try {
+      this.#walk.allowEntry()
+      this.#add(entry)
+      this.entries++
+    } catch (error) {
+      throw withFacts(error, { entry: printable(entry.name), offset: entry.headerOffset }, said(entry.name))
+    }
+  }
+
+  #add(entry: TarEntry): void {
+    const path = normalizeName(entry.name, this.#limits)
+    const base = path.at(-1)
+    if (base === undefined) checkRoot(entry)
+    else this.#addAt(path, base, entry)
+  }
+
+  #addAt(path: readonly ByteString[], base: ByteString, entry: TarEntry): void {
+    if (entry.name.includes('\0')) throw new PhylloError('TAR_INVALID', 'the name holds a NUL')
+    checkParents(path)
+    const kind = classifyName(base)
+    if (kind.kind === 'opaque') this.#markOpaque(path)
+    else if (kind.kind === 'whiteout') this.#markWhiteout(path, kind.name)
+    else if (entry.type === 'char' && entry.deviceMajor === 0 && entry.deviceMinor === 0) {
+      this.warnings.add(`${said(entry.name)}: a character device 0:0 is taken as a whiteout`)
+      this.#markWhiteout(path, base)
+    } else this.#addPlain(path, base, entry)
+  }
+
+  #addPlain(path: readonly ByteString[], base: ByteString, entry: TarEntry): void {
+    if (entry.xattrs.length > 0 && !entry.xattrs.every(isKept))
+      this.warnings.add(`${said(entry.name)}: xattrs of the overlay file system are ignored`)
+    const dir = this.#walk.to(path, path.length - 1, 'make')
+    const row = this.names.findOrAdd(dir, base)
+    if (entry.type === 'hardlink') this.#addLink(row, entry)
+    else if (entry.type === 'directory') this.#addDirectory(row, entry)
+    else this.#put(row, this.inodes.add(entry, entry.type), entry)
+  }
+
+  #markOpaque(path: readonly ByteString[]): void {
+    this.#walk.to(path, path.length - 1, 'make-for-mark')
+    const { row } = this.#walk
+    if (row < 0) this.warnings.add('an opaque mark on the root of the layer is ignored')
+    else this.names.marks[row]! |= marks.opaque
+  }
+
+  #markWhiteout(path: readonly ByteString[], name: ByteString): void {
+    const dir = this.#walk.to(path, path.length - 1, 'make-for-mark')
+    this.names.marks[this.names.findOrAdd(dir, name)]! |= marks.whiteout
+  }
+
+  #addDirectory(row: number, entry: TarEntry): void {
+    const there = this.names.inode[row]!
+    if (there === absent || !this.inodes.isType(there, 'directory')) {
+      this.#put(row, this.inodes.add(entry, 'directory'), entry)
+    } else {
+      if (!isImplied(this.inodes, there)) this.#warnDuplicate(entry)
+      this.inodes.redefineDirectory(there, entry)
+    }
+    this.inodes.setFlag(this.names.inode[row]!, solidFlag)
+  }
+
+  /** As link(2) after the removal of what has the name: so a link to itself, or into what it replaces, has no target. */
+  #addLink(row: number, entry: TarEntry): void {
+    const replaced = this.names.inode[row]!
+    this.names.inode[row] = absent
+    const target = this.#linkTarget(entry)
+    this.names.inode[row] = replaced
+    this.#put(row, target, entry)
+    this.inodes.applyLink(target, entry)
+  }
+
+  #linkTarget({ linkName }: TarEntry): number {
+    const path = normalizeName(linkName, this.#limits)
+    const dir = path.length === 0 ? absent : this.#walk.to(path, path.length - 1, 'stop')
+    const row = dir === absent ? -1 : this.names.find(dir, path.at(-1)!)
+    const inode = row < 0 ? absent : this.names.inode[row]!
+    const target = `its target "${printable(linkName)}"`
+    if (path.length === 0 || (inode !== absent && this.inodes.isType(inode, 'directory')))
+      throw new PhylloError('TAR_INVALID', `${target} is a directory`)
+    if (inode === absent) throw new PhylloError('TAR_INVALID', `${target} does not come before it in this layer`)
+    return inode
+  }
+
+  /** Whatever had the name, a directory with all that is below it too, is gone. */
+  #put(row: number, inode: number, entry: TarEntry): void {
+    if (this.names.inode[row] !== absent) this.#warnDuplicate(entry)
+    this.names.inode[row] = inode
+  }
+
+  #warnDuplicate(entry: TarEntry): void {
+    this.warnings.add(`${said(entry.name)}: comes more than once, the last one counts`)
+  }
+}
+
+function said(name: ByteString): string {
+  return `"${printable(name)}"`
+}
+
+/** The root's attributes are the view's business; dockerd ignores what a tar says about them, too. */
+function checkRoot({ type }: TarEntry): void {
+  if (type !== 'directory') throw new PhylloError('PATH_ESCAPE', `the root of a layer cannot be a ${type}`)
+}

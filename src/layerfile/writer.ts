@@ -1,0 +1,157 @@
+/**
+ * A tar in, a layer file out, in one pass: the bytes are hashed, scanned and cut into blocks as they pass, the tree of
+ * the entries is kept in columns and written behind them, and the frame's header, which names the content's size, last.
+ *
+ * Memory: the slabs of block contents, and about 100 bytes an entry.
+ */
+import { createHash } from 'node:crypto'
+import { withFacts } from '../errors.js'
+import { KiB, type Limits, limitError, MiB } from '../limits.js'
+import { loadLz4 } from '../native/lz4.js'
+import type { DiffId } from '../oci/digest.js'
+import { joinCores } from '../pool/cores.js'
+import type { BlockCompression } from '../pool/jobs.js'
+import { TarScanner } from '../tar/scanner.js'
+import { BlockCutter } from './block-cutter.js'
+import { BlockWriter } from './block-writer.js'
+import { type Checksums, loadChecksums } from './checksum.js'
+import { writeAllSync } from './file-io.js'
+import { requireLittleEndian } from './format.js'
+import { frameHeader } from './frame.js'
+import { writeIndex } from './index-writer.js'
+import { Slabs } from './slabs.js'
+import { TreeBuilder } from './tree-builder.js'
+import { TreeIndex } from './tree-index.js'
+
+export interface WriteLayerOptions {
+  /** Open for writing, of an empty file. Not closed. */
+  readonly fd: number
+  /** What is being read, for messages. */
+  readonly label: string
+  readonly compression: BlockCompression
+  readonly limits: Limits
+  /** See pool/cores.ts: one is held while this runs, more are borrowed for blocks. */
+  readonly cores: SharedArrayBuffer
+  /** Called after each chunk with the bytes of tar so far. What it throws ends the work. */
+  readonly onProgress?: (tarBytes: number) => void
+  /** Aim for the blocks that small entries share, bytes. */
+  readonly smallBlockBytes?: number
+}
+
+export interface WrittenLayer {
+  readonly diffId: DiffId
+  readonly tarBytes: number
+  /** Docker's layer size: bytes of regular files, once per inode, plus lengths of symlink targets. */
+  readonly sizeBytes: number
+  /** Entries of the tar. */
+  readonly entries: number
+  readonly fileBytes: number
+  readonly warnings: readonly string[]
+}
+
+/** Content that may wait to be compressed or written. */
+const slabMemory = 12 * MiB
+/** Bytes between two looks at the thread pool: while a block is there, and while none is. */
+const shortStep = 64 * KiB
+const longStep = 256 * KiB
+/** What one step may need. */
+const slabsPerStep = 3
+
+/**
+ * A chunk of `source` is read until the next one is asked for, never after. Throws what the source throws, the errors
+ * of the scanner and the tree (naming `label`), and STORE_IO. The file is of no use then.
+ */
+export async function writeLayerFile(
+  source: AsyncIterable<Uint8Array>,
+  options: WriteLayerOptions,
+): Promise<WrittenLayer> {
+  requireLittleEndian()
+  const [lz4, checksums] = await Promise.all([options.compression === 'lz4' ? loadLz4() : undefined, loadChecksums()])
+  const cores = joinCores(options.cores)
+  const slabs = new Slabs(slabMemory)
+  const blocks = new BlockWriter({ fd: options.fd, label: options.label, slabs, checksums, cores, lz4 })
+  try {
+    const pass = new Pass(options, slabs, blocks)
+    for await (const chunk of source) await pass.take(chunk)
+    return await pass.finish(checksums)
+  } finally {
+    await blocks.settle() // the thread pool may still read the slabs
+    cores.leave()
+  }
+}
+
+class Pass {
+  readonly #options: WriteLayerOptions
+  readonly #slabs: Slabs
+  readonly #blocks: BlockWriter
+  readonly #hash = createHash('sha256')
+  readonly #tree: TreeBuilder
+  readonly #cutter: BlockCutter
+  readonly #scanner: TarScanner
+  #tarBytes = 0
+
+  constructor(options: WriteLayerOptions, slabs: Slabs, blocks: BlockWriter) {
+    this.#options = options
+    this.#slabs = slabs
+    this.#blocks = blocks
+    const { limits } = options
+    this.#tree = new TreeBuilder(limits)
+    this.#cutter = new BlockCutter(
+      slabs,
+      (room, count, runsOn) => blocks.add(room, count, runsOn),
+      options.smallBlockBytes,
+    )
+    this.#scanner = new TarScanner({
+      limits,
+      onEntry: entry => {
+        this.#tree.add(entry)
+        this.#cutter.entry(entry.headerOffset, entry.contentOffset, entry.sizeBytes)
+      },
+    })
+  }
+
+  async take(chunk: Uint8Array): Promise<void> {
+    const { label, limits, onProgress } = this.#options
+    const tarBytes = this.#tarBytes + chunk.length
+    if (tarBytes > limits.layerBytes)
+      throw limitError('layerBytes', limits.layerBytes, tarBytes, `${label}: bytes of the layer`)
+    this.#scan(() => this.#scanner.push(chunk))
+    for (let at = 0; at < chunk.length; ) {
+      const step = chunk.subarray(at, at + (this.#blocks.inFlight > 0 ? shortStep : longStep))
+      at += step.length
+      this.#hash.update(step)
+      if (this.#slabs.available < slabsPerStep) await this.#blocks.waitForSlabs(slabsPerStep)
+      this.#cutter.push(step)
+      if (this.#blocks.inFlight > 0) await this.#blocks.turn()
+    }
+    // Without a turn of the event loop now and then, memory that native code handed out is not taken back.
+    await this.#blocks.turn()
+    this.#tarBytes = tarBytes
+    onProgress?.(tarBytes)
+  }
+
+  async finish(checksums: Checksums): Promise<WrittenLayer> {
+    const { fd, label, limits } = this.#options
+    this.#scan(() => this.#scanner.end())
+    this.#cutter.end()
+    const frameEnd = await this.#blocks.end()
+    const tarBytes = this.#tarBytes
+    const { entries, warnings } = this.#tree
+    const tree = new TreeIndex(this.#tree)
+    if (tree.mostLinks > limits.hardLinks)
+      throw limitError('hardLinks', limits.hardLinks, tree.mostLinks, `${label}: names of one inode`)
+    const diffId = `sha256:${this.#hash.digest('hex')}` as DiffId
+    const facts = { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, frameEnd }
+    const fileBytes = writeIndex({ fd, label, checksums, facts, blocks: this.#blocks.table, tree })
+    writeAllSync(fd, [frameHeader(tarBytes, checksums.xxh32)], 0, label)
+    return { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, fileBytes, warnings: warnings.list() }
+  }
+
+  #scan(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      throw withFacts(error, { member: this.#options.label }, this.#options.label)
+    }
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * Removes what nothing refers to, while others read and add. Nobody waits for it.
+ *
+ * In two steps, because nobody tells a collector what they are about to use: what looks unused is set aside (one
+ * rename each); then leases *and* references are read once more, and only what is still unused is condemned. Whoever
+ * leased a layer before looking for it is seen by the second reading, or looked after the setting aside: then it finds
+ * the layer in limbo and puts it back, or not at all.
+ *
+ * Invariants:
+ * - Leases are read before references: who has released a lease has published the reference before.
+ * - Records go before contents, and children before parents: killed at any point, no record lacks its content or parent.
+ * - What cannot be understood is kept: a reference into a damaged chain stops the collection.
+ */
+import { ifThere } from '../disk/io.js'
+import type { Root } from '../disk/root.js'
+import { PhylloError } from '../errors.js'
+import { chainIdsOf } from '../oci/chain-id.js'
+import { type ChainId, type DiffId, hexOf } from '../oci/digest.js'
+import type { LayerStore } from './layer-store.js'
+import { type LayerRecord, readRecord } from './record.js'
+
+/** What is in use, leases apart: those are read here. */
+export interface LiveRoots {
+  /** diffIds of every image, base first. */
+  readonly stacks: Iterable<readonly DiffId[]>
+  /** Top chains of which no more is known (container mounts). Their parents are read from the records. */
+  readonly chains?: Iterable<ChainId>
+}
+
+export interface CollectOptions {
+  /** Reads what is in use, from the disk. Called twice. */
+  readonly roots: () => Promise<LiveRoots>
+  /** Only these layers, and their contents; a layer with a child that stays is kept. Default: everything. */
+  readonly among?: ReadonlySet<ChainId>
+  /** Changes nothing and says what would go. */
+  readonly dryRun?: boolean
+}
+
+export interface Collected {
+  /** Top first. A damaged layer has no record any more. */
+  readonly layers: readonly { readonly chainId: ChainId; readonly record?: LayerRecord }[]
+  /** Layer files that no layer refers to any more. */
+  readonly contents: readonly { readonly cacheId: string; readonly fileBytes: number }[]
+  /** Bytes of those files. */
+  readonly freedBytes: number
+}
+
+export async function collectLayers(root: Root, layers: LayerStore, options: CollectOptions): Promise<Collected> {
+  if (root.paths.driver !== 'packed') {
+    throw new PhylloError('COMMAND_UNSUPPORTED', `${root.paths.root}: no collection in a store of driver overlay2 yet`)
+  }
+  if (options.dryRun) return dryRun(root, layers, options)
+  return root.withCollectLock(async () => {
+    await root.reap()
+    const removed = await collectRecords(root, layers, options)
+    const contents = await collectContents(root, layers, options, removed)
+    await root.sweep()
+    return { layers: removed, contents, freedBytes: sum(contents) }
+  })
+}
+
+async function dryRun(root: Root, layers: LayerStore, options: CollectOptions): Promise<Collected> {
+  const garbage = await findGarbage(root, layers, options)
+  const gone = new Set(garbage.map(({ chainId }) => chainId))
+  const contents = await unusedContents(root, layers, options, garbage, gone)
+  return { layers: garbage, contents, freedBytes: sum(contents) }
+}
+
+function sum(contents: readonly { readonly fileBytes: number }[]): number {
+  return contents.reduce((bytes, { fileBytes }) => bytes + fileBytes, 0)
+}
+
+interface Candidate {
+  readonly chainId: ChainId
+  readonly record?: LayerRecord
+}
+
+async function collectRecords(root: Root, layers: LayerStore, options: CollectOptions): Promise<Candidate[]> {
+  const garbage = await findGarbage(root, layers, options)
+  const known = new Map(garbage.flatMap(({ record }) => (record === undefined ? [] : [[record.chainId, record]])))
+  const aside: { candidate: Candidate; name: string }[] = []
+  try {
+    for (const candidate of garbage) {
+      const name = await root.setAside(root.paths.layer(candidate.chainId))
+      if (name !== undefined) aside.push({ candidate, name })
+    }
+    const live = aside.length === 0 ? new Set() : await mark(root, options.roots, known)
+    for (const { candidate, name } of aside.toReversed()) if (live.has(candidate.chainId)) await root.restore(name)
+    const removed: Candidate[] = []
+    for (const { candidate, name } of aside) {
+      if (!live.has(candidate.chainId) && (await root.condemn(name))) removed.push(candidate)
+    }
+    return removed
+  } catch (error) {
+    for (const { name } of aside.toReversed()) await root.restore(name)
+    throw error
+  }
+}
+
+/** Layers that look unused, children first. */
+async function findGarbage(root: Root, layers: LayerStore, { roots, among }: CollectOptions): Promise<Candidate[]> {
+  const { records, damaged } = await layers.scan()
+  const live = await mark(root, roots, new Map(records.map(record => [record.chainId, record])))
+  const all: Candidate[] = [...records.map(record => ({ chainId: record.chainId, record })), ...damaged]
+  const garbage = new Map<ChainId, Candidate>()
+  for (const { chainId, record } of all) {
+    if (live.has(chainId) || among?.has(chainId) === false) continue
+    garbage.set(chainId, record === undefined ? { chainId } : { chainId, record })
+  }
+  for (const { chainId } of all) if (!garbage.has(chainId)) keepParents(chainId, records, garbage)
+  return childrenFirst(garbage)
+}
+
+/** A layer that stays keeps those below it. */
+function keepParents(chainId: ChainId, records: readonly LayerRecord[], garbage: Map<ChainId, Candidate>): void {
+  let parent = records.find(record => record.chainId === chainId)?.parent
+  while (parent !== undefined && garbage.has(parent)) {
+    const next = garbage.get(parent)?.record?.parent
+    garbage.delete(parent)
+    parent = next
+  }
+}
+
+function childrenFirst(garbage: ReadonlyMap<ChainId, Candidate>): Candidate[] {
+  const depths = new Map<ChainId, number>()
+  for (const chainId of garbage.keys()) {
+    const path: ChainId[] = []
+    let at: ChainId | undefined = chainId
+    while (at !== undefined && !depths.has(at)) {
+      path.push(at)
+      at = garbage.get(at)?.record?.parent
+    }
+    let depth = at === undefined ? 0 : depths.get(at)!
+    for (const below of path.toReversed()) depths.set(below, ++depth)
+  }
+  return [...garbage.values()].sort((a, b) => depths.get(b.chainId)! - depths.get(a.chainId)!)
+}
+
+/** Chains in use: leases first, then references, then what those stand on. */
+async function mark(
+  root: Root,
+  roots: CollectOptions['roots'],
+  known: ReadonlyMap<ChainId, LayerRecord>,
+): Promise<Set<ChainId>> {
+  const leases = await root.readLeases()
+  const { stacks, chains = [] } = await roots()
+  const live = new Set<ChainId>(leases.chains)
+  for (const stack of stacks) for (const chainId of chainIdsOf(stack)) live.add(chainId)
+  for (const top of chains) {
+    for (let at: ChainId | undefined = top; at !== undefined; ) {
+      live.add(at)
+      const record: LayerRecord | undefined = known.get(at) ?? (await readRecord(root, at))
+      if (record === undefined) throw brokenChain(root, at, top)
+      at = record.parent
+    }
+  }
+  return live
+}
+
+function brokenChain(root: Root, chainId: ChainId, top: ChainId): PhylloError {
+  const path = root.paths.layer(chainId)
+  return new PhylloError('STORE_CORRUPT', `${path}: layer ${top} is in use and stands on this one, which is missing`, {
+    path,
+  })
+}
+
+type Content = Collected['contents'][number]
+
+async function collectContents(
+  root: Root,
+  layers: LayerStore,
+  options: CollectOptions,
+  removed: readonly Candidate[],
+): Promise<Content[]> {
+  const aside: { content: Content; name: string }[] = []
+  try {
+    for (const content of await unusedContents(root, layers, options, removed, new Set())) {
+      const name = await root.setAside(root.paths.packedLayer(content.cacheId))
+      if (name !== undefined) aside.push({ content, name })
+    }
+    const used = aside.length === 0 ? new Set() : await usedContents(root, layers, options.roots, new Set())
+    const freed: Content[] = []
+    for (const { content, name } of aside) {
+      if (used.has(content.cacheId)) await root.restore(name)
+      else if (await root.condemn(name)) freed.push(content)
+    }
+    return freed
+  } catch (error) {
+    for (const { name } of aside) await root.restore(name)
+    throw error
+  }
+}
+
+/** Layer files that no lease and no record names, the records of `gone` apart. */
+async function unusedContents(
+  root: Root,
+  layers: LayerStore,
+  { roots, among }: CollectOptions,
+  removed: readonly Candidate[],
+  gone: ReadonlySet<ChainId>,
+): Promise<Content[]> {
+  const candidates = new Set(removed.map(({ record }) => record?.cacheId))
+  const names = (await ifThere(root.io.readdir(root.paths.content))) ?? []
+  const used = await usedContents(root, layers, roots, gone)
+  const unused: Content[] = []
+  for (const name of names.sort()) {
+    const cacheId = /^([0-9a-f]{64}|[0-9a-f]{128})\.tar\.lz4$/.exec(name)?.[1]
+    if (cacheId === undefined || used.has(cacheId) || (among !== undefined && !candidates.has(cacheId))) continue
+    const status = await ifThere(root.io.status(root.paths.packedLayer(cacheId)))
+    if (status !== undefined) unused.push({ cacheId, fileBytes: status.sizeBytes })
+  }
+  return unused
+}
+
+/**
+ * Leases first. Then limbo before layerdb: while we collect nobody else sets records aside, but anybody may be putting
+ * one back. The images' own diffIds are in, too, for the sake of images whose records are damaged.
+ */
+async function usedContents(
+  root: Root,
+  layers: LayerStore,
+  roots: CollectOptions['roots'],
+  gone: ReadonlySet<ChainId>,
+): Promise<Set<string>> {
+  const used = new Set([...(await root.readLeases()).diffIds].map(hexOf))
+  for (const stack of (await roots()).stacks) for (const diffId of stack) used.add(hexOf(diffId))
+  for (const cacheId of await cacheIdsInLimbo(root)) used.add(cacheId)
+  for (const { chainId, cacheId } of await layers.list()) if (!gone.has(chainId)) used.add(cacheId)
+  return used
+}
+
+/** Contents of records that a dead collector has left in limbo: they will be put back. */
+async function cacheIdsInLimbo({ io, paths }: Root): Promise<string[]> {
+  const cacheIds: string[] = []
+  for (const name of await io.readdir(paths.limbo)) {
+    if (!name.startsWith(`${paths.placeOf(paths.layers)}!`)) continue
+    const file = paths.below(paths.below(paths.limbo, name), 'cache-id')
+    const bytes = await ifThere(io.readFile(file, maxCacheIdBytes))
+    if (bytes !== undefined) cacheIds.push(bytes.toString().trim())
+  }
+  return cacheIds
+}
+
+const maxCacheIdBytes = 4096

@@ -1,0 +1,104 @@
+/**
+ * One layer as Docker's layerdb writes it down: `layerdb/sha256/<chain>/{diff,size,cache-id,parent}`.
+ *
+ * Invariants:
+ * - The record's name proves it: `chainIdOf(parent, diff)` is the chain, so no record is believed whose files do not
+ *   belong together.
+ * - Read as Docker reads it: whitespace around diff, cache-id and parent is fine, around size it is not.
+ */
+
+import { ifThere } from '../disk/io.js'
+import type { Root } from '../disk/root.js'
+import { PhylloError } from '../errors.js'
+import { chainIdOf } from '../oci/chain-id.js'
+import { type ChainId, type DiffId, isDigest } from '../oci/digest.js'
+
+export interface LayerRecord {
+  readonly chainId: ChainId
+  readonly diffId: DiffId
+  /** Docker's layer size: bytes of regular files, once per inode, plus lengths of symlink targets. */
+  readonly sizeBytes: number
+  /** The driver's name for the content: for packed the hex digits of the diffId. */
+  readonly cacheId: string
+  /** The chain below; absent for a base layer. */
+  readonly parent?: ChainId
+}
+
+/** Each file is one digest or number; a larger one is no record. */
+const maxBytes = 4096
+const cacheIdGrammar = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/
+
+/**
+ * The record, or undefined when there is none.
+ *
+ * The files are read one after the other, and meanwhile a collector may take the directory away or an adder put it
+ * back. A record that does not hold together is therefore read again before it is called corrupt.
+ *
+ * @throws STORE_CORRUPT naming the file
+ */
+export async function readRecord(root: Root, chainId: ChainId): Promise<LayerRecord | undefined> {
+  for (let tries = 3; ; tries--) {
+    try {
+      return await readOnce(root, chainId)
+    } catch (error) {
+      if (tries === 1 || !(error instanceof PhylloError && error.code === 'STORE_CORRUPT')) throw error
+    }
+  }
+}
+
+async function readOnce({ io, paths }: Root, chainId: ChainId): Promise<LayerRecord | undefined> {
+  const directory = paths.layer(chainId)
+  const read = async (name: string) => (await ifThere(io.readFile(paths.below(directory, name), maxBytes)))?.toString()
+  const diff = await read('diff')
+  if (diff === undefined) return undefined
+  const [size, cacheId, parent] = [await read('size'), await read('cache-id'), await read('parent')]
+  return parseRecord(directory, chainId, { diff, size, cacheId, parent })
+}
+
+interface RecordFiles {
+  readonly diff: string
+  readonly size: string | undefined
+  readonly cacheId: string | undefined
+  readonly parent: string | undefined
+}
+
+function parseRecord(directory: string, chainId: ChainId, files: RecordFiles): LayerRecord {
+  const corrupt = (file: string, reason: string) => {
+    const path = `${directory}/${file}`
+    return new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
+  }
+  const diffId: unknown = files.diff.trim()
+  const cacheId = files.cacheId?.trim()
+  const parent: unknown = files.parent?.trim()
+  if (!isDigest(diffId)) throw corrupt('diff', 'not a digest')
+  const sizeBytes = /^\d{1,16}$/.test(files.size ?? '') ? Number(files.size) : Number.NaN
+  if (!Number.isSafeInteger(sizeBytes)) throw corrupt('size', files.size === undefined ? 'missing' : 'not a size')
+  if (cacheId === undefined) throw corrupt('cache-id', 'missing')
+  if (!cacheIdGrammar.test(cacheId)) throw corrupt('cache-id', 'not a name')
+  if (parent !== undefined && !isDigest(parent)) throw corrupt('parent', 'not a digest')
+  const below = parent as ChainId | undefined
+  if (chainIdOf(below, diffId as DiffId) !== chainId)
+    throw corrupt('diff', 'diff and parent are not those of this chain')
+  return {
+    chainId,
+    diffId: diffId as DiffId,
+    sizeBytes,
+    cacheId,
+    ...(below === undefined ? undefined : { parent: below }),
+  }
+}
+
+/** Writes the files of a record into a staged directory, in Docker's order. */
+export async function writeRecord(root: Root, directory: string, record: LayerRecord): Promise<void> {
+  const write = (name: string, text: string) => root.writeStaged(root.paths.below(directory, name), text, 0o644)
+  await write('diff', record.diffId)
+  await write('size', String(record.sizeBytes))
+  await write('cache-id', record.cacheId)
+  if (record.parent !== undefined) await write('parent', record.parent)
+}
+
+/** A directory name of layerdb as the chain it is, undefined for what Docker ignores as well. */
+export function chainOfName(name: string): ChainId | undefined {
+  const digest: unknown = `${name.length === 128 ? 'sha512' : 'sha256'}:${name}`
+  return isDigest(digest) ? (digest as string as ChainId) : undefined
+}

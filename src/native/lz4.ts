@@ -1,0 +1,41 @@
+/**
+ * LZ4 blocks, the raw block format: liblz4 where the machine has it, else lz4-napi. Both write blocks that the other
+ * reads; they need not be the same bytes.
+ *
+ * Four bytes of room stand in front of every block, on both sides, because a frame stores a block behind its 4-byte
+ * length, and lz4-napi wants the content's length in the same place: so neither direction copies.
+ *
+ * Asynchronous calls run on libuv's thread pool. Their buffers belong to them until the promise settles: the caller
+ * neither writes to nor transfers what it handed in.
+ */
+import { loadLiblz4 } from './liblz4.js'
+import { loadLz4Napi } from './lz4-napi.js'
+
+export interface Lz4 {
+  readonly name: 'liblz4' | 'lz4-napi'
+
+  /**
+   * A buffer of its own memory: 4 bytes of room for the block's length in the frame (their content is undefined), then
+   * the compressed block. A block that does not shrink comes out longer than it went in.
+   */
+  compressSync(block: Uint8Array): Buffer
+  compress(block: Uint8Array): Promise<Buffer>
+
+  /**
+   * Decompresses one block. `stored` is the block without its length, and must have 4 bytes in front of it in the same
+   * ArrayBuffer, which may be **overwritten**: read a block together with the 4 length bytes of the frame, use them,
+   * then hand in `read.subarray(4)`. `stored` must not be empty.
+   *
+   * @throws PhylloError STORE_CORRUPT if the block is damaged or its content is not exactly `into.length` bytes; what
+   * `into` holds then is undefined.
+   */
+  decompressSync(stored: Uint8Array, into: Uint8Array): void
+
+  /** The same off this thread; the buffer that comes back has `contentBytes` bytes and memory of its own. */
+  decompress(stored: Uint8Array, contentBytes: number): Promise<Buffer>
+}
+
+/** The fastest LZ4 of this machine. Cheap to call again, but keep the result: it has no state but a queue. */
+export async function loadLz4(): Promise<Lz4> {
+  return (await loadLiblz4()) ?? (await loadLz4Napi())
+}

@@ -1,0 +1,126 @@
+/** stat, lstat, fstat, statfs, access, exists. */
+import fs from 'node:fs'
+import { promisify } from 'node:util'
+import { callbackArgument, checkedByNode, optionsArgument, pathArgument } from './arguments.js'
+import type { Dentry } from './dentry.js'
+import { errnoError } from './errno.js'
+import type { Call, Calls, Implementation } from './forms.js'
+import { S_IFDIR, S_IFMT } from './mode.js'
+import type { Union } from './union.js'
+
+const absent: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
+
+/** The four stat functions differ in whether they follow, and in whether absence may be undefined. */
+function statSync(union: Union, follow: boolean, syscall: string): Implementation {
+  return (path, options) => {
+    const known = typeof path === 'string' ? union.find(path, follow) : undefined
+    if (options === undefined && known !== undefined && typeof known !== 'string') return union.stats(known)
+    if (known !== undefined && options !== null && typeof options === 'object') {
+      const { bigint, throwIfNoEntry } = options as { bigint?: unknown; throwIfNoEntry?: unknown }
+      if (typeof known !== 'string') return bigint ? union.bigStats(known) : union.stats(known)
+      if (throwIfNoEntry === false && absent.has(known)) return undefined
+    }
+    return statSlowly(union, path, options, follow, syscall)
+  }
+}
+
+function statSlowly(union: Union, path: unknown, options: unknown, follow: boolean, syscall: string) {
+  const argument = pathArgument(path, fs.statSync)
+  const { bigint, throwIfNoEntry } = optionsArgument(options, accepted)
+  const found = union.lookup(argument, follow)
+  if (typeof found === 'string') {
+    if (throwIfNoEntry === false && absent.has(found)) return undefined
+    throw errnoError(found, syscall, argument.text)
+  }
+  return bigint ? union.bigStats(found) : union.stats(found)
+}
+
+/** node:fs looks at no option of these functions but its own. */
+function accepted(): undefined {
+  return undefined
+}
+
+function stat(union: Union, follow: boolean, syscall: string): Call {
+  const sync = statSync(union, follow, syscall)
+  // throwIfNoEntry is an option of the sync forms, and since Node 26 of the promises
+  return { sync, later: (path, options) => sync(path, laterOptions(options)) }
+}
+
+function laterOptions(options: unknown): unknown {
+  return typeof options === 'object' && options !== null
+    ? { bigint: (options as { bigint?: unknown }).bigint }
+    : undefined
+}
+
+export function fstatOf(union: Union): Implementation {
+  return (fd, options) => {
+    const { dentry } = union.handles.get(fd, 'fstat')
+    return optionsArgument(options, accepted).bigint ? union.bigStats(dentry) : union.stats(dentry)
+  }
+}
+
+function statfs(union: Union): Implementation {
+  return (path, options) => {
+    union.at(pathArgument(path, fs.statfsSync), true, 'statfs')
+    return union.statFs(optionsArgument(options, accepted).bigint === true)
+  }
+}
+
+/** As root on a file system that is mounted read-only: everything is readable, nothing writable, and X needs one x bit. */
+function access(union: Union): Implementation {
+  return (path, mode) => {
+    const argument = pathArgument(path)
+    const wanted = accessMode(mode)
+    const { mode: bits } = union.at(argument, true, 'access')
+    if (wanted & fs.constants.W_OK) throw errnoError('EROFS', 'access', argument.text)
+    const searchable = (bits & S_IFMT) === S_IFDIR || (bits & 0o111) !== 0
+    if (wanted & fs.constants.X_OK && !searchable) throw errnoError('EACCES', 'access', argument.text)
+  }
+}
+
+function accessMode(mode: unknown): number {
+  if (mode === undefined || mode === null || typeof mode === 'function') return fs.constants.F_OK
+  if (typeof mode !== 'number' || !Number.isInteger(mode) || mode < 0 || mode > 7) {
+    checkedByNode(() => fs.accessSync('', mode as number))
+  }
+  return mode as number
+}
+
+/** Whether there is something; what is not a path is not there. */
+function existsSync(union: Union): Implementation {
+  return path => {
+    const known = typeof path === 'string' ? union.find(path, true) : undefined
+    if (known !== undefined) return typeof known !== 'string'
+    let found: Dentry | string
+    try {
+      found = union.walk(pathArgument(path), true)
+    } catch (error) {
+      if (error instanceof TypeError) return false
+      throw error
+    }
+    return typeof found !== 'string'
+  }
+}
+
+/** `exists` calls back without an error, so it needs a form of its own, and one for promisify. */
+export function existsCallback(union: Union): Implementation {
+  const sync = existsSync(union)
+  const exists = (...args: unknown[]) => {
+    const callback = callbackArgument(args)
+    const found = sync(...args)
+    setImmediate(() => callback(found))
+  }
+  Object.defineProperty(exists, promisify.custom, { value: async (path: unknown) => sync(path) })
+  return exists
+}
+
+export function attributeCalls(union: Union): Calls {
+  return {
+    stat: stat(union, true, 'stat'),
+    lstat: stat(union, false, 'lstat'),
+    fstat: { sync: fstatOf(union) },
+    statfs: { sync: statfs(union) },
+    access: { sync: access(union) },
+    exists: { sync: existsSync(union) },
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The visible tree in memory, grown as it is visited: once a directory is complete, a name costs one Map look-up, however
+ * many layers there are.
+ *
+ * Invariants:
+ * - A dentry is one name; hard links are several dentries of one (lower, inode).
+ * - `children` of a complete directory holds exactly the visible names. Of an incomplete one it also holds what was
+ *   looked up and is not there, as undefined.
+ * - Layers never change, so nothing here is ever wrong, only forgotten (`forget`), and a forgotten dentry that somebody
+ *   still holds goes on working.
+ */
+import type { ByteString } from '../byte-string.js'
+import type { Inode, Layer } from '../drivers/layer.js'
+import { lookup, rootStack, type Stack } from './lookup.js'
+import { merge } from './merge.js'
+import { isDirectoryMode, S_IFDIR, S_IFLNK, S_IFMT } from './mode.js'
+import type { Walkable } from './resolve.js'
+
+/**
+ * Names looked up one by one before a directory is listed: reading one file out of a directory with a million names must
+ * not list it, and a walk must not pay a search in every layer for every name.
+ */
+const lookupsBeforeListing = 4
+
+/** Dentries held at once, some 150 bytes each. The largest real images have some hundred thousand names. */
+export const dentryBound = 1_000_000
+
+const rootName = '' as ByteString
+
+interface Directory {
+  readonly stack: Stack
+  readonly children: Map<ByteString, Dentry | undefined>
+  complete: boolean
+  lookups: number
+  /** Counted when complete. */
+  subdirectories: number
+}
+
+export class Dentry {
+  readonly name: ByteString
+  /** Itself for the root. */
+  readonly parent: Dentry
+  readonly lower: number
+  readonly inode: number
+  readonly mode: number
+  attributes: Inode | undefined = undefined
+  readonly directory: Directory | undefined
+
+  constructor(name: ByteString, parent: Dentry | undefined, stack: Stack, mode: number) {
+    const { lower, inode } = stack[0]!
+    this.name = name
+    this.parent = parent ?? this
+    this.lower = lower
+    this.inode = inode
+    this.mode = mode
+    this.directory = isDirectoryMode(mode)
+      ? { stack, children: new Map(), complete: false, lookups: 0, subdirectories: 0 }
+      : undefined
+  }
+}
+
+export class DentryTree implements Walkable<Dentry> {
+  root: Dentry
+  /** Counts how often everything was forgotten: whoever holds dentries by path has to forget them, too. */
+  generation = 0
+  readonly #lowers: readonly Layer[]
+  readonly #bound: number
+  #count = 0
+
+  constructor(lowers: readonly Layer[], bound = dentryBound) {
+    this.#lowers = lowers
+    this.#bound = bound
+    this.root = this.#newRoot()
+  }
+
+  isDirectory(dentry: Dentry): boolean {
+    return dentry.directory !== undefined
+  }
+
+  isSymlink(dentry: Dentry): boolean {
+    return (dentry.mode & S_IFMT) === S_IFLNK
+  }
+
+  parent(dentry: Dentry): Dentry {
+    return dentry.parent
+  }
+
+  linkTarget(dentry: Dentry): ByteString {
+    return this.#lowers[dentry.lower]!.readlink(dentry.inode)
+  }
+
+  attributes(dentry: Dentry): Inode {
+    return (dentry.attributes ??= this.#lowers[dentry.lower]!.inode(dentry.inode))
+  }
+
+  child(dentry: Dentry, name: ByteString): Dentry | undefined {
+    const directory = dentry.directory!
+    const child = directory.children.get(name)
+    if (child !== undefined || directory.complete || directory.children.has(name)) return child
+    if (++directory.lookups > lookupsBeforeListing) {
+      this.#complete(dentry, directory)
+      return directory.children.get(name)
+    }
+    const stack = lookup(this.#lowers, directory.stack, name)
+    const found = stack.length === 0 ? undefined : this.#newDentry(name, dentry, stack)
+    directory.children.set(name, found)
+    return found
+  }
+
+  /** Every visible child, in byte order of the names. */
+  children(dentry: Dentry): IterableIterator<Dentry> {
+    const directory = dentry.directory!
+    if (!directory.complete) this.#complete(dentry, directory)
+    return directory.children.values() as IterableIterator<Dentry>
+  }
+
+  subdirectories(dentry: Dentry): number {
+    const directory = dentry.directory!
+    if (!directory.complete) this.#complete(dentry, directory)
+    return directory.subdirectories
+  }
+
+  /** The absolute path of a dentry, free of symlinks and dots. */
+  pathOf(dentry: Dentry): ByteString {
+    const names: ByteString[] = []
+    for (let at = dentry; at !== at.parent; at = at.parent) names.push(at.name)
+    return `/${names.reverse().join('/')}` as ByteString
+  }
+
+  forget(): void {
+    this.generation++
+    this.#count = 0
+    this.root = this.#newRoot()
+  }
+
+  #newRoot(): Dentry {
+    if (this.#lowers.length > 0)
+      return new Dentry(rootName, undefined, rootStack(this.#lowers), this.#lowers[0]!.mode(0))
+    const root = new Dentry(rootName, undefined, [{ lower: -1, inode: 0 }], S_IFDIR | 0o755)
+    root.attributes = emptyRoot
+    root.directory!.complete = true
+    return root
+  }
+
+  #newDentry(name: ByteString, parent: Dentry, stack: Stack): Dentry {
+    const { lower, inode } = stack[0]!
+    this.#count++
+    return new Dentry(name, parent, stack, this.#lowers[lower]!.mode(inode))
+  }
+
+  /** Lists a directory once; what was looked up by name before keeps its dentry. */
+  #complete(dentry: Dentry, directory: Directory): void {
+    if (this.#count > this.#bound) this.forget()
+    const { children } = directory
+    const before = new Map(children)
+    children.clear()
+    merge(this.#lowers, directory.stack, (name, stack) => {
+      const child = before.get(name) ?? this.#newDentry(name, dentry, stack)
+      if (child.directory !== undefined) directory.subdirectories++
+      children.set(name, child)
+    })
+    directory.complete = true
+  }
+}
+
+/** The root of a view without layers. */
+const emptyRoot: Inode = {
+  mode: S_IFDIR | 0o755,
+  uid: 0,
+  gid: 0,
+  nlink: 1,
+  sizeBytes: 0,
+  mtimeSec: 0,
+  mtimeNsec: 0,
+  deviceMajor: 0,
+  deviceMinor: 0,
+  opaque: false,
+  implied: true,
+}

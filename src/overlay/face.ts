@@ -1,0 +1,157 @@
+/**
+ * The node:fs face: an object with every function that the running node:fs has, each an own, enumerable property that needs no
+ * `this`, so that `{ ...view }`, destructuring and `Object.assign({}, fs, view)` never fall back to the host's files.
+ */
+import fs from 'node:fs'
+import { flagsArgument, pathArgument } from './arguments.js'
+import { attributeCalls, existsCallback } from './calls-attributes.js'
+import { directoryCalls } from './calls-directories.js'
+import { fileCalls, readLater, readvLater, vectorCallback } from './calls-files.js'
+import { globCalls, globPromise } from './calls-glob.js'
+import { pathCalls } from './calls-paths.js'
+import { errnoError } from './errno.js'
+import { ViewFileHandle } from './file-handle.js'
+import { type Calls, callbackForm, type Implementation, promiseForm } from './forms.js'
+import { openFile } from './open.js'
+import { refusedCalls } from './refusals.js'
+import { handleStream, readStream, type StreamCalls, streamClass, writeStream } from './streams.js'
+import type { Union } from './union.js'
+import { unwatchFile, watch, watchFile, watchPromise } from './watch.js'
+
+type Face = Record<string, unknown>
+
+export function faceOf(union: Union): Face {
+  const calls: Calls = {
+    ...attributeCalls(union),
+    ...directoryCalls(union),
+    ...fileCalls(union),
+    ...globCalls(union),
+    ...pathCalls(union),
+    ...refusedCalls(union),
+  }
+  const callbacks = callbackForms(union, calls)
+  const face: Face = {}
+  for (const name of Object.keys(fs)) {
+    const value = callbacks[name] ?? syncForm(calls, name) ?? own(union, callbacks, name)
+    // A name that a newer Node has and nobody here knows: refused, since leaving it out would let the host's shine through
+    if (value !== undefined) face[name] = value
+    else if (typeof hostValue(name) === 'function') face[name] = unknownCall(name)
+  }
+  face.promises = promises(union, calls, callbacks)
+  return face
+}
+
+function callbackForms(union: Union, calls: Calls): Record<string, Implementation> {
+  const forms: Record<string, Implementation> = {}
+  const keys = new Set(Object.keys(fs))
+  for (const [name, call] of Object.entries(calls)) if (keys.has(name)) forms[name] = callbackForm(call)
+  forms.exists = existsCallback(union)
+  forms.read = vectorCallback(readLater(union), 'buffer')
+  forms.readv = vectorCallback(readvLater(union), 'buffers')
+  forms.openAsBlob = calls.openAsBlob!.promise!
+  forms.realpath = withNative(forms.realpath!, callbackForm(calls['realpath.native']!))
+  forms.close = closeForm(union, callbackForm(calls.close!))
+  // Node's Linux has no lchmod, but the property is there
+  if (hostValue('lchmod') === undefined) delete forms.lchmod
+  return forms
+}
+
+function syncForm(calls: Calls, name: string): Implementation | undefined {
+  if (!name.endsWith('Sync') || hostValue(name) === undefined) return undefined
+  const sync = calls[name.slice(0, -4)]?.sync
+  return name === 'realpathSync' ? withNative(sync!, calls['realpath.native']!.sync!) : sync
+}
+
+/** What has no three forms. */
+function own(union: Union, callbacks: Record<string, Implementation>, name: string): unknown {
+  const calls = callbacks as unknown as StreamCalls
+  switch (name) {
+    case 'Stats':
+    case 'Dirent':
+    case 'Dir':
+    case 'constants':
+    case '_toUnixTimestamp':
+      return hostValue(name)
+    case 'F_OK':
+    case 'R_OK':
+    case 'W_OK':
+    case 'X_OK':
+      return fs.constants[name]
+    case 'createReadStream':
+      return (path: unknown, options: unknown) => readStream(calls, path, options)
+    case 'createWriteStream':
+      return (path: unknown, options: unknown) => writeStream(calls, path, options)
+    case 'ReadStream':
+    case 'FileReadStream':
+      return streamClass(name, (path, options) => readStream(calls, path, options), fs.ReadStream.prototype)
+    case 'WriteStream':
+    case 'FileWriteStream':
+      return streamClass(name, (path, options) => writeStream(calls, path, options), fs.WriteStream.prototype)
+    case 'Utf8Stream':
+      return streamClass(name, () => refuse('open'), (hostValue(name) as { prototype: object }).prototype)
+    case 'watch':
+      return watch(union)
+    case 'watchFile':
+      return watchFile()
+    case 'unwatchFile':
+      return unwatchFile()
+    default:
+      return undefined
+  }
+}
+
+function promises(union: Union, calls: Calls, callbacks: Record<string, Implementation>): Face {
+  const stream = callbacks as unknown as StreamCalls
+  const face: Face = {}
+  for (const name of Object.keys(fs.promises)) {
+    const call = calls[name]
+    if (call !== undefined) face[name] = promiseForm(call, union.pace)
+    else if (name === 'watch') face[name] = watchPromise(union)
+    else if (name === 'constants') face[name] = fs.constants
+    else face[name] = async () => refuse(name, 'ENOSYS')
+  }
+  const open: Implementation = (path, flags) => {
+    const fd = openFile(union, pathArgument(path), flagsArgument(flags))
+    return new ViewFileHandle(union, fd, (handle, options) => handleStream(stream, handle, options))
+  }
+  face.open = promiseForm({ sync: open }, union.pace)
+  if (fs.promises && 'glob' in fs.promises) face.glob = globPromise(union)
+  face.readFile = promiseForm(
+    {
+      sync: (path, options) =>
+        path instanceof ViewFileHandle ? path.readFile(options) : calls.readFile!.later!(path, options),
+    },
+    union.pace,
+  )
+  return face
+}
+
+function withNative(form: Implementation, native: Implementation): Implementation {
+  const realpath: Implementation = (...args) => form(...args)
+  return Object.assign(realpath, { native })
+}
+
+/** With arguments it is fs.close; without any it closes the view. */
+function closeForm(union: Union, closeFd: Implementation): Implementation {
+  return (...args) => {
+    if (args.length === 0) return union.close()
+    // fs.close may be called without a callback
+    return closeFd(...(args.length === 1 ? [args[0], rethrow] : args))
+  }
+}
+
+function rethrow(error: unknown): void {
+  if (error) throw error
+}
+
+function refuse(syscall: string, code = 'EROFS'): never {
+  throw errnoError(code, syscall)
+}
+
+function unknownCall(name: string): Implementation {
+  return () => refuse(name, 'ENOSYS')
+}
+
+function hostValue(name: string): unknown {
+  return (fs as unknown as Face)[name]
+}

@@ -1,0 +1,165 @@
+/**
+ * Stats and BigIntStats of a view. They are instances of the running Node's own classes (same prototype, same own fields,
+ * fields in the same order), made without calling constructors that Node has deprecated.
+ *
+ * Where Node keeps the dates as own fields (20) so do we; where they are getters of the prototype (22 and later) they work from
+ * the `…Ms` fields.
+ */
+import fs from 'node:fs'
+import type { Inode } from '../drivers/layer.js'
+import { S_IFMT } from './mode.js'
+
+/** Bytes of a block for `blksize`, as overlayfs on ext4 reports it. */
+export const blockSize = 4096
+const sectorSize = 512
+
+/** Own dates, or getters of the prototype that make them. */
+const datesAreOwn = !('mtime' in fs.Stats.prototype)
+/** Node 26 keeps nanoseconds beside the milliseconds, for its `…Instant` getters. */
+const keepsNanoseconds = 'mtimeInstant' in fs.Stats.prototype
+
+/** Beside a layer's attributes, what the view says: its device, its inode number, its count of names. */
+type Make<S> = new (inode: Inode, dev: number, ino: number, nlink: number) => S
+
+/** The device number in Linux's encoding (glibc makedev). */
+export function deviceNumber(major: number, minor: number): number {
+  const high = Math.floor(major / 0x1000) * 2 ** 44 + Math.floor(minor / 0x100) * 2 ** 20
+  return high + (major % 0x1000) * 0x100 + (minor % 0x100)
+}
+
+function ViewStats(this: fs.Stats, inode: Inode, dev: number, ino: number, nlink: number): void {
+  const ms = inode.mtimeSec * 1000 + inode.mtimeNsec / 1e6
+  this.dev = dev
+  this.mode = inode.mode
+  this.nlink = nlink
+  this.uid = inode.uid
+  this.gid = inode.gid
+  this.rdev =
+    inode.deviceMajor === 0 && inode.deviceMinor === 0 ? 0 : deviceNumber(inode.deviceMajor, inode.deviceMinor)
+  this.blksize = blockSize
+  this.ino = ino
+  this.size = inode.sizeBytes
+  this.blocks = Math.ceil(inode.sizeBytes / sectorSize)
+  this.atimeMs = ms
+  this.mtimeMs = ms
+  this.ctimeMs = ms
+  this.birthtimeMs = ms
+  if (datesAreOwn) {
+    const rounded = Math.round(ms)
+    this.atime = new Date(rounded)
+    this.mtime = new Date(rounded)
+    this.ctime = new Date(rounded)
+    this.birthtime = new Date(rounded)
+  }
+}
+ViewStats.prototype = fs.Stats.prototype
+
+/** A Stats object with exactly the fields that the running Node's have. */
+export type MakeStats = (inode: Inode, dev: number, ino: number, nlink: number) => fs.Stats
+
+const Stats = ViewStats as unknown as Make<fs.Stats>
+
+/** Chosen once a view: Node 26 keeps nanoseconds under symbols, which are found on a Stats of its own making. */
+export function makeStats(): MakeStats {
+  if (!keepsNanoseconds) return (inode, dev, ino, nlink) => new Stats(inode, dev, ino, nlink)
+  const [atime, mtime, ctime, birthtime] = Object.getOwnPropertySymbols(fs.statSync('/')) as [
+    symbol,
+    symbol,
+    symbol,
+    symbol,
+  ]
+  return (inode, dev, ino, nlink) => {
+    const stats = new Stats(inode, dev, ino, nlink) as fs.Stats & Record<symbol, number>
+    stats[atime] = inode.mtimeNsec
+    stats[mtime] = inode.mtimeNsec
+    stats[ctime] = inode.mtimeNsec
+    stats[birthtime] = inode.mtimeNsec
+    return stats
+  }
+}
+
+const dateNames = ['atime', 'mtime', 'ctime', 'birthtime'] as const
+
+/** Node does not export BigIntStats; its base class, with isFile and the others, is the base of Stats as well. */
+const bigPrototype: object = Object.create(Object.getPrototypeOf(fs.Stats.prototype), {
+  constructor: { value: BigIntStats, writable: true, configurable: true },
+  _checkModeProperty: {
+    value(this: fs.BigIntStats, type: number): boolean {
+      return Number(this.mode & BigInt(S_IFMT)) === type
+    },
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  },
+  ...(datesAreOwn
+    ? {}
+    : Object.fromEntries(
+        dateNames.map(name => [
+          name,
+          { ...Object.getOwnPropertyDescriptor(fs.Stats.prototype, name), enumerable: true },
+        ]),
+      )),
+})
+
+function BigIntStats(this: fs.BigIntStats, inode: Inode, dev: number, ino: number, nlink: number): void {
+  const ns = BigInt(inode.mtimeSec) * 1_000_000_000n + BigInt(inode.mtimeNsec)
+  // Towards zero, as Node divides
+  const ms = ns / 1_000_000n
+  this.dev = BigInt(dev)
+  this.mode = BigInt(inode.mode)
+  this.nlink = BigInt(nlink)
+  this.uid = BigInt(inode.uid)
+  this.gid = BigInt(inode.gid)
+  this.rdev = BigInt(deviceNumber(inode.deviceMajor, inode.deviceMinor))
+  this.blksize = BigInt(blockSize)
+  this.ino = BigInt(ino)
+  this.size = BigInt(inode.sizeBytes)
+  this.blocks = BigInt(Math.ceil(inode.sizeBytes / sectorSize))
+  this.atimeMs = ms
+  this.mtimeMs = ms
+  this.ctimeMs = ms
+  this.birthtimeMs = ms
+  this.atimeNs = ns
+  this.mtimeNs = ns
+  this.ctimeNs = ns
+  this.birthtimeNs = ns
+  if (datesAreOwn) for (const name of dateNames) this[name] = new Date(Number(ms))
+}
+BigIntStats.prototype = bigPrototype
+
+export function bigStatsOf(inode: Inode, dev: number, ino: number, nlink: number): fs.BigIntStats {
+  return new (BigIntStats as unknown as Make<fs.BigIntStats>)(inode, dev, ino, nlink)
+}
+
+/** statfs fields; Node does not export the class, whose name is all there is to it. */
+class StatFs<N extends number | bigint> {
+  declare type: N
+  declare bsize: N
+  declare blocks: N
+  declare bfree: N
+  declare bavail: N
+  declare files: N
+  declare ffree: N
+
+  constructor(fields: Record<string, number>, convert: (value: number) => N) {
+    for (const [name, value] of Object.entries(fields)) Object.assign(this, { [name]: convert(value) })
+  }
+}
+
+/** OVERLAYFS_SUPER_MAGIC */
+const overlayMagic = 0x794c7630
+
+/** A full file system of the layers' size: nothing can be written to a view. */
+export function statFsOf(bytes: number, files: number, bigint: boolean): fs.StatsFs | fs.BigIntStatsFs {
+  const fields = {
+    type: overlayMagic,
+    bsize: blockSize,
+    ...(keepsNanoseconds ? { frsize: blockSize } : {}),
+    blocks: Math.ceil(bytes / blockSize),
+    bfree: 0,
+    bavail: 0,
+    files,
+    ffree: 0,
+  }
+  return (bigint ? new StatFs(fields, BigInt) : new StatFs(fields, Number)) as fs.StatsFs | fs.BigIntStatsFs
+}

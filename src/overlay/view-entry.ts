@@ -1,0 +1,59 @@
+/** What a view knows of a path beyond Stats: which layer it comes from, xattrs, device numbers, marks. */
+import { type ByteString, toText } from '../byte-string.js'
+import type { DiffId } from '../oci/digest.js'
+import type { Xattr } from '../tar/entry.js'
+import type { Dentry } from './dentry.js'
+import { type FileType, fileTypeOf } from './mode.js'
+import type { Union } from './union.js'
+
+export interface ViewEntry {
+  /** Absolute, free of symlinks and dots. */
+  readonly path: string
+  /** The path's bytes, which need not be UTF-8. */
+  readonly pathBytes: ByteString
+  readonly type: FileType
+  /** Index of the layer that gives the attributes and the content: 0 is the base. -1 for the root of a view without layers. */
+  readonly layer: number
+  readonly diffId: DiffId | undefined
+  /** The layer's own inode number; names with the same layer and inode are hard links of each other. */
+  readonly inode: number
+  /** Type and permission bits. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly nlink: number
+  readonly sizeBytes: number
+  readonly mtimeSec: number
+  readonly mtimeNsec: number
+  readonly deviceMajor: number
+  readonly deviceMinor: number
+  /** A directory that hides what lower layers have in it. */
+  readonly opaque: boolean
+  /** A directory that no archive entry described. */
+  readonly implied: boolean
+  readonly xattrs: readonly Xattr[]
+  /** Of a symlink, as it is stored. */
+  readonly linkTarget: string | undefined
+  /** Indexes of all layers whose directories are merged here, the topmost first; one for what is no directory. */
+  readonly layers: readonly number[]
+}
+
+export function viewEntry(union: Union, dentry: Dentry): ViewEntry {
+  const { tree, lowers } = union
+  const layer = lowers[dentry.lower]
+  const pathBytes = tree.pathOf(dentry)
+  const base = lowers.length - 1
+  const stack = dentry.directory?.stack ?? [dentry]
+  return {
+    ...tree.attributes(dentry),
+    path: toText(pathBytes),
+    pathBytes,
+    type: fileTypeOf(dentry.mode),
+    layer: layer === undefined ? -1 : base - dentry.lower,
+    diffId: layer?.diffId,
+    inode: dentry.inode,
+    xattrs: layer?.xattrs(dentry.inode) ?? [],
+    linkTarget: tree.isSymlink(dentry) ? toText(tree.linkTarget(dentry)) : undefined,
+    layers: stack.filter(({ lower }) => lower >= 0).map(({ lower }) => base - lower),
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The protocol between main and workers: job names, inputs, outputs. Types only. Names and numbers cross threads;
+ * bytes do not: a job gets paths and ranges, writes into the stage it was given, and answers with digests and counts.
+ */
+import type { Limits } from '../limits.js'
+import type { DiffId, Digest } from '../oci/digest.js'
+
+/**
+ * Bytes of a file. `growing` is the counter of a file that is still being written (by main, from a stream): one
+ * BigInt64 in a SharedArrayBuffer, the bytes that are there so far; its second BigInt64 becomes 1 when the writer has
+ * ended and -1 when it failed. Readers wait on the first with Atomics.wait.
+ */
+export interface ByteRange {
+  readonly path: string
+  readonly offset: number
+  readonly sizeBytes: number
+  readonly growing?: SharedArrayBuffer
+}
+
+export type BlockCompression = 'lz4' | 'none'
+
+/** Compressed tar in, layer file out. */
+export interface WriteLayerInput {
+  readonly source: ByteRange
+  /** Where in the archive it stands, for messages: `app.tar: abc/layer.tar`. */
+  readonly label: string
+  /** File to create, inside the stage. */
+  readonly target: string
+  readonly compression: BlockCompression
+  readonly limits: Limits
+  /** Cores that the whole pool may use, shared by all jobs: see pool/cores.ts. */
+  readonly cores: SharedArrayBuffer
+  /** Digest that the bytes as they stand must have, when it is known (OCI blobs). */
+  readonly digest?: Digest
+}
+
+export interface WriteLayerOutput {
+  readonly diffId: DiffId
+  /** Digest of the bytes as they stood in the source. */
+  readonly digest: Digest
+  /** Uncompressed tar. */
+  readonly tarBytes: number
+  /** Docker's layer size: bytes of regular files, once per inode, plus lengths of symlink targets. */
+  readonly sizeBytes: number
+  readonly entries: number
+  /** Of the layer file. */
+  readonly fileBytes: number
+  readonly warnings: readonly string[]
+}
+
+/** A layer's tar out of a layer file, gzipped into a file of the stage; for OCI archives. */
+export interface GzipLayerInput {
+  readonly layerFile: string
+  readonly diffId: DiffId
+  readonly target: string
+}
+export interface GzipLayerOutput {
+  readonly digest: Digest
+  readonly sizeBytes: number
+}
+
+export interface Jobs {
+  readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
+  readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
+}
+
+export type JobName = keyof Jobs

@@ -1,0 +1,172 @@
+/**
+ * The only door to threads. Jobs go to piscina workers, or run inline with `workers: 0`.
+ *
+ * Invariants:
+ * - No thread exists before the first job, and idle ones end by themselves; a program that forgets close() still exits.
+ * - `run` settles after an abort only when the killed thread is gone: piscina's promise rejects a little before that
+ *   (seen in 4 of 60 aborts), and until then the thread may still write into its stage.
+ * - Cores lent to a job that was killed are given back.
+ */
+import { availableParallelism } from 'node:os'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Worker } from 'node:worker_threads'
+import type { Piscina } from 'piscina'
+import { PhylloError } from '../errors.js'
+import { createCores, reclaimCores } from './cores.js'
+import type { JobName, Jobs } from './jobs.js'
+import {
+  bytesDone,
+  type Control,
+  createControl,
+  decodeError,
+  type JobAnswer,
+  type JobMessage,
+  requestStop,
+} from './wire.js'
+
+export interface PoolOptions {
+  /** Threads, and cores in use at once, compression of blocks included. 0 runs jobs on the calling thread. Default: the cores there are. */
+  readonly workers?: number
+  /** Where the worker files are, when a bundler moved this module away from them. */
+  readonly workersDir?: string | URL
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal
+  /** Called now and then with the bytes done so far. */
+  readonly onProgress?: (bytesDone: number) => void
+}
+
+/** How long an idle thread waits for more work before it ends. */
+const idleTimeoutMs = 2000
+const progressIntervalMs = 100
+
+export class Pool {
+  readonly workers: number
+  /** Cores in use by all jobs of this pool; see cores.ts. */
+  readonly cores: SharedArrayBuffer
+  readonly #dir: URL
+  #piscina: Promise<Piscina> | undefined
+  #closed = false
+
+  constructor({ workers = availableParallelism(), workersDir }: PoolOptions = {}) {
+    if (!Number.isInteger(workers) || workers < 0 || workers > 1024)
+      throw new TypeError(`workers: ${workers} is not a whole number from 0 to 1024`)
+    this.workers = workers
+    this.cores = createCores(Math.max(workers, 1))
+    this.#dir = workersUrl(workersDir)
+  }
+
+  async run<K extends JobName>(name: K, input: Jobs[K]['input'], options: RunOptions = {}): Promise<Jobs[K]['output']> {
+    const { signal, onProgress } = options
+    signal?.throwIfAborted()
+    if (this.#closed) throw new PhylloError('STORE_CLOSED', `${name}: the worker pool is closed`)
+    const control = createControl()
+    const message: JobMessage<K> = { input, control }
+    const timer = onProgress && setInterval(() => onProgress(bytesDone(control)), progressIntervalMs)
+    timer?.unref()
+    try {
+      const answer =
+        this.workers === 0 ? await this.#inline(name, message, signal) : await this.#threaded(name, message, signal)
+      if ('error' in answer) throw decodeError(answer.error)
+      onProgress?.(bytesDone(control))
+      return answer.output
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  /** Ends all threads; jobs that still run are killed. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const piscina = await this.#piscina
+    if (piscina !== undefined) await piscina.destroy()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #inline<K extends JobName>(name: K, message: JobMessage<K>, signal?: AbortSignal): Promise<JobAnswer<K>> {
+    const stop = () => requestStop(message.control)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      const worker = (await import(this.#file(name).href)) as { default(message: JobMessage<K>): Promise<JobAnswer<K>> }
+      return await worker.default(message)
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  async #threaded<K extends JobName>(name: K, message: JobMessage<K>, signal?: AbortSignal): Promise<JobAnswer<K>> {
+    const piscina = await (this.#piscina ??= this.#start())
+    signal?.throwIfAborted()
+    const watch = signal && watchKills(piscina, signal, message.control)
+    try {
+      return (await piscina.run(message, {
+        filename: fileURLToPath(this.#file(name)),
+        ...(signal && { signal }),
+      })) as JobAnswer<K>
+    } catch (error) {
+      if (signal?.aborted) await watch?.gone()
+      throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause: error })
+    } finally {
+      watch?.stop()
+    }
+  }
+
+  async #start(): Promise<Piscina> {
+    const { Piscina } = await import('piscina')
+    const piscina = new Piscina({
+      minThreads: 0,
+      maxThreads: this.workers,
+      idleTimeout: idleTimeoutMs,
+      // A blocking wait between jobs would keep a thread's finished file operations from being cleaned up.
+      atomics: 'disabled',
+    })
+    const known = new WeakSet<Worker>()
+    piscina.on('workerCreate', () => {
+      for (const worker of piscina.threads) {
+        if (known.has(worker)) continue
+        known.add(worker)
+        // The id is gone when the thread is.
+        const { threadId } = worker
+        worker.once('exit', () => reclaimCores(this.cores, threadId))
+      }
+    })
+    return piscina
+  }
+
+  #file(name: JobName): URL {
+    return new URL(`${name}.js`, this.#dir)
+  }
+}
+
+/** Knows, after an abort, when the threads that piscina killed for it have really ended. */
+function watchKills(piscina: Piscina, signal: AbortSignal, control: Control) {
+  const ends: { readonly worker: Worker; readonly ended: Promise<void> }[] = []
+  // Registered before piscina's own listener, so that the list still holds the thread which that one will kill.
+  const onAbort = () => {
+    requestStop(control)
+    for (const worker of piscina.threads)
+      ends.push({ worker, ended: new Promise(end => worker.once('exit', () => end())) })
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  return {
+    stop: () => signal.removeEventListener('abort', onAbort),
+    async gone(): Promise<void> {
+      const alive = new Set(piscina.threads)
+      await Promise.all(ends.filter(({ worker }) => !alive.has(worker)).map(({ ended }) => ended))
+    },
+  }
+}
+
+function workersUrl(given: string | URL | undefined): URL {
+  // The same relative path in the sources and in the built package: dist/src/pool/pool.js → dist/workers/.
+  if (given === undefined) return new URL('../../workers/', import.meta.url)
+  const url = given instanceof URL ? given : pathToFileURL(given)
+  return url.href.endsWith('/') ? url : new URL(`${url.href}/`)
+}

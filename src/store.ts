@@ -1,0 +1,306 @@
+/**
+ * The composition root: opens the driver, the pool and the stores below one directory, and owns their lifetimes.
+ *
+ * Invariants:
+ * - Opening starts no thread and loads no codec; reading needs neither.
+ * - close() ends what the store has opened, views included, and waits for operations that still run. It is idempotent.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Writable } from 'node:stream'
+import type { ArchiveInput } from './archive/open.js'
+import type { ArchiveFormat } from './archive/save-target.js'
+import { openRoot } from './disk/open-root.js'
+import type { DriverName } from './disk/paths.js'
+import type { Root } from './disk/root.js'
+import { PhylloError } from './errors.js'
+import { Image, ImageLayer, namesOf } from './images/image.js'
+import { type ImageRecord, ImageStore } from './images/image-store.js'
+import { type Association, checkTaggable, ReferenceStore } from './images/reference-store.js'
+import { imageNotFound, resolveImage } from './images/resolve.js'
+import { LayerStore } from './layers/layer-store.js'
+import { OpenLayers, releaseAll } from './layers/open-layers.js'
+import type { LayerRecord } from './layers/record.js'
+import { defaultLimits, type Limits } from './limits.js'
+import { hexOf, type ImageId } from './oci/digest.js'
+import { parseReference, withDefaultTag } from './oci/reference.js'
+import { Operation } from './operation.js'
+import { createView, type View } from './overlay/view.js'
+import type { BlockCompression } from './pool/jobs.js'
+import { Pool } from './pool/pool.js'
+
+export interface StoreOptions {
+  /** Default: the store's own; `packed` for a new one. Another than the store's own is DRIVER_MISMATCH. */
+  readonly driver?: DriverName
+  /** Writes nothing, and makes no store where there is none: that is an empty one. */
+  readonly readOnly?: boolean
+  /** Of layers that are written. Default `lz4`. */
+  readonly compression?: BlockCompression
+  /** `full` (default): what was reported as done survives a power cut. `none`: it survives the death of the process. */
+  readonly durability?: 'full' | 'none'
+  /** Cores to use, compression included. 0 works on the calling thread. Default: all there are. */
+  readonly workers?: number
+  /** Where the worker files are, when a bundler has moved this module away from them. */
+  readonly workersDir?: string | URL
+  /** A pool to share with other stores; the store does not close it. */
+  readonly pool?: Pool
+  /** Bounds for hostile input; see Limits. */
+  readonly limits?: Partial<Limits>
+}
+
+export interface LoadOptions {
+  readonly signal?: AbortSignal
+  /** `os/architecture[/variant]`, to choose from an index. Default: the host's. */
+  readonly platform?: string
+  /** What messages call the input. Default: the file's name. */
+  readonly name?: string
+}
+
+export interface SaveOptions {
+  readonly signal?: AbortSignal
+  /** Default `docker-archive`. */
+  readonly format?: ArchiveFormat
+}
+
+export interface ListOptions {
+  /** Also images without a name that others are built on. */
+  readonly all?: boolean
+  /** `name=value` words of `docker images --filter`: dangling, label, before, since, reference, until. */
+  readonly filters?: readonly string[]
+}
+
+export class Store implements AsyncDisposable {
+  readonly #root: Root
+  readonly #options: StoreOptions
+  readonly #limits: Limits
+  readonly #images: ImageStore
+  readonly #references: ReferenceStore
+  readonly #layers: LayerStore
+  readonly #open: OpenLayers
+  readonly #views = new Set<View>()
+  readonly #running = new Set<Promise<unknown>>()
+  #pool: Pool | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(root: Root, options: StoreOptions) {
+    this.#root = root
+    this.#options = options
+    this.#limits = { ...defaultLimits, ...options.limits }
+    this.#images = new ImageStore(root, this.#limits)
+    this.#references = new ReferenceStore(root)
+    this.#layers = new LayerStore(root)
+    this.#open = new OpenLayers(record => this.#openLayer(record))
+  }
+
+  /**
+   * Opens the store in a directory, and makes it if it is not there.
+   *
+   * @throws DRIVER_MISMATCH, STORE_BUSY, STORE_CORRUPT, STORE_IO, STORE_VERSION
+   */
+  static async open(root: string, options: StoreOptions = {}): Promise<Store> {
+    const { driver, readOnly, durability } = options
+    if (driver === 'overlay2')
+      throw new PhylloError('COMMAND_UNSUPPORTED', 'driver overlay2 is not in this version of phyllo')
+    const opened = await openRoot(root, {
+      ...(driver && { driver }),
+      ...(readOnly && { readOnly }),
+      ...(durability && { durability }),
+    })
+    return new Store(opened, { ...options })
+  }
+
+  /** A store in a new temporary directory, which close() removes. Nothing in it has to survive: durability is none. */
+  static async temporary(options: Omit<StoreOptions, 'readOnly' | 'durability'> = {}): Promise<Store> {
+    const root = await mkdtemp(join(tmpdir(), 'phyllo-'))
+    const store = await Store.open(root, { ...options, durability: 'none' })
+    store.#removeOnClose = true
+    return store
+  }
+
+  #removeOnClose = false
+
+  /** The directory. */
+  get root(): string {
+    return this.#root.paths.root
+  }
+
+  get driver(): DriverName {
+    return this.#root.paths.driver
+  }
+
+  /** Why the store can only be read, or undefined. */
+  get readOnlyReason(): string | undefined {
+    return this.#root.readOnlyReason
+  }
+
+  /**
+   * Loads every image of an archive: a docker-archive, an OCI archive or an OCI layout directory, in a file, a stream or
+   * `-` for standard input, compressed or not. Published only when every layer of every image is verified.
+   */
+  load(input: ArchiveInput, { signal, platform, name }: LoadOptions = {}): Operation<readonly Image[]> {
+    return this.#operation(async op => {
+      this.#root.assertWritable()
+      const [{ openArchive }, { copyIntoStore }] = await Promise.all([
+        import('./archive/open.js'),
+        import('./images/copy.js'),
+      ])
+      await using stage = await this.#root.stage()
+      await using source = await openArchive(input, {
+        limits: this.#limits,
+        signal: op.signal,
+        stage: async () => stage.file('archive.tar'),
+        ...(platform && { platform }),
+        ...(name && { name }),
+      })
+      const ids = await copyIntoStore(source, this.#copyTarget(), stage, op)
+      return Promise.all(ids.map(id => this.#imageOf(id)))
+    }, signal)
+  }
+
+  /**
+   * Writes images into one archive: by `repository:tag`, by repository (all of its tags) or by id. The same images give
+   * the same bytes. A file is written beside its name and renamed when it is whole.
+   */
+  save(words: string | readonly string[], output: string | Writable, options: SaveOptions = {}): Operation<void> {
+    const { signal, format = 'docker-archive' } = options
+    return this.#operation(async op => {
+      const [{ saveImages }, { createSaveTarget }] = await Promise.all([
+        import('./images/save.js'),
+        import('./archive/save-target.js'),
+      ])
+      const from = { layers: this.#layers, images: this.#images, references: this.#references, open: this.#open }
+      await using target = createSaveTarget(output, {
+        format,
+        durable: this.#root.durability === 'full',
+        operation: op,
+        pool: () => this.#workers(),
+        layerFile: ({ diffId }) => this.#layers.contentPath({ cacheId: hexOf(diffId) }),
+      })
+      await saveImages(typeof words === 'string' ? [words] : words, from, target)
+      op.report.bytesWritten += target.bytesWritten
+    }, signal)
+  }
+
+  /** The images, newest first: without those that only others are built on, unless `all`. */
+  async images({ all = false, filters = [] }: ListOptions = {}): Promise<Image[]> {
+    const { filterImages, parseFilters } = await import('./images/filter.js')
+    const parsed = parseFilters(filters)
+    const references = await this.#references.list()
+    const records = await Promise.all((await this.#images.list()).map(id => this.#images.get(id)))
+    const images = await Promise.all(
+      records.filter(record => record !== undefined).map(record => this.#imageFrom(record, references)),
+    )
+    const created = (image: Image) => Date.parse(image.config.created ?? '') || 0
+    images.sort((a, b) => created(b) - created(a))
+    return filterImages({ images, all, filters: parsed, resolve: name => this.image(name) })
+  }
+
+  /** The image that a reference, an id or the beginning of an id names. */
+  async image(name: string): Promise<Image | undefined> {
+    const found = await resolveImage(name, this.#images, this.#references)
+    return found && this.#imageFrom(found.image, await this.#references.list())
+  }
+
+  /**
+   * The union of an image's layers, read-only, with the shape of node:fs. Nothing is unpacked; the view holds its layers
+   * until it is closed, whatever happens to the image.
+   *
+   * @throws IMAGE_NOT_FOUND, STORE_CORRUPT
+   */
+  async view(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<View> {
+    this.#assertOpen()
+    const found = await resolveImage(name, this.#images, this.#references)
+    if (found === undefined) throw imageNotFound(name)
+    const { diffIds } = found.image.config
+    const lease = await this.#layers.lease({ stacks: [diffIds], images: [found.image.id] })
+    try {
+      const handles = await this.#open.acquireAll(await this.#layers.chainOf(diffIds))
+      const onClose = async () => {
+        this.#views.delete(view)
+        await releaseAll(handles)
+        await lease.release()
+      }
+      const layers = handles.map(({ layer }) => layer)
+      const view = createView(layers, { label: name, onClose, ...(cwd !== undefined && { cwd }) })
+      this.#views.add(view)
+      return view
+    } catch (error) {
+      await lease.release()
+      throw error
+    }
+  }
+
+  /** Gives a reference to an image, taking it from whichever had it. */
+  async tag(source: string, target: string): Promise<void> {
+    const reference = withDefaultTag(parseReference(target))
+    checkTaggable(reference)
+    const found = await resolveImage(source, this.#images, this.#references)
+    if (found === undefined) throw imageNotFound(source)
+    await using _lease = await this.#layers.lease({ stacks: [found.image.config.diffIds], images: [found.image.id] })
+    if (!(await this.#images.has(found.image.id))) throw imageNotFound(source)
+    await this.#references.tag(reference, found.image.id)
+    await this.#images.touch(found.image.id)
+  }
+
+  /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    await Promise.all([...this.#views].map(view => view.close()))
+    await this.#pool?.close()
+    await this.#root.close()
+    if (this.#removeOnClose) await rm(this.root, { recursive: true, force: true })
+  }
+
+  #operation<T>(work: ConstructorParameters<typeof Operation<T>>[0], signal: AbortSignal | undefined): Operation<T> {
+    this.#assertOpen()
+    const operation = new Operation(work, signal)
+    // Its own handle on the failure: close() waits for the end and does not care which, while the user's promise still
+    // says it, and a failure that nobody awaits is still reported.
+    const ended = operation.ended
+    this.#running.add(ended)
+    void ended.then(() => this.#running.delete(ended))
+    return operation
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.root} is closed`)
+  }
+
+  #copyTarget() {
+    const { compression = 'lz4' } = this.#options
+    const [layers, images, references, limits] = [this.#layers, this.#images, this.#references, this.#limits]
+    return { layers, images, references, limits, compression, pool: this.#workers() }
+  }
+
+  #workers(): Pool {
+    const { pool, workers, workersDir } = this.#options
+    if (pool !== undefined) return pool
+    return (this.#pool ??= new Pool({ ...(workers !== undefined && { workers }), ...(workersDir && { workersDir }) }))
+  }
+
+  async #openLayer(record: LayerRecord) {
+    const { openPackedLayer } = await import('./drivers/packed/packed-layer.js')
+    return openPackedLayer(this.#layers.contentPath(record))
+  }
+
+  async #imageOf(id: ImageId): Promise<Image> {
+    const record = await this.#images.get(id)
+    if (record === undefined) throw imageNotFound(id)
+    return this.#imageFrom(record, await this.#references.list())
+  }
+
+  async #imageFrom(record: ImageRecord, references: readonly Association[]): Promise<Image> {
+    const chain = await this.#layers.chainOf(record.config.diffIds)
+    const layers = chain.map(layer => new ImageLayer(layer, () => this.#open.acquire(layer)))
+    return new Image(record, namesOf(record.id, references), layers, this.driver)
+  }
+}

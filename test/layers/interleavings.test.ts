@@ -1,0 +1,132 @@
+/** Two adders and a collector in every order of their steps: nothing live is lost, and nothing is half there. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openRoot } from '../../src/disk/open-root.js'
+import type { Root } from '../../src/disk/root.js'
+import { LayerStore } from '../../src/layers/layer-store.js'
+import { chainIdsOf } from '../../src/oci/chain-id.js'
+import { type DiffId, hexOf, type ImageId, sha256Digest } from '../../src/oci/digest.js'
+import { everyOrder, type Grain, type Scheduler, type World } from '../build/interleave.js'
+import { atOnce, MemoryDisk, type Step } from '../build/memory-disk.js'
+
+const diff = (name: string) => sha256Digest<DiffId>(name)
+const [base, left] = [diff('base'), diff('left')]
+void left
+Error.stackTraceLimit = 0
+const rootPath = '/store'
+
+type Order = 'lease, then look' | 'look, then lease'
+
+/** What a load does, from the lease to the tag. */
+async function addImage(root: Root, stack: readonly DiffId[], order: Order): Promise<void> {
+  const layers = new LayerStore(root)
+  const early = order === 'look, then lease' ? await layers.look(stack) : undefined
+  const lease = await layers.lease({ stacks: [stack] })
+  const looks = early ?? (await layers.look(stack))
+  for (const { diffId, parent, record, sizeBytes } of looks) {
+    if (record !== undefined) continue
+    if (sizeBytes !== undefined) {
+      await layers.publish({ diffId, parent, sizeBytes, lease })
+      continue
+    }
+    const stage = await root.stage()
+    await root.writeStaged(stage.file('layer'), `content of ${diffId}`, 0o600)
+    await layers.publish({ diffId, parent, sizeBytes: 7, staged: stage.file('layer'), lease })
+    await stage.dispose()
+  }
+  if (order === 'lease, then look') await layers.settle(stack)
+  await root.publishBytes(root.paths.imageConfig(imageOf(stack)), JSON.stringify(stack), 0o600)
+  await lease.release()
+}
+
+function imageOf(stack: readonly DiffId[]): ImageId {
+  return sha256Digest<ImageId>(JSON.stringify(stack))
+}
+
+async function readStacks(root: Root): Promise<DiffId[][]> {
+  const names = await root.io.readdir(root.paths.imageConfigs)
+  const read = (name: string) => root.io.readFile(root.paths.below(root.paths.imageConfigs, name), 4096)
+  const configs = await Promise.all(names.map(read))
+  return configs.map(bytes => JSON.parse(bytes.toString()) as DiffId[])
+}
+
+async function collect(root: Root): Promise<void> {
+  await new LayerStore(root).collect({ roots: async () => ({ stacks: await readStacks(root) }) })
+}
+
+interface Scene {
+  /** Images whose layers are there and whose tags are gone. */
+  readonly leftOver: readonly (readonly DiffId[])[]
+  readonly adders: readonly (readonly DiffId[])[]
+  readonly order?: Order
+}
+
+const openOn = (disk: MemoryDisk, name: string, step: Step) =>
+  openRoot(rootPath, { durability: 'none', io: disk.io(name, step), flock: async () => disk.flock(step) })
+
+async function diskWith(leftOver: Scene['leftOver']): Promise<MemoryDisk> {
+  const disk = new MemoryDisk()
+  const root = await openOn(disk, 'before', atOnce)
+  for (const stack of leftOver) {
+    await addImage(root, stack, 'lease, then look')
+    await root.discard(root.paths.imageConfig(imageOf(stack)))
+  }
+  await root.close()
+  return disk
+}
+
+async function worldsOf({ leftOver, adders, order = 'lease, then look' }: Scene) {
+  const { nodes } = await diskWith(leftOver)
+  return async (scheduler: Scheduler): Promise<World> => {
+    const disk = new MemoryDisk(nodes)
+    const programs = new Map<string, () => Promise<void>>()
+    for (const [index, stack] of adders.entries()) {
+      const root = await openOn(disk, `adder${index}`, scheduler.step(`adder${index}`))
+      programs.set(`adder${index}`, () => addImage(root, stack, order))
+    }
+    const collector = await openOn(disk, 'collector', scheduler.step('collector'))
+    programs.set('collector', () => collect(collector))
+    return { disk, programs, inspect: () => halfThere(disk), conclude: () => lost(disk, adders) }
+  }
+}
+
+/** In any state a record is whole, and has its content and its parent, in their places or set aside for a moment. */
+function halfThere(disk: MemoryDisk): string | undefined {
+  const paths = [...disk.nodes.keys()]
+  for (const directory of disk.childrenOf(`${rootPath}/image/packed/layerdb/sha256`)) {
+    const read = (name: string) => {
+      const node = disk.nodes.get(`${directory}/${name}`)
+      return node?.type === 'file' ? node.text : undefined
+    }
+    const cacheId = read('cache-id')
+    if (cacheId === undefined || read('diff') === undefined || read('size') === undefined) return `${directory} is not whole`
+    if (!paths.some(path => path.includes(`${cacheId}.tar.lz4`))) return `${directory} has no content`
+  }
+  return undefined
+}
+
+function lost(disk: MemoryDisk, adders: Scene['adders']): string | undefined {
+  for (const stack of adders) {
+    if (!disk.nodes.has(`${rootPath}/image/packed/imagedb/content/sha256/${hexOf(imageOf(stack))}`)) return 'no image'
+    for (const [index, chainId] of chainIdsOf(stack).entries()) {
+      if (!disk.nodes.has(`${rootPath}/image/packed/layerdb/sha256/${hexOf(chainId)}`)) return `layer ${index} is lost`
+      if (!disk.nodes.has(`${rootPath}/packed/${hexOf(stack[index]!)}.tar.lz4`)) return `content ${index} is lost`
+    }
+  }
+  const residue = [...disk.nodes.keys()].find(path => /\/phyllo\/(stages|limbo|trash)\/|\/owners\/.*\./.test(path))
+  return residue === undefined ? undefined : `${residue} is left`
+}
+
+async function assertSafe(grain: Grain, scene: Scene, leastStates: number): Promise<void> {
+  const { failure, states, runs } = await everyOrder(grain, await worldsOf(scene))
+  console.log(grain, states, runs)
+  assert.equal(failure, undefined, `${failure?.reason}\n${failure?.order.join('\n')}`)
+  assert.ok(states >= leastStates, `only ${states} states: the walk does not see the steps any more`)
+}
+
+test('an adder and a collector, the layers left over from a removed image', () =>
+  assertSafe('protocol', { leftOver: [[base]], adders: [[base]] }, 100))
+test('an adder and a collector, the layers left over from a removed image', () =>
+  assertSafe('call', { leftOver: [[base]], adders: [[base]] }, 100))
+test('3', () => assertSafe('protocol', { leftOver: [[base]], adders: [[base], [base]] }, 100))
+test('mutant', () => assertSafe('protocol', { leftOver: [[base]], adders: [[base]], order: 'look, then lease' }, 100))

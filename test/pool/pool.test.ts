@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { PhylloError } from '../../src/errors.js'
+import { defaultLimits } from '../../src/limits.js'
+import { coresInUse } from '../../src/pool/cores.js'
+import type { WriteLayerInput } from '../../src/pool/jobs.js'
+import { Pool } from '../../src/pool/pool.js'
+
+const dir = mkdtempSync(join(tmpdir(), 'phyllo-pool-'))
+after(() => rmSync(dir, { recursive: true, force: true }))
+const workersDir = new URL('./workers/', import.meta.url)
+
+function input(pool: Pool, label: string): WriteLayerInput {
+  const source = { path: '/dev/null', offset: 0, sizeBytes: 0 }
+  return { source, label, target: join(dir, 'out'), compression: 'none', limits: defaultLimits, cores: pool.cores }
+}
+
+for (const workers of [0, 2]) {
+  test(`workers: ${workers}: a job answers, and its progress is told`, async () => {
+    await using pool = new Pool({ workers, workersDir })
+    const seen: number[] = []
+    const output = await pool.run('write-layer', input(pool, 'fine'), { onProgress: bytes => seen.push(bytes) })
+    assert.deepEqual(output.warnings, ['fine'])
+    assert.equal(seen.at(-1), 7)
+  })
+
+  test(`workers: ${workers}: an engine error keeps its code, facts and cause across the thread`, async () => {
+    await using pool = new Pool({ workers, workersDir })
+    await assert.rejects(pool.run('write-layer', input(pool, 'fail')), (error: PhylloError) => {
+      assert.ok(error instanceof PhylloError)
+      assert.equal(error.code, 'TAR_INVALID')
+      assert.equal(error.offset, 512)
+      assert.ok(error.cause instanceof TypeError)
+      return true
+    })
+  })
+
+  test(`workers: ${workers}: an errno error keeps code, errno, syscall and path`, async () => {
+    await using pool = new Pool({ workers, workersDir })
+    await assert.rejects(pool.run('write-layer', input(pool, 'errno')), (error: NodeJS.ErrnoException) => {
+      const { code, errno, syscall, path } = error
+      assert.deepEqual(
+        { code, errno, syscall, path },
+        { code: 'ENOENT', errno: -2, syscall: 'open', path: '/nonexistent/file' },
+      )
+      return true
+    })
+  })
+
+  test(`workers: ${workers}: a stop makes run reject with the signal's reason`, async () => {
+    await using pool = new Pool({ workers, workersDir })
+    const abort = new AbortController()
+    const reason = new Error('no longer wanted')
+    const run = pool.run('write-layer', input(pool, 'step until stopped'), { signal: abort.signal })
+    setTimeout(() => abort.abort(reason), 150)
+    await assert.rejects(run, error => error === reason)
+  })
+
+  test(`workers: ${workers}: an aborted signal starts nothing`, async () => {
+    await using pool = new Pool({ workers, workersDir })
+    const reason = new Error('never mind')
+    await assert.rejects(
+      pool.run('write-layer', input(pool, 'exit'), { signal: AbortSignal.abort(reason) }),
+      error => error === reason,
+    )
+  })
+}
+
+test('after an aborted run no thread writes any more, 20 times', async () => {
+  await using pool = new Pool({ workers: 2, workersDir })
+  const target = join(dir, 'out')
+  for (let i = 0; i < 20; i++) {
+    const abort = new AbortController()
+    writeFileSync(target, '')
+    const run = pool.run('write-layer', input(pool, 'write until killed'), { signal: abort.signal })
+    while (statSync(target).size === 0) await sleep(2)
+    abort.abort()
+    await assert.rejects(run, { name: 'AbortError' })
+    const size = statSync(target).size
+    await sleep(10)
+    assert.equal(statSync(target).size, size)
+    assert.equal(coresInUse(pool.cores), 0, 'cores of a killed job are given back')
+  }
+})
+
+test('a thread that dies is WORKER_DIED, and the pool goes on', async () => {
+  await using pool = new Pool({ workers: 1, workersDir })
+  await assert.rejects(pool.run('write-layer', input(pool, 'exit')), { code: 'WORKER_DIED' })
+  assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
+})
+
+test('no thread before the first job, and a program that forgets close() still exits', async () => {
+  const script = join(dir, 'forgets.mjs')
+  writeFileSync(
+    script,
+    `import { readdirSync } from 'node:fs'
+     import { Pool } from ${JSON.stringify(new URL('../../src/pool/pool.js', import.meta.url).href)}
+     const threads = () => readdirSync('/proc/self/task').length
+     const before = threads()
+     const pool = new Pool({ workers: 1, workersDir: new URL(${JSON.stringify(workersDir.href)}) })
+     console.log(threads() - before)
+     const input = { source: { path: '/dev/null', offset: 0, sizeBytes: 0 }, label: 'fine', target: '', compression: 'none', limits: {}, cores: pool.cores }
+     await pool.run('write-layer', input)
+     console.log('done')`,
+  )
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { timeout: 20_000 })
+  assert.equal(stdout, '0\ndone\n')
+})
+
+test('close is idempotent, and a closed pool refuses jobs', async () => {
+  const pool = new Pool({ workers: 1, workersDir })
+  await pool.run('write-layer', input(pool, 'fine'))
+  await pool.close()
+  await pool.close()
+  await assert.rejects(pool.run('write-layer', input(pool, 'fine')), { code: 'STORE_CLOSED' })
+})
+
+test('a directory of workers without a trailing slash is taken, too', async () => {
+  const pool = new Pool({ workers: 1, workersDir: new URL(workersDir).pathname.replace(/\/$/, '') })
+  assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
+  await pool.close()
+})

@@ -1,0 +1,30 @@
+/** A stand-in for the real job, told by `label` how to behave: what a pool must survive is easier to ask for than to provoke. */
+import { appendFileSync, openSync, writeSync } from 'node:fs'
+import { PhylloError } from '../../../src/errors.js'
+import type { DiffId } from '../../../src/oci/digest.js'
+import { joinCores } from '../../../src/pool/cores.js'
+import { job } from '../../../src/pool/wire.js'
+
+export default job('write-layer', async ({ label, target, cores }, { progress }) => {
+  const share = joinCores(cores)
+  share.tryBorrow()
+  if (label === 'fail')
+    throw new PhylloError('TAR_INVALID', 'at byte 512: bad checksum', { offset: 512, cause: new TypeError('inner') })
+  if (label === 'errno') openSync('/nonexistent/file', 'r')
+  if (label === 'exit') process.exit(3)
+  if (label === 'write until killed') {
+    const fd = openSync(target, 'w')
+    for (let i = 0; ; i++) writeSync(fd, `${i}\n`)
+  }
+  if (label === 'step until stopped') {
+    for (let i = 1; ; i++) {
+      appendFileSync(target, `${i}\n`)
+      progress(i)
+      await new Promise(done => setTimeout(done, 5))
+    }
+  }
+  progress(7)
+  share.leave()
+  const diffId = `sha256:${'0'.repeat(64)}` as DiffId
+  return { diffId, digest: diffId, tarBytes: 7, sizeBytes: 1, entries: 1, fileBytes: 9, warnings: [label] }
+})

@@ -1,0 +1,63 @@
+/** Job: one pass over a layer as it stands in an archive: decompress → hash → scan → layer file in the stage. */
+import { createHash, type Hash } from 'node:crypto'
+import { closeSync, openSync } from 'node:fs'
+import { decompress } from '../src/compression/compression.js'
+import { readRange } from '../src/disk/read-range.js'
+import { PhylloError } from '../src/errors.js'
+import { writeLayerFile } from '../src/layerfile/writer.js'
+import { algorithmOf, type Digest } from '../src/oci/digest.js'
+import { job } from '../src/pool/wire.js'
+
+export default job('write-layer', async (input, { progress }) => {
+  const { source, label, target, compression, limits, cores } = input
+  const blob = new BlobHash(input.digest && algorithmOf(input.digest))
+  const fd = openSync(target, 'wx', 0o600)
+  try {
+    const plain = decompress(blob.tap(readRange(source, label), progress), {
+      limits,
+      label,
+      onSniffed: name => blob.sniffed(name),
+    })
+    const written = await writeLayerFile(plain, { fd, label, compression, limits, cores })
+    const digest = blob.digest() ?? written.diffId
+    if (input.digest !== undefined && input.digest !== digest)
+      throw new PhylloError('DIGEST_MISMATCH', `${label}: hashes to ${digest}, not to ${input.digest}`, {
+        expected: input.digest,
+        actual: digest,
+      })
+    return { ...written, digest }
+  } finally {
+    closeSync(fd)
+  }
+})
+
+/** Digest of the bytes as they stand. Those of a plain tar are not hashed a second time: it is the diffId. */
+class BlobHash {
+  readonly #algorithm: 'sha256' | 'sha512'
+  readonly #hash: Hash
+  #needed: boolean
+
+  constructor(algorithm: 'sha256' | 'sha512' = 'sha256') {
+    this.#algorithm = algorithm
+    this.#hash = createHash(algorithm)
+    this.#needed = algorithm !== 'sha256'
+  }
+
+  sniffed(name: string): void {
+    if (name !== 'none') this.#needed = true
+  }
+
+  async *tap(chunks: AsyncIterable<Buffer>, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
+    let done = 0
+    for await (const chunk of chunks) {
+      yield chunk
+      progress((done += chunk.length))
+      // Only when the consumer comes back has it looked at what the first chunk begins with.
+      if (this.#needed) this.#hash.update(chunk)
+    }
+  }
+
+  digest(): Digest | undefined {
+    return this.#needed ? (`${this.#algorithm}:${this.#hash.digest('hex')}` as Digest) : undefined
+  }
+}
