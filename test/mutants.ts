@@ -110,7 +110,7 @@ async function judge(mutant: Named, slot: string, healthy: Run): Promise<Verdict
 /** Writes the broken source and what it compiles to; gives the way back, or the reason why it does not compile. */
 function apply(slot: string, file: string, broken: string): (() => void) | string {
   const written = new Map([[join(slot, file), broken]])
-  if (file.endsWith('.ts')) {
+  if (file.endsWith('.ts') && !file.endsWith('.d.ts')) {
     // One file, types stripped: a mutant that the compiler would refuse still has to be killed by its test.
     const tsconfigRaw = { compilerOptions: { target: 'es2022', verbatimModuleSyntax: true } }
     try {

@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { isErrno } from '../errors.js'
 import { cleanEnvironment, findProgram } from '../native/programs.js'
-import { invalid, unsupported } from './invalid.js'
+import { invalid, reasonOf, unsupported } from './invalid.js'
 
 export interface Program {
   readonly name: string
@@ -37,20 +37,30 @@ export async function* throughProgram(
     env: { ...cleanEnvironment, ...program.environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  const ended = endOf(child)
   const complaint = collect(child.stderr)
   const feeding = feed(source, child)
   try {
     for await (const chunk of child.stdout) yield chunk as Buffer
-    const [status, signal] = await ended
+    const end = await ended
     const fed = await feeding
     if (fed.failed) throw fed.error
-    if (status === 0 && complaint.text() === '') return
-    throw invalid(label, program.name, complaint.text() || `the program ended with ${status ?? signal}`)
+    if (end === 0 && complaint.text() === '') return
+    throw invalid(label, program.name, complaint.text() || `the program ended with ${end}`)
   } finally {
     child.kill('SIGKILL')
     child.stdin.destroy()
     await Promise.all([ended, feeding])
+  }
+}
+
+/** Status or signal, or why it could not be started. Never rejects. */
+async function endOf(child: Child): Promise<number | string> {
+  try {
+    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    return status ?? String(signal)
+  } catch (error) {
+    return reasonOf(error)
   }
 }
 

@@ -169,16 +169,25 @@ export class Root {
   async #close(): Promise<void> {
     const mode = this.#mode
     if ('reason' in mode) return
+    try {
+      await this.#sweeping
+      await this.#releaseAll(mode.owner)
+    } finally {
+      await this.io.close(mode.owner.fd)
+    }
+  }
+
+  /** The owner's own file goes last, as in reaping. A store that somebody has deleted has nothing to release. */
+  async #releaseAll(owner: Owner): Promise<void> {
     const { paths, io } = this
-    await this.#sweeping
-    const mine = (name: string) => ownerOf(name) === mode.owner.id
-    for (const name of (await io.readdir(paths.stages)).filter(mine)) {
-      const trashed = await moveToTrash(this, mode.owner, paths.below(paths.stages, name))
+    const mine = async (directory: string) =>
+      ((await ifThere(io.readdir(directory))) ?? []).filter(name => ownerOf(name) === owner.id)
+    for (const name of await mine(paths.stages)) {
+      const trashed = await moveToTrash(this, owner, paths.below(paths.stages, name))
       if (trashed !== undefined) await io.deleteTree(trashed)
     }
-    const owned = (await io.readdir(paths.owners)).filter(mine).sort((a, b) => b.length - a.length)
+    const owned = (await mine(paths.owners)).sort((a, b) => b.length - a.length)
     for (const name of owned) await ifThere(io.unlink(paths.below(paths.owners, name)))
-    await io.close(mode.owner.fd)
   }
 
   #writing(): Writing {

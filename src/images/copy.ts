@@ -10,7 +10,7 @@
  */
 import type { Lease } from '../disk/lease.js'
 import type { Stage } from '../disk/stage.js'
-import { PhylloError } from '../errors.js'
+import { PhylloError, withFacts } from '../errors.js'
 import type { LayerLook, LayerStore } from '../layers/layer-store.js'
 import type { Limits } from '../limits.js'
 import { type DiffId, type ImageId, isDigest, shortId } from '../oci/digest.js'
@@ -47,7 +47,7 @@ export async function copyIntoStore(
     await followed
     await using lease = await to.layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
     const missing = await op.stage('look', () => findMissing(images, to, op))
-    const written = await op.stage('layers', () => writeLayers(missing, jobs, op))
+    const written = await op.stage('layers', () => writeLayers(missing, source.name, jobs, op))
     op.signal.throwIfAborted()
     await op.stage('publish', () => publishAll({ images, written, lease }, to, op))
     return images.map(({ imageId }) => imageId)
@@ -98,42 +98,46 @@ async function findMissing(
 
 async function writeLayers(
   missing: readonly SourceLayer[],
+  archive: string,
   jobs: LayerJobs,
   op: OperationContext,
 ): Promise<Map<DiffId, WrittenLayer>> {
   const written = missing.map(async (layer): Promise<[DiffId, WrittenLayer]> => {
-    const { range, member, diffId, digest } = layer
-    const subject = shortId(diffId)
-    if (range === undefined)
-      throw new PhylloError(
-        'ARCHIVE_INVALID',
-        `${member}: the archive does not hold this layer, and neither does the store`,
-        { member, diffId },
-      )
-    const output = await jobs.write({ range, member, subject, ...(digest && { digest }) })
-    verify(layer, output)
-    for (const message of output.warnings) op.emit({ type: 'warning', subject, message })
-    op.report.bytesWritten += output.fileBytes
-    op.emit({ type: 'layer', subject, message: 'Loaded layer' })
-    return [diffId, output]
+    const { member, diffId } = layer
+    try {
+      return [diffId, await writeLayer(layer, jobs, op)]
+    } catch (error) {
+      throw withFacts(error, { path: archive, member }, `${archive}: ${member}`)
+    }
   })
   return new Map(await Promise.all(written))
 }
 
+async function writeLayer(layer: SourceLayer, jobs: LayerJobs, op: OperationContext): Promise<WrittenLayer> {
+  const { range, member, diffId, digest } = layer
+  const subject = shortId(diffId)
+  if (range === undefined)
+    throw new PhylloError('ARCHIVE_INVALID', 'the archive does not hold this layer, and neither does the store', {
+      diffId,
+    })
+  const output = await jobs.write({ range, member, subject, ...(digest && { digest }) })
+  verify(layer, output)
+  for (const message of output.warnings) op.emit({ type: 'warning', subject, message })
+  op.report.bytesWritten += output.fileBytes
+  op.emit({ type: 'layer', subject, message: 'Loaded layer' })
+  return output
+}
+
 /** A job that was started on an arriving stream did not know what to expect. */
-function verify({ member, diffId, digest }: SourceLayer, output: WrittenLayer): void {
-  if (digest !== undefined && output.digest !== digest)
-    throw new PhylloError('DIGEST_MISMATCH', `${member}: hashes to ${output.digest}, not to ${digest}`, {
-      member,
-      expected: digest,
-      actual: output.digest,
-    })
-  if (output.diffId !== diffId)
-    throw new PhylloError('DIFF_ID_MISMATCH', `${member}: invalid diffID: expected ${diffId}, got ${output.diffId}`, {
-      member,
-      expected: diffId,
-      actual: output.diffId,
-    })
+function verify({ diffId, digest }: SourceLayer, output: WrittenLayer): void {
+  if (digest !== undefined && output.digest !== digest) {
+    const facts = { expected: digest, actual: output.digest }
+    throw new PhylloError('DIGEST_MISMATCH', `hashes to ${output.digest}, not to ${digest}`, facts)
+  }
+  if (output.diffId !== diffId) {
+    const facts = { expected: diffId, actual: output.diffId }
+    throw new PhylloError('DIFF_ID_MISMATCH', `invalid diffID: expected ${diffId}, got ${output.diffId}`, facts)
+  }
 }
 
 interface Verified {

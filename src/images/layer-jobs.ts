@@ -3,6 +3,7 @@
  *
  * Invariant: after `stop`, no job runs any more, and none of their threads.
  */
+import { setMaxListeners } from 'node:events'
 import type { Stage } from '../disk/stage.js'
 import { withFacts } from '../errors.js'
 import type { Limits } from '../limits.js'
@@ -44,6 +45,8 @@ export class LayerJobs {
   constructor(options: LayerJobOptions, operation: OperationContext) {
     this.#options = options
     this.#operation = operation
+    // Every job listens to it, and there may be as many as there are layers.
+    setMaxListeners(0, this.#stop.signal)
     this.#onAbort = () => this.#stop.abort(operation.signal.reason)
     operation.signal.addEventListener('abort', this.#onAbort, { once: true })
   }

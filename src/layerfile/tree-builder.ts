@@ -86,7 +86,8 @@ export class TreeBuilder {
 
   #markWhiteout(path: readonly ByteString[], name: ByteString): void {
     const dir = this.#walk.to(path, path.length - 1, 'make-for-mark')
-    this.names.marks[this.names.findOrAdd(dir, name)]! |= marks.whiteout
+    const row = this.names.findOrAdd(dir, name)
+    this.names.marks[row]! |= marks.whiteout
   }
 
   #addDirectory(row: number, entry: TarEntry): void {

@@ -83,10 +83,16 @@ export class TreeWalk {
       }
       if (!this.#inodes.isType(inode, 'directory'))
         throw new PhylloError('TAR_INVALID', `"${printable(part)}" on the way is not a directory`)
-      if (missing === 'make') this.#inodes.setFlag(inode, solidFlag)
       dir = this.#down(dir, inode, row)
     }
+    if (missing === 'make') this.#setSolid(dir)
     return dir
+  }
+
+  /** Every directory from the root to where the walk ended has an entry below it. */
+  #setSolid(dir: number): void {
+    for (const above of this.#dirs) this.#inodes.setFlag(above, solidFlag)
+    this.#inodes.setFlag(dir, solidFlag)
   }
 
   #down(dir: number, inode: number, row: number): number {

@@ -223,11 +223,23 @@ export class LayerStore {
 
   async #publishContent(cacheId: string, staged: string | undefined): Promise<void> {
     const path = this.#root.paths.layerContent(cacheId)
-    const there = await this.#hasContent(cacheId)
-    if (staged === undefined && there) return
+    if (staged === undefined && (await this.#hasContent(cacheId))) return
     if (staged === undefined) throw new PhylloError('STORE_CORRUPT', `${path}: content is not there`, { path })
-    if (!there) await this.#root.discard(path)
+    await this.#discardIf(path, () => this.#isEmptyFile(path))
     await this.#root.publishFile(staged, path, 0o644)
+  }
+
+  async #isEmptyFile(path: string): Promise<boolean> {
+    const status = await ifThere(this.#root.io.status(path))
+    return status?.type === 'file' && status.sizeBytes === 0
+  }
+
+  /** Under the root lock and after a second look, lest somebody else's repair is thrown away. */
+  async #discardIf(path: string, damaged: () => Promise<boolean>): Promise<void> {
+    if (!(await damaged())) return
+    await this.#root.withLock(async () => {
+      if (await damaged()) await this.#root.discard(path)
+    })
   }
 
   async #publishRecord(record: LayerRecord): Promise<LayerRecord> {
@@ -238,7 +250,7 @@ export class LayerStore {
       const stage = await this.#root.stage()
       await writeRecord(this.#root, stage.path, record)
       if (await this.#root.publishDirectory(stage.path, path)) return record
-      if ((await this.#intact(record.chainId)) === undefined) await this.#root.discard(path)
+      await this.#discardIf(path, async () => (await this.#intact(record.chainId)) === undefined)
     }
   }
 

@@ -164,6 +164,8 @@ export interface ReadArguments {
 /** (buffer, offset, length, position), (buffer, options) or (options); Node's default buffer has 16 KiB. */
 export function readArguments(args: readonly unknown[]): ReadArguments {
   let [buffer, offset, length, position] = args
+  // One argument after the buffer is an object of options, and nothing else
+  const plain = args.length !== 2 || offset === undefined || typeof offset === 'object'
   if (buffer === undefined || (typeof buffer === 'object' && buffer !== null && !ArrayBuffer.isView(buffer))) {
     ;({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? {}) as Record<string, unknown>)
   } else if (typeof offset === 'object' && offset !== null) {
@@ -176,11 +178,11 @@ export function readArguments(args: readonly unknown[]): ReadArguments {
     isIndex(start, bytes) &&
     isIndex(count, bytes - start) &&
     bytes > 0 &&
+    plain &&
     (position === undefined || position === null || isIndex(position, Number.MAX_SAFE_INTEGER) || position === -1)
   if (!sane) {
-    checkedByNode(() =>
-      fs.readSync(impossibleFd, buffer as Buffer, start as number, count as number, position as number),
-    )
+    const shown = plain ? [buffer, start, count, position] : args
+    checkedByNode(() => (fs.readSync as (fd: number, ...rest: unknown[]) => number)(impossibleFd, ...shown))
   }
   return {
     buffer: buffer as NodeJS.ArrayBufferView,

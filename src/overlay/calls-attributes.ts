@@ -1,14 +1,29 @@
 /** stat, lstat, fstat, statfs, access, exists. */
 import fs from 'node:fs'
 import { promisify } from 'node:util'
+import { isErrno } from '../errors.js'
 import { callbackArgument, checkedByNode, optionsArgument, pathArgument } from './arguments.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
-import type { Call, Calls, Implementation } from './forms.js'
+import type { Calls, Implementation } from './forms.js'
 import { S_IFDIR, S_IFMT } from './mode.js'
 import type { Union } from './union.js'
 
-const absent: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
+let notDirectoryIsAbsence: boolean | undefined
+
+/** Whether `throwIfNoEntry: false` covers a failure: ENOENT always, ENOTDIR where the running Node's statSync says so (26 does). */
+function isAbsence(code: string, syscall: string): boolean {
+  if (code !== 'ENOTDIR' || syscall !== 'stat') return code === 'ENOENT'
+  if (notDirectoryIsAbsence === undefined) {
+    try {
+      notDirectoryIsAbsence = fs.statSync(`${process.execPath}/`, { throwIfNoEntry: false }) === undefined
+    } catch (error) {
+      if (!isErrno(error, 'ENOTDIR')) throw error
+      notDirectoryIsAbsence = false
+    }
+  }
+  return notDirectoryIsAbsence
+}
 
 /** The four stat functions differ in whether they follow, and in whether absence may be undefined. */
 function statSync(union: Union, follow: boolean, syscall: string): Implementation {
@@ -18,7 +33,7 @@ function statSync(union: Union, follow: boolean, syscall: string): Implementatio
     if (known !== undefined && options !== null && typeof options === 'object') {
       const { bigint, throwIfNoEntry } = options as { bigint?: unknown; throwIfNoEntry?: unknown }
       if (typeof known !== 'string') return bigint ? union.bigStats(known) : union.stats(known)
-      if (throwIfNoEntry === false && absent.has(known)) return undefined
+      if (throwIfNoEntry === false && known === 'ENOENT') return undefined
     }
     return statSlowly(union, path, options, follow, syscall)
   }
@@ -29,7 +44,7 @@ function statSlowly(union: Union, path: unknown, options: unknown, follow: boole
   const { bigint, throwIfNoEntry } = optionsArgument(options, accepted)
   const found = union.lookup(argument, follow)
   if (typeof found === 'string') {
-    if (throwIfNoEntry === false && absent.has(found)) return undefined
+    if (throwIfNoEntry === false && isAbsence(found, syscall)) return undefined
     throw errnoError(found, syscall, argument.text)
   }
   return bigint ? union.bigStats(found) : union.stats(found)
@@ -38,18 +53,6 @@ function statSlowly(union: Union, path: unknown, options: unknown, follow: boole
 /** node:fs looks at no option of these functions but its own. */
 function accepted(): undefined {
   return undefined
-}
-
-function stat(union: Union, follow: boolean, syscall: string): Call {
-  const sync = statSync(union, follow, syscall)
-  // throwIfNoEntry is an option of the sync forms, and since Node 26 of the promises
-  return { sync, later: (path, options) => sync(path, laterOptions(options)) }
-}
-
-function laterOptions(options: unknown): unknown {
-  return typeof options === 'object' && options !== null
-    ? { bigint: (options as { bigint?: unknown }).bigint }
-    : undefined
 }
 
 export function fstatOf(union: Union): Implementation {
@@ -116,8 +119,8 @@ export function existsCallback(union: Union): Implementation {
 
 export function attributeCalls(union: Union): Calls {
   return {
-    stat: stat(union, true, 'stat'),
-    lstat: stat(union, false, 'lstat'),
+    stat: { sync: statSync(union, true, 'stat') },
+    lstat: { sync: statSync(union, false, 'lstat') },
     fstat: { sync: fstatOf(union) },
     statfs: { sync: statfs(union) },
     access: { sync: access(union) },

@@ -133,7 +133,8 @@ export function wholeFile(union: Union, path: unknown, given: unknown): Whole {
 }
 
 function decoded(buffer: Buffer, { encoding }: AnyOptions): string | Buffer {
-  return encoding && encoding !== 'buffer' ? buffer.toString(encoding) : buffer
+  // `buffer` is an encoding of names alone: Node, too, says here that it does not know it
+  return encoding ? buffer.toString(encoding as BufferEncoding) : buffer
 }
 
 function readFileNow(union: Union): Implementation {

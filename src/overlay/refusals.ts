@@ -99,7 +99,7 @@ function mkdir(union: Union): Implementation {
 function mkdtemp(union: Union): Implementation {
   return prefix => {
     const argument = temporaryName(pathArgument(prefix, bad => fs.mkdtempSync(bad)))
-    throw errnoError(removalRefusal(union, argument, unlinkCodes), 'mkdtemp', argument.text)
+    throw errnoError(creationRefusal(union, argument, true), 'mkdtemp', argument.text)
   }
 }
 

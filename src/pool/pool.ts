@@ -13,6 +13,7 @@ import type { Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { PhylloError } from '../errors.js'
 import { createCores, reclaimCores } from './cores.js'
+import { type JobModule, jobModules } from './inline.js'
 import type { JobName, Jobs } from './jobs.js'
 import {
   bytesDone,
@@ -45,7 +46,8 @@ export class Pool {
   readonly workers: number
   /** Cores in use by all jobs of this pool; see cores.ts. */
   readonly cores: SharedArrayBuffer
-  readonly #dir: URL
+  /** Where the user says that the worker files are. */
+  readonly #dir: URL | undefined
   #piscina: Promise<Piscina> | undefined
   #closed = false
 
@@ -54,7 +56,7 @@ export class Pool {
       throw new TypeError(`workers: ${workers} is not a whole number from 0 to 1024`)
     this.workers = workers
     this.cores = createCores(Math.max(workers, 1))
-    this.#dir = workersUrl(workersDir)
+    this.#dir = workersDir === undefined ? undefined : directoryUrl(workersDir)
   }
 
   async run<K extends JobName>(name: K, input: Jobs[K]['input'], options: RunOptions = {}): Promise<Jobs[K]['output']> {
@@ -94,8 +96,9 @@ export class Pool {
     const stop = () => requestStop(message.control)
     signal?.addEventListener('abort', stop, { once: true })
     try {
-      const worker = (await import(this.#file(name).href)) as { default(message: JobMessage<K>): Promise<JobAnswer<K>> }
-      return await worker.default(message)
+      const load: () => Promise<JobModule<K>> =
+        this.#dir === undefined ? jobModules[name] : () => import(this.#file(name).href)
+      return await (await load()).default(message)
     } finally {
       signal?.removeEventListener('abort', stop)
     }
@@ -141,7 +144,8 @@ export class Pool {
   }
 
   #file(name: JobName): URL {
-    return new URL(`${name}.js`, this.#dir)
+    // The same relative path in the sources and in the built package: dist/src/pool/pool.js → dist/workers/.
+    return new URL(`${name}.js`, this.#dir ?? new URL('../../workers/', import.meta.url))
   }
 }
 
@@ -164,9 +168,7 @@ function watchKills(piscina: Piscina, signal: AbortSignal, control: Control) {
   }
 }
 
-function workersUrl(given: string | URL | undefined): URL {
-  // The same relative path in the sources and in the built package: dist/src/pool/pool.js → dist/workers/.
-  if (given === undefined) return new URL('../../workers/', import.meta.url)
+function directoryUrl(given: string | URL): URL {
   const url = given instanceof URL ? given : pathToFileURL(given)
   return url.href.endsWith('/') ? url : new URL(`${url.href}/`)
 }

@@ -30,9 +30,18 @@ export class Scheduler {
   readonly seen = new Map<string, string>()
   active = false
   readonly #grain: Grain
+  readonly #forget: (call: string) => boolean
 
-  constructor(grain: Grain) {
+  constructor(grain: Grain, forget: (call: string) => boolean) {
     this.#grain = grain
+    this.#forget = forget
+  }
+
+  /** A new run: what the last one was waiting for never comes. */
+  begin(): void {
+    this.waiting.clear()
+    this.seen.clear()
+    this.active = true
   }
 
   step(process: string): Step {
@@ -41,6 +50,7 @@ export class Scheduler {
       if (!this.active || (!waits && !isStep(this.#grain, call, path))) return this.#noted(process, work)
       return new Promise((resolve, reject) => {
         const label = `${process}: ${call} ${path}`
+        if (this.#forget(call)) this.seen.set(process, '')
         const run = () => this.#noted(process, work).then(resolve, reject)
         this.waiting.set(process, [...(this.waiting.get(process) ?? []), { label, possible, run }])
       })
@@ -51,7 +61,8 @@ export class Scheduler {
   async #noted<T>(process: string, work: () => T): Promise<T> {
     try {
       const value = work()
-      if (this.active && typeof value === 'object') this.#note(process, Buffer.isBuffer(value) ? `${value}` : JSON.stringify(value))
+      if (this.active && typeof value === 'object')
+        this.#note(process, Buffer.isBuffer(value) ? `${value}` : JSON.stringify(value))
       return value
     } catch (error) {
       this.#note(process, String(error))
@@ -60,7 +71,7 @@ export class Scheduler {
   }
 
   #note(process: string, text: string): void {
-    const chained = `${this.seen.get(process) ?? ''}\n${text}`
+    const chained = `${this.seen.get(process) ?? ''}\n${nameless(text)}`
     this.seen.set(process, createHash('sha1').update(chained).digest('base64'))
   }
 }
@@ -70,7 +81,8 @@ function isStep(grain: Grain, call: string, path: string): boolean {
   const parts = path.split(' ')
   if (parts.every(part => /\/phyllo\/(stages|trash)\//.test(part))) return false
   if (call === 'read') return path.endsWith('/diff')
-  if (call === 'readdir') return grain === 'call' ? !path.endsWith('/stages') : /\/(owners|content\/sha256)$/.test(path)
+  if (call === 'readdir')
+    return grain === 'call' ? !/\/(stages|trash)$/.test(path) : /\/(owners|content\/sha256)$/.test(path)
   if (call === 'lstat') return grain === 'call'
   return ['write', 'link', 'rename', 'unlink'].includes(call) && !(grain === 'protocol' && /\/limbo\/\S*$/.test(path))
 }
@@ -82,13 +94,25 @@ export interface Walk {
   readonly failure: { readonly reason: string; readonly order: readonly string[] } | undefined
 }
 
-export async function everyOrder(grain: Grain, makeWorld: (scheduler: Scheduler) => Promise<World>): Promise<Walk> {
+/**
+ * @param forget calls at which nothing that the process has seen before matters any more, for what it does next
+ */
+export async function everyOrder(
+  grain: Grain,
+  makeWorld: (scheduler: Scheduler) => Promise<World>,
+  forget: (call: string) => boolean = () => false,
+): Promise<Walk> {
+  const scheduler = new Scheduler(grain, forget)
+  const world = await makeWorld(scheduler)
+  const restart = world.disk.save()
   const visited = new Set<string>()
   const open: string[][] = [[]]
   let runs = 0
   for (let prefix = open.pop(); prefix !== undefined; prefix = open.pop()) {
     runs++
-    const failure = await oneRun(new Scheduler(grain), makeWorld, prefix, visited, open)
+    restart()
+    scheduler.begin()
+    const failure = await oneRun(scheduler, world, prefix, visited, open)
     if (failure !== undefined) return { runs, states: visited.size, failure }
   }
   return { runs, states: visited.size, failure: undefined }
@@ -96,17 +120,15 @@ export async function everyOrder(grain: Grain, makeWorld: (scheduler: Scheduler)
 
 async function oneRun(
   scheduler: Scheduler,
-  makeWorld: (scheduler: Scheduler) => Promise<World>,
+  world: World,
   prefix: readonly string[],
   visited: Set<string>,
   open: string[][],
 ): Promise<Walk['failure']> {
-  const world = await makeWorld(scheduler)
   const order: string[] = []
   const taken: string[] = []
   let running = world.programs.size
   let thrown: unknown
-  scheduler.active = true
   for (const [name, program] of world.programs) {
     program().then(
       () => {
@@ -142,9 +164,16 @@ async function oneRun(
 }
 
 function stateOf(world: World, scheduler: Scheduler): string {
-  const hash = createHash('sha1').update(world.disk.snapshot())
+  const parts = [world.disk.snapshot()]
   for (const name of world.programs.keys()) {
-    hash.update(`\0${name} ${scheduler.seen.get(name)} ${scheduler.waiting.get(name)?.map(({ label }) => label)}`)
+    parts.push(`${name} ${scheduler.seen.get(name)} ${scheduler.waiting.get(name)?.map(({ label }) => label)}`)
   }
-  return hash.digest('base64')
+  return createHash('sha1')
+    .update(nameless(parts.join('\0')))
+    .digest('base64')
+}
+
+/** How many names an owner has used up says nothing: states that differ in that alone are equal. */
+function nameless(text: string): string {
+  return text.replace(/\.\d+\b/g, '.n')
 }

@@ -14,14 +14,20 @@ export type Step = <T>(call: string, path: string, work: () => T, possible?: () 
 export const atOnce: Step = async (_call, _path, work) => work()
 
 export class MemoryDisk {
-  readonly nodes: Map<string, Node>
+  readonly nodes = new Map<string, Node>([['/', { type: 'directory' }]])
   readonly #open = new Map<number, Node>()
   readonly #locked = new Map<Node, number>()
   #nextFd = 1
 
-  /** A disk with nothing on it, or with what another one has. */
-  constructor(nodes: ReadonlyMap<string, Node> = new Map([['/', { type: 'directory' }]])) {
-    this.nodes = new Map(nodes)
+  /** Remembers everything, locks included; the answer brings it back. */
+  save(): () => void {
+    const [nodes, locked] = [[...this.nodes], [...this.#locked]]
+    return () => {
+      this.nodes.clear()
+      for (const [path, node] of nodes) this.nodes.set(path, node)
+      this.#locked.clear()
+      for (const [node, fd] of locked) this.#locked.set(node, fd)
+    }
   }
 
   /** The calls of one process. */
@@ -69,7 +75,9 @@ export class MemoryDisk {
   snapshot(): string {
     const entries = [...this.nodes].sort(([a], [b]) => (a < b ? -1 : 1))
     return entries
-      .map(([path, node]) => `${path}${node.type === 'file' ? `=${node.text}` : ''}${this.#locked.has(node) ? '!' : ''}`)
+      .map(
+        ([path, node]) => `${path}${node.type === 'file' ? `=${node.text}` : ''}${this.#locked.has(node) ? '!' : ''}`,
+      )
       .join('\n')
   }
 

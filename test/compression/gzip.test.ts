@@ -152,7 +152,7 @@ test('E10: all content has come out, then the trailer is bad', async () => {
 
 test('E11: leaving the loop closes the source, at any point, also with damaged bytes', async () => {
   const content = randomBytes(6 * MiB)
-  const whole = gzipSync(content, { level: 1 })
+  const whole = gzipSync(content, { level: 0 })
   const damaged = concat(whole.subarray(0, whole.length / 2), randomBytes(1000))
   for (const bytes of [whole, damaged]) {
     for (const leaveAfter of [1, 2, 3]) {
@@ -178,7 +178,7 @@ test('E11: leaving the loop closes the source, at any point, also with damaged b
 test('E11: a consumer that takes its time is not run over', async () => {
   let asked = 0
   async function* source() {
-    for await (const chunk of chunked(gzipSync(randomBytes(32 * MiB), { level: 1 }), MiB)) {
+    for await (const chunk of chunked(gzipSync(randomBytes(32 * MiB), { level: 0 }), MiB)) {
       asked += chunk.length
       yield chunk
     }

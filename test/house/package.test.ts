@@ -218,6 +218,6 @@ async function execute(program: string, args: string[], cwd: string): Promise<{ 
     return await promisify(execFile)(program, args, { cwd, env, maxBuffer: 2 ** 26 })
   } catch (error) {
     const { stdout, stderr } = error as { stdout?: string; stderr?: string }
-    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout ?? ''}${stderr ?? ''}`, { cause: error })
+    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout ?? ''}${stderr ?? error}`)
   }
 }

@@ -68,10 +68,12 @@ export function promises(sources: readonly Source[]): string[] {
 export function idleTests(sources: readonly Source[]): string[] {
   const idle = new Set(['skip', 'todo', 'only'])
   const starters = new Set(['test', 'it', 'describe', 'suite'])
+  const owners = new Set([...starters, 't', 'context'])
   return findings(sources.filter(isTest), node => {
     if (!isCallExpression(node)) return undefined
     const callee = node.expression
-    if (isPropertyAccessExpression(callee) && idle.has(callee.name.text)) return `.${callee.name.text}()`
+    if (isPropertyAccessExpression(callee) && idle.has(callee.name.text) && owners.has(callee.expression.getText()))
+      return callee.getText()
     const name = isPropertyAccessExpression(callee) ? callee.name.text : isIdentifier(callee) ? callee.text : ''
     if (!starters.has(name)) return undefined
     const option = node.arguments

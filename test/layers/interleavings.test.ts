@@ -6,7 +6,7 @@ import type { Root } from '../../src/disk/root.js'
 import { LayerStore } from '../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { type DiffId, hexOf, type ImageId, sha256Digest } from '../../src/oci/digest.js'
-import { everyOrder, type Grain, type Scheduler, type World } from '../build/interleave.js'
+import { everyOrder, type Grain, type Scheduler, type Walk, type World } from '../build/interleave.js'
 import { atOnce, MemoryDisk, type Step } from '../build/memory-disk.js'
 
 const diff = (name: string) => sha256Digest<DiffId>(name)
@@ -76,9 +76,8 @@ async function diskWith(leftOver: Scene['leftOver']): Promise<MemoryDisk> {
 }
 
 async function worldsOf({ leftOver, adders, order = 'lease, then look' }: Scene) {
-  const { nodes } = await diskWith(leftOver)
+  const disk = await diskWith(leftOver)
   return async (scheduler: Scheduler): Promise<World> => {
-    const disk = new MemoryDisk(nodes)
     const programs = new Map<string, () => Promise<void>>()
     for (const [index, stack] of adders.entries()) {
       const root = await openOn(disk, `adder${index}`, scheduler.step(`adder${index}`))
@@ -117,16 +116,23 @@ function lost(disk: MemoryDisk, adders: Scene['adders']): string | undefined {
   return residue === undefined ? undefined : `${residue} is left`
 }
 
+/**
+ * In a scene with a single layer, what a program knows when it comes to a write is in that write: what it has read on
+ * the way there decides nothing after it.
+ */
+const atWrites = (call: string) => ['write', 'link', 'rename', 'unlink'].includes(call)
+
+async function walk(grain: Grain, scene: Scene): Promise<Walk> {
+  const single = new Set([...scene.leftOver, ...scene.adders].flat()).size === 1
+  return everyOrder(grain, await worldsOf(scene), single ? atWrites : undefined)
+}
+
 async function assertSafe(grain: Grain, scene: Scene, leastStates: number): Promise<void> {
-  const { failure, states, runs } = await everyOrder(grain, await worldsOf(scene))
+  const { failure, states, runs } = await walk(grain, scene)
   console.log(grain, states, runs)
   assert.equal(failure, undefined, `${failure?.reason}\n${failure?.order.join('\n')}`)
   assert.ok(states >= leastStates, `only ${states} states: the walk does not see the steps any more`)
 }
 
-test('an adder and a collector, the layers left over from a removed image', () =>
-  assertSafe('protocol', { leftOver: [[base]], adders: [[base]] }, 100))
-test('an adder and a collector, the layers left over from a removed image', () =>
-  assertSafe('call', { leftOver: [[base]], adders: [[base]] }, 100))
-test('3', () => assertSafe('protocol', { leftOver: [[base]], adders: [[base], [base]] }, 100))
-test('mutant', () => assertSafe('protocol', { leftOver: [[base]], adders: [[base]], order: 'look, then lease' }, 100))
+test('an adder and a collector', () => assertSafe('call', { leftOver: [[base]], adders: [[base]] }, 100))
+test('two adders and a collector', () => assertSafe('protocol', { leftOver: [[base]], adders: [[base], [base]] }, 100))

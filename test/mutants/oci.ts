@@ -4,8 +4,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a chain id is the hash of two digests without the space',
     file: 'src/oci/chain-id.ts',
-    find: 'sha256Digest(`${parent} ${diffId}`)',
-    replace: 'sha256Digest(`${parent}${diffId}`)',
+    find: 'parent} ${diffId',
+    replace: 'parent}${diffId',
     test: 'test/oci/chain-id.test.ts',
   },
   {
@@ -26,7 +26,7 @@ export const mutants: readonly Mutant[] = [
     name: 'duplicate keys are seen as they are spelled, not as they are meant',
     file: 'src/oci/json.ts',
     find: 'const value = escaped ? unquote(text.slice(start, end), options) : text.slice(start + 1, end - 1)',
-    replace: 'const value = text.slice(start + 1, end - 1)',
+    replace: 'const value = escaped && end < 0 ? unquote(text, options) : text.slice(start + 1, end - 1)',
     test: 'test/oci/json.test.ts',
   },
   {
@@ -60,15 +60,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'embedded data is believed',
     file: 'src/oci/descriptor.ts',
-    find: '  verifyBytes(descriptor, bytes, `${where.what} data`)\n',
-    replace: '',
+    find: 'verifyBytes(descriptor, bytes, `',
+    replace: 'String(`',
     test: 'test/oci/manifest.test.ts',
   },
   {
     name: 'a nested index is not verified',
     file: 'src/oci/index-manifest.ts',
     find: '        verifyBytes(descriptor, bytes, what)\n',
-    replace: '',
+    replace: '        if (bytes.length < 0) verifyBytes(descriptor, bytes, what)\n',
     test: 'test/oci/manifest.test.ts',
   },
   {

@@ -5,6 +5,7 @@ import { type ByteString, byteString } from '../../src/byte-string.js'
 import { defaultLimits } from '../../src/limits.js'
 import type { TarEntry } from '../../src/tar/entry.js'
 import { normalizeName } from '../../src/tar/name.js'
+import { TarScanner } from '../../src/tar/scanner.js'
 import { classifyName } from '../../src/tar/whiteout.js'
 import { names, scan } from '../build/scan.js'
 import {
@@ -57,6 +58,20 @@ test('T10 large owners, sizes over 8 GiB, times before 1970, parts of seconds', 
   }
   const entry = only(file('f', '', { mtime: 1_350_244_992.5 }))
   assert.deepEqual([entry.mtimeSec, entry.mtimeNsec], [1_350_244_992, 500_000_000])
+})
+
+test('T10 9 GiB in base-256, in PAX, and as bsdtar writes it: in both, and without a terminator', () => {
+  const size = 9 * 2 ** 30
+  const bsdtar = join([pax({ size: `${size}` }), header('0', 'f', { raw: { size: '110000000000' } })])
+  for (const bytes of [header('0', 'f', { size }), join([pax({ size: `${size}` }), header('0', 'f')]), bsdtar]) {
+    const sizes: number[] = []
+    const scanner = new TarScanner({ limits: defaultLimits, onEntry: entry => sizes.push(entry.sizeBytes) })
+    scanner.push(bytes)
+    assert.equal(scanner.skippable, size)
+    scanner.skip(size)
+    scanner.end()
+    assert.deepEqual(sizes, [size])
+  }
 })
 
 test('T11 names of bytes', () => {

@@ -10,7 +10,7 @@ const rows = [
 ]
 const list = (format: string, given: typeof rows = rows) => formatListing({ format, headers, rows: given })
 
-/** All observed with `docker images --format` of docker 20.10.24. */
+/** All observed with `docker images --format` of docker 20.10.24, cut to two of its rows (widths are those of the two). */
 test('listings, as docker images --format prints them', () => {
   const observed: readonly (readonly [format: string, output: string])[] = [
     [

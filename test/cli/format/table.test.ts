@@ -36,7 +36,7 @@ test('`docker system df`: observed on docker 20.10.24', () => {
   )
 })
 
-test('a column ends where a line has no cell in it: observed on docker 20.10.24', () => {
+test('a column ends where a line has no cell in it', () => {
   const text = ['TAG\tq', '999700\tq', 'a\tbbbbbbbbbbbbbbbbb\tc', '999500\tq', ''].join('\n')
   assert.equal(
     alignText(text),

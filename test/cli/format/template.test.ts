@@ -32,7 +32,7 @@ const document = {
 const data = structured(document, shape)
 const run = (template: string, value: unknown = data) => parseTemplate(template).execute(value)
 
-/** All observed with `docker image inspect -f` of docker 20.10.24. */
+/** All observed with `docker image inspect -f` of docker 20.10.24 (the diffId is cut here). */
 const observed: readonly (readonly [template: string, output: string])[] = [
   ['{{.RepoTags}}', '[sz:999]'],
   ['{{.Config.Labels}}', 'map[a:1 b:two]'],
@@ -97,7 +97,7 @@ test('what docker inspect -f prints', () => {
   for (const [template, output] of observed) assert.equal(run(template), output, template)
 })
 
-/** Likewise observed; the texts behind `template:` are those of Go, without its positions. */
+/** All refused there, too. The reasons are worded as Go's, except where its own speaks of its insides. */
 const refused: readonly (readonly [template: string, message: RegExp])[] = [
   ['{{.Nope}}', /Nope/],
   ['{{.Config.Nope}}', /Nope/],

@@ -1,0 +1,15 @@
+/**
+ * The jobs as modules, for `workers: 0`. Named one by one, so that a bundler takes them along: then a bundled program
+ * without threads needs no file beside it.
+ */
+import type { JobName } from './jobs.js'
+import type { JobAnswer, JobMessage } from './wire.js'
+
+export interface JobModule<K extends JobName> {
+  default(message: JobMessage<K>): Promise<JobAnswer<K>>
+}
+
+export const jobModules: { readonly [K in JobName]: () => Promise<JobModule<K>> } = {
+  'write-layer': () => import('../../workers/write-layer.js'),
+  'gzip-layer': () => import('../../workers/gzip-layer.js'),
+}

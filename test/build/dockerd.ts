@@ -1,0 +1,71 @@
+/**
+ * A private, real Docker daemon on a data root of the test's choice. Needs root and Debian's docker.io. It has no
+ * network bridge and makes no iptables rules.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { mkdir, open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const startTimeoutMs = 60_000
+const stopTimeoutMs = 60_000
+const outputBytes = 64 * 1024 * 1024
+
+export interface Dockerd extends AsyncDisposable {
+  /** Value for DOCKER_HOST. */
+  readonly host: string
+  /** The data root: `<dir>/root`, or the one that was given. */
+  readonly root: string
+  /** Runs the docker client against this daemon; answers with its standard output. */
+  docker(...args: readonly string[]): Promise<string>
+  /** Ends the daemon and waits until it has. The data root stays as it is. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Starts a daemon whose files are in `dir`, which should be a short path: sockets have at most 107 bytes. */
+export async function startDockerd(dir: string, root: string = join(dir, 'root')): Promise<Dockerd> {
+  await mkdir(dir, { recursive: true })
+  const host = `unix://${join(dir, 'sock')}`
+  const log = await open(join(dir, 'log'), 'w')
+  const options = ['--data-root', root, '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid'), '-H', host]
+  const alone = ['--iptables=false', '--ip6tables=false', '--bridge=none', '--storage-driver', 'overlay2']
+  const daemon = spawn('dockerd', [...options, ...alone], { stdio: ['ignore', log.fd, log.fd] })
+  const ended = new Promise<void>(resolve => daemon.once('exit', () => resolve()).once('error', () => resolve()))
+  let stopped: Promise<void> | undefined
+  const end = async () => {
+    daemon.kill('SIGTERM')
+    const late = setTimeout(() => daemon.kill('SIGKILL'), stopTimeoutMs)
+    await ended
+    clearTimeout(late)
+    await log.close()
+  }
+  const stop = () => (stopped ??= end())
+  const docker = async (...args: readonly string[]) => {
+    const env = { ...process.env, DOCKER_HOST: host, DOCKER_BUILDKIT: '0' }
+    return (await run('docker', args, { env, maxBuffer: outputBytes })).stdout
+  }
+  const up = await answers(docker, daemon, Date.now() + startTimeoutMs)
+  if (!up) {
+    await stop()
+    throw new Error(`dockerd did not start:\n${(await readFile(join(dir, 'log'), 'utf8')).slice(-2000)}`)
+  }
+  return { host, root, docker, stop, [Symbol.asyncDispose]: stop }
+}
+
+async function answers(
+  docker: Dockerd['docker'],
+  daemon: { readonly exitCode: number | null },
+  deadline: number,
+): Promise<boolean> {
+  while (Date.now() < deadline && daemon.exitCode === null) {
+    try {
+      await docker('version')
+      return true
+    } catch {
+      await sleep(200)
+    }
+  }
+  return false
+}

@@ -1,0 +1,88 @@
+import type { Mutant } from './mutant.js'
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'of two members of one name the last one is taken',
+    file: 'src/archive/catalogue.ts',
+    find: 'if (this.#duplicates.has(name)) throw',
+    replace: "if (this.#duplicates.has(name) && name === '') throw",
+    test: 'test/archive/docker-archive.test.ts',
+  },
+  {
+    name: 'links in a circle are followed for ever',
+    file: 'src/archive/catalogue.ts',
+    find: 'if (++hops > symlinkHops)',
+    replace: 'if (++hops > 2 ** 22)',
+    test: 'test/archive/docker-archive.test.ts',
+  },
+  {
+    name: 'a stream that failed looks like one that ended',
+    file: 'src/archive/growing-file.ts',
+    find: 'await this.#close(-1n)',
+    replace: 'await this.#close(1n)',
+    test: 'test/archive/open.test.ts',
+  },
+  {
+    name: 'a range that was announced is made a second time',
+    file: 'src/archive/tar-content.ts',
+    find: 'for (const [offset, range] of ranges) this.#ranges.set(offset, range)',
+    replace: 'for (const [offset, range] of ranges) this.#ranges.set(offset + 1, range)',
+    test: 'test/archive/open.test.ts',
+  },
+  {
+    name: 'a layer may be longer than its descriptor says',
+    file: 'src/archive/oci-layout.ts',
+    find: 'range.sizeBytes !== descriptor.sizeBytes',
+    replace: 'range.sizeBytes < descriptor.sizeBytes',
+    test: 'test/archive/oci-layout.test.ts',
+  },
+  {
+    name: 'manifests and configs are not hashed',
+    file: 'src/archive/oci-layout.ts',
+    find: 'verifyBytes(descriptor, bytes, what)',
+    replace: 'if (bytes.length !== descriptor.sizeBytes) verifyBytes(descriptor, bytes, what)',
+    test: 'test/archive/oci-layout.test.ts',
+  },
+  {
+    name: 'symlinks in a layout directory are followed',
+    file: 'src/archive/directory-content.ts',
+    find: 'openInput(join(this.#path, member), label, true)',
+    replace: 'openInput(join(this.#path, member), label, false)',
+    test: 'test/archive/oci-layout.test.ts',
+  },
+  {
+    name: 'of several platforms the first is taken',
+    file: 'src/archive/platform-choice.ts',
+    find: 'if (candidates.length === 1) return candidates',
+    replace: 'if (candidates.length >= 1) return candidates',
+    test: 'test/archive/oci-layout.test.ts',
+  },
+  {
+    name: 'any image of the archive can be a parent',
+    file: 'src/archive/docker-archive.ts',
+    find: 'theirs.every((entry, at) => entry === mine[at])',
+    replace: 'theirs.every((_entry, at) => at < mine.length)',
+    test: 'test/archive/docker-archive.test.ts',
+  },
+  {
+    name: 'buffers are used again while a stream still holds them',
+    file: 'src/archive/output.ts',
+    find: 'readonly copies = false',
+    replace: 'readonly copies = true',
+    test: 'test/archive/output.test.ts',
+  },
+  {
+    name: 'a failed save leaves its half-written file',
+    file: 'src/archive/output.ts',
+    find: 'await rm(this.#beside, { force: true })',
+    replace: 'await rm(`${this.#beside}x`, { force: true })',
+    test: 'test/archive/docker-archive-target.test.ts',
+  },
+  {
+    name: 'a layer that ends early is filled up with what the buffer held',
+    file: 'src/archive/archive-writer.ts',
+    find: 'if (more === 0) {',
+    replace: 'if (more === 0) break\n      if (more < 0) {',
+    test: 'test/archive/docker-archive-target.test.ts',
+  },
+]

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { loadLz4 } from '../../src/native/lz4.js'
+import { lz4Engines } from '../build/lz4-engines.js'
+
+const engines = await lz4Engines()
+const room = (block: Uint8Array) => Buffer.concat([Buffer.alloc(4), block]).subarray(4)
+
+/** From the description of the LZ4 block format: token, literals, offset, and 5 literals at the end. */
+const vectors = [
+  { block: Buffer.from('50' + '68656c6c6f', 'hex'), content: 'hello' },
+  { block: Buffer.from('1a61' + '0100' + '50' + '6161616161', 'hex'), content: 'a'.repeat(20) },
+  {
+    block: Buffer.from('8f' + '6162636465666768' + '0800' + '05' + '50' + '6867666564', 'hex'),
+    content: `${'abcdefgh'.repeat(4)}hgfed`,
+  },
+]
+
+test('PHYLLO_NATIVE=0 leaves lz4-napi', async () => {
+  const before = process.env.PHYLLO_NATIVE
+  process.env.PHYLLO_NATIVE = '0'
+  try {
+    assert.equal((await loadLz4()).name, 'lz4-napi')
+  } finally {
+    if (before === undefined) delete process.env.PHYLLO_NATIVE
+    else process.env.PHYLLO_NATIVE = before
+  }
+})
+
+for (const lz4 of engines) {
+  test(`${lz4.name}: blocks from the format's description`, async () => {
+    for (const { block, content } of vectors) {
+      const into = Buffer.alloc(content.length)
+      lz4.decompressSync(room(block), into)
+      assert.equal(into.toString(), content)
+      assert.equal((await lz4.decompress(room(block), content.length)).toString(), content)
+    }
+  })
+
+  test(`${lz4.name}: what one engine writes, every engine reads, sync and async`, async () => {
+    const anyBlock = fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 5000 }),
+      fc
+        .tuple(fc.uint8Array({ minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 1000 }))
+        .map(([part, times]) => Buffer.concat(Array.from({ length: times }, () => part))),
+    )
+    const property = fc.asyncProperty(anyBlock, async block => {
+      for (const stored of [lz4.compressSync(block), await lz4.compress(block)]) {
+        for (const reader of engines) {
+          const into = Buffer.alloc(block.length)
+          reader.decompressSync(stored.subarray(4), into)
+          assert.ok(into.equals(block))
+          assert.ok((await reader.decompress(stored.subarray(4), block.length)).equals(block))
+        }
+      }
+    })
+    await fc.assert(property, { numRuns: 60 })
+  })
+
+  test(`${lz4.name}: random bytes come out longer, and are read back`, () => {
+    for (const bytes of [1, 100, 16_384, 262_144]) {
+      const block = randomBytes(bytes)
+      const stored = lz4.compressSync(block)
+      assert.ok(stored.length > 4 + bytes)
+      const into = Buffer.alloc(bytes)
+      lz4.decompressSync(stored.subarray(4), into)
+      assert.ok(into.equals(block))
+    }
+  })
+
+  test(`${lz4.name}: what comes out has memory of its own, not the pool's`, async () => {
+    const block = Buffer.from('a small block')
+    const stored = lz4.compressSync(block)
+    assert.ok(stored.buffer.byteLength < 100)
+    assert.ok((await lz4.compress(block)).buffer.byteLength < 100)
+    assert.equal((await lz4.decompress(stored.subarray(4), block.length)).buffer.byteLength, block.length)
+  })
+
+  test(`${lz4.name}: a block within a larger buffer: nothing but its 4 bytes of room is written to`, async () => {
+    const block = Buffer.alloc(1000, 'content ')
+    const stored = lz4.compressSync(block)
+    const around = Buffer.alloc(stored.length + 40, 0xaa)
+    stored.copy(around, 20)
+    const inner = around.subarray(24, 20 + stored.length)
+    const into = Buffer.alloc(1020, 0xbb)
+    lz4.decompressSync(inner, into.subarray(10, 1010))
+    assert.ok(into.subarray(10, 1010).equals(block))
+    assert.ok(into.subarray(0, 10).equals(Buffer.alloc(10, 0xbb)) && into.subarray(1010).equals(Buffer.alloc(10, 0xbb)))
+    await lz4.decompress(inner, 1000)
+    assert.ok(around.subarray(0, 20).equals(Buffer.alloc(20, 0xaa)))
+    assert.ok(around.subarray(20 + stored.length).equals(Buffer.alloc(20, 0xaa)))
+    assert.ok(inner.equals(stored.subarray(4)))
+  })
+
+  test(`${lz4.name}: STORE_CORRUPT: another length, truncated, an offset in front of the block`, async () => {
+    const block = Buffer.from('content '.repeat(100))
+    const stored = lz4.compressSync(block).subarray(4)
+    const bad: [Uint8Array, number][] = [
+      [stored, block.length - 1],
+      [stored, block.length + 1],
+      [stored, 0],
+      [stored, 4 * block.length],
+      [stored.subarray(0, -1), block.length],
+      [Buffer.from('1a61' + '0900' + '50' + '6161616161', 'hex'), 20],
+      [Buffer.from('ff', 'hex'), 20],
+    ]
+    for (const [damaged, bytes] of bad) {
+      const expected = { name: 'PhylloError', code: 'STORE_CORRUPT', message: new RegExp(`to ${bytes} bytes`) }
+      assert.throws(() => lz4.decompressSync(room(damaged), Buffer.alloc(bytes)), expected)
+      await assert.rejects(lz4.decompress(room(damaged), bytes), expected)
+    }
+  })
+
+  test(`${lz4.name}: damaged blocks never write outside, never crash`, async () => {
+    const property = fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.nat(2000), (damaged, bytes) => {
+      const into = Buffer.alloc(bytes + 32, 0xbb)
+      try {
+        lz4.decompressSync(room(damaged), into.subarray(16, 16 + bytes))
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'STORE_CORRUPT')
+      }
+      assert.ok(into.subarray(0, 16).every(byte => byte === 0xbb) && into.subarray(-16).every(byte => byte === 0xbb))
+    })
+    fc.assert(property, { numRuns: 500 })
+  })
+
+  test(`${lz4.name}: misuse: no room, no bytes`, async () => {
+    const bare = new Uint8Array([0x50, 1, 2, 3, 4, 5])
+    for (const stored of [bare, room(Buffer.alloc(0))]) {
+      assert.throws(() => lz4.decompressSync(stored, Buffer.alloc(5)), TypeError)
+      await assert.rejects(lz4.decompress(stored, 5), TypeError)
+    }
+  })
+
+  test(`${lz4.name}: a thousand calls at once`, async () => {
+    const blocks = Array.from({ length: 1000 }, (_, i) => Buffer.alloc(2000, `block ${i} `))
+    const stored = await Promise.all(blocks.map(block => lz4.compress(block)))
+    const read = await Promise.all(stored.map(buffer => lz4.decompress(buffer.subarray(4), 2000)))
+    assert.ok(read.every((content, i) => content.equals(blocks[i]!)))
+  })
+}
