@@ -15,15 +15,16 @@ import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
 import type { Root } from './disk/root.js'
 import { PhylloError } from './errors.js'
-import { Image, ImageLayer, namesOf } from './images/image.js'
-import { type ImageRecord, ImageStore } from './images/image-store.js'
-import { type Association, checkTaggable, ReferenceStore } from './images/reference-store.js'
-import { imageNotFound, resolveImage } from './images/resolve.js'
+import type { Image } from './images/image.js'
+import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
+import { ImageStore } from './images/image-store.js'
+import { checkTaggable, ReferenceStore } from './images/reference-store.js'
+import { imageNotFound } from './images/resolve.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers, releaseAll } from './layers/open-layers.js'
 import type { LayerRecord } from './layers/record.js'
 import { defaultLimits, type Limits } from './limits.js'
-import { hexOf, type ImageId } from './oci/digest.js'
+import { hexOf } from './oci/digest.js'
 import { parseReference, withDefaultTag } from './oci/reference.js'
 import { Operation } from './operation.js'
 import { createView, type View } from './overlay/view.js'
@@ -63,13 +64,6 @@ export interface SaveOptions {
   readonly format?: ArchiveFormat
 }
 
-export interface ListOptions {
-  /** Also images without a name that others are built on. */
-  readonly all?: boolean
-  /** `name=value` words of `docker images --filter`: dangling, label, before, since, reference, until. */
-  readonly filters?: readonly string[]
-}
-
 export class Store implements AsyncDisposable {
   readonly #root: Root
   readonly #options: StoreOptions
@@ -78,10 +72,12 @@ export class Store implements AsyncDisposable {
   readonly #references: ReferenceStore
   readonly #layers: LayerStore
   readonly #open: OpenLayers
+  readonly #catalog: ImageCatalog
   readonly #views = new Set<View>()
   readonly #running = new Set<Promise<unknown>>()
   #pool: Pool | undefined
   #closing: Promise<void> | undefined
+  #removeOnClose = false
 
   private constructor(root: Root, options: StoreOptions) {
     this.#root = root
@@ -91,6 +87,8 @@ export class Store implements AsyncDisposable {
     this.#references = new ReferenceStore(root)
     this.#layers = new LayerStore(root)
     this.#open = new OpenLayers(record => this.#openLayer(record))
+    const [images, references, layers, open] = [this.#images, this.#references, this.#layers, this.#open]
+    this.#catalog = new ImageCatalog({ images, references, layers, open, driver: this.driver })
   }
 
   /**
@@ -117,8 +115,6 @@ export class Store implements AsyncDisposable {
     store.#removeOnClose = true
     return store
   }
-
-  #removeOnClose = false
 
   /** The directory. */
   get root(): string {
@@ -154,7 +150,7 @@ export class Store implements AsyncDisposable {
         ...(name && { name }),
       })
       const ids = await copyIntoStore(source, this.#copyTarget(), stage, op)
-      return Promise.all(ids.map(id => this.#imageOf(id)))
+      return Promise.all(ids.map(id => this.#catalog.get(id)))
     }, signal)
   }
 
@@ -183,23 +179,13 @@ export class Store implements AsyncDisposable {
   }
 
   /** The images, newest first: without those that only others are built on, unless `all`. */
-  async images({ all = false, filters = [] }: ListOptions = {}): Promise<Image[]> {
-    const { filterImages, parseFilters } = await import('./images/filter.js')
-    const parsed = parseFilters(filters)
-    const references = await this.#references.list()
-    const records = await Promise.all((await this.#images.list()).map(id => this.#images.get(id)))
-    const images = await Promise.all(
-      records.filter(record => record !== undefined).map(record => this.#imageFrom(record, references)),
-    )
-    const created = (image: Image) => Date.parse(image.config.created ?? '') || 0
-    images.sort((a, b) => created(b) - created(a))
-    return filterImages({ images, all, filters: parsed, resolve: name => this.image(name) })
+  images(options: ListOptions = {}): Promise<Image[]> {
+    return this.#catalog.list(options)
   }
 
   /** The image that a reference, an id or the beginning of an id names. */
-  async image(name: string): Promise<Image | undefined> {
-    const found = await resolveImage(name, this.#images, this.#references)
-    return found && this.#imageFrom(found.image, await this.#references.list())
+  image(name: string): Promise<Image | undefined> {
+    return this.#catalog.find(name)
   }
 
   /**
@@ -210,10 +196,9 @@ export class Store implements AsyncDisposable {
    */
   async view(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<View> {
     this.#assertOpen()
-    const found = await resolveImage(name, this.#images, this.#references)
-    if (found === undefined) throw imageNotFound(name)
-    const { diffIds } = found.image.config
-    const lease = await this.#layers.lease({ stacks: [diffIds], images: [found.image.id] })
+    const { image } = await this.#catalog.resolve(name)
+    const { diffIds } = image.config
+    const lease = await this.#layers.lease({ stacks: [diffIds], images: [image.id] })
     try {
       const handles = await this.#open.acquireAll(await this.#layers.chainOf(diffIds))
       const onClose = async () => {
@@ -235,12 +220,11 @@ export class Store implements AsyncDisposable {
   async tag(source: string, target: string): Promise<void> {
     const reference = withDefaultTag(parseReference(target))
     checkTaggable(reference)
-    const found = await resolveImage(source, this.#images, this.#references)
-    if (found === undefined) throw imageNotFound(source)
-    await using _lease = await this.#layers.lease({ stacks: [found.image.config.diffIds], images: [found.image.id] })
-    if (!(await this.#images.has(found.image.id))) throw imageNotFound(source)
-    await this.#references.tag(reference, found.image.id)
-    await this.#images.touch(found.image.id)
+    const { image } = await this.#catalog.resolve(source)
+    await using _lease = await this.#layers.lease({ stacks: [image.config.diffIds], images: [image.id] })
+    if (!(await this.#images.has(image.id))) throw imageNotFound(source)
+    await this.#references.tag(reference, image.id)
+    await this.#images.touch(image.id)
   }
 
   /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */
@@ -290,17 +274,5 @@ export class Store implements AsyncDisposable {
   async #openLayer(record: LayerRecord) {
     const { openPackedLayer } = await import('./drivers/packed/packed-layer.js')
     return openPackedLayer(this.#layers.contentPath(record))
-  }
-
-  async #imageOf(id: ImageId): Promise<Image> {
-    const record = await this.#images.get(id)
-    if (record === undefined) throw imageNotFound(id)
-    return this.#imageFrom(record, await this.#references.list())
-  }
-
-  async #imageFrom(record: ImageRecord, references: readonly Association[]): Promise<Image> {
-    const chain = await this.#layers.chainOf(record.config.diffIds)
-    const layers = chain.map(layer => new ImageLayer(layer, () => this.#open.acquire(layer)))
-    return new Image(record, namesOf(record.id, references), layers, this.driver)
   }
 }

@@ -1,12 +1,13 @@
 /**
- * LZ4 through the machine's liblz4, by koffi: three times as fast at compressing as lz4-napi.
+ * LZ4 through the machine's liblz4, by koffi: faster than lz4-napi (native-notes.md), and outputs that cost no garbage
+ * beyond themselves.
  *
  * Invariants:
  * - A buffer that the thread pool writes to or reads from is referenced by the callback of that very call, so that it
  *   outlives the call whatever the caller does with its promise.
- * - At most `callsInFlight` calls are queued per Lz4: koffi keeps 256 KiB of stack for each, and refuses the 257th.
  */
 import { chunkBytes } from '../limits.js'
+import { callLimit, callsInFlight } from './call-limit.js'
 import type { Lz4 } from './lz4.js'
 import { damagedBlock, requireRoom, roomBytes } from './lz4-block.js'
 import { loadLibrary, type NativeArgument, type NativeFunction } from './native.js'
@@ -16,8 +17,6 @@ const names: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   freebsd: ['liblz4.so.1'],
   darwin: ['liblz4.1.dylib', '/opt/homebrew/lib/liblz4.1.dylib'],
 }
-
-const callsInFlight = 64
 
 /** liblz4, or undefined where the machine has none, koffi is missing, or native code is off. */
 export async function loadLiblz4(): Promise<Lz4 | undefined> {
@@ -29,49 +28,40 @@ export async function loadLiblz4(): Promise<Lz4 | undefined> {
   const decompressSafe = loaded.library.func(
     'int LZ4_decompress_safe(const void *source, void *target, int sourceBytes, int capacity)',
   )
-  const offThread = limitedCalls(callsInFlight)
+  const limited = callLimit(callsInFlight)
   return {
     name: 'liblz4',
     compressSync(block) {
       const out = outputFor(block)
       return written(out, compressDefault(block, out.subarray(roomBytes), block.length, out.length - roomBytes))
     },
-    async compress(block) {
-      const out = outputFor(block)
-      const capacity = out.length - roomBytes
-      return written(out, await offThread(compressDefault, [block, out.subarray(roomBytes), block.length, capacity]))
-    },
+    compress: block =>
+      limited(async () => {
+        const out = outputFor(block)
+        const capacity = out.length - roomBytes
+        return written(out, await offThread(compressDefault, [block, out.subarray(roomBytes), block.length, capacity]))
+      }),
     decompressSync(stored, into) {
       requireRoom(stored)
       check(decompressSafe(stored, into, stored.length, into.length), stored, into.length)
     },
     async decompress(stored, contentBytes) {
       requireRoom(stored)
-      const into = Buffer.allocUnsafeSlow(contentBytes)
-      check(await offThread(decompressSafe, [stored, into, stored.length, contentBytes]), stored, contentBytes)
-      return into
+      return limited(async () => {
+        const into = Buffer.allocUnsafeSlow(contentBytes)
+        check(await offThread(decompressSafe, [stored, into, stored.length, contentBytes]), stored, contentBytes)
+        return into
+      })
     },
   }
 }
 
-/** Runs native calls on the thread pool, at most `max` at a time. */
-function limitedCalls(max: number): (fn: NativeFunction, args: readonly NativeArgument[]) => Promise<unknown> {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return async (fn, args) => {
-    if (running >= max) await new Promise<void>(resolve => waiting.push(resolve))
-    else running++
-    try {
-      return await new Promise((resolve, reject) => {
-        // `args` is named in the callback on purpose: koffi keeps the callback, and the callback keeps the buffers.
-        fn.async(...args, (error, result) => (error == null && args ? resolve(result) : reject(error)))
-      })
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next() // hands its place on
-    }
-  }
+/** Runs a native call on the thread pool. */
+function offThread(fn: NativeFunction, args: readonly NativeArgument[]): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    // `args` is named in the callback on purpose: koffi keeps the callback, and the callback keeps the buffers.
+    fn.async(...args, (error, result) => (error == null && args ? resolve(result) : reject(error)))
+  })
 }
 
 /** Room and the worst case of the format: `LZ4_compressBound`. */

@@ -3,15 +3,17 @@
  * 4 bytes in front, which is just the room that callers of Lz4 leave. Memory-safe on any input; it allocates as much
  * as that length says, so the length is always the one that the index of the layer file told, never one from the block.
  */
+import { callLimit, callsInFlight } from './call-limit.js'
 import type { Lz4 } from './lz4.js'
 import { damagedBlock, requireRoom, roomBytes } from './lz4-block.js'
 
 export async function loadLz4Napi(): Promise<Lz4> {
   const { default: lz4 } = await import('lz4-napi')
+  const limited = callLimit(callsInFlight)
   return {
     name: 'lz4-napi',
     compressSync: block => lz4.compressSync(asBuffer(block)),
-    compress: block => lz4.compress(block),
+    compress: block => limited(() => lz4.compress(block)),
     decompressSync(stored, into) {
       const prefixed = withLength(stored, into.length)
       let content: Buffer
@@ -23,7 +25,7 @@ export async function loadLz4Napi(): Promise<Lz4> {
       into.set(checked(content, stored, into.length))
     },
     async decompress(stored, contentBytes) {
-      const content = await lz4.uncompress(withLength(stored, contentBytes)).catch((error: unknown) => {
+      const content = await limited(() => lz4.uncompress(withLength(stored, contentBytes))).catch((error: unknown) => {
         throw unreadable(stored, contentBytes, error)
       })
       return checked(content, stored, contentBytes)

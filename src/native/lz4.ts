@@ -5,7 +5,7 @@
  * Four bytes of room stand in front of every block, on both sides, because a frame stores a block behind its 4-byte
  * length, and lz4-napi wants the content's length in the same place: so neither direction copies.
  *
- * Asynchronous calls run on libuv's thread pool. Their buffers belong to them until the promise settles: the caller
+ * Asynchronous calls run on libuv's thread pool, a few at a time; the others wait. Their buffers belong to them until the promise settles: the caller
  * neither writes to nor transfers what it handed in.
  */
 import { loadLiblz4 } from './liblz4.js'

@@ -1,4 +1,5 @@
 /** readlink and realpath. */
+import fs from 'node:fs'
 import { type ByteString, toText } from '../byte-string.js'
 import { encoded, optionsArgument, pathArgument } from './arguments.js'
 import type { Dentry } from './dentry.js'
@@ -10,7 +11,7 @@ import type { Union } from './union.js'
 function readlink(union: Union): Implementation {
   return (path, options) => {
     const { encoding } = optionsArgument(options)
-    const argument = pathArgument(path)
+    const argument = pathArgument(path, bad => fs.readlinkSync(bad))
     const dentry = union.at(argument, false, 'readlink')
     if (!union.tree.isSymlink(dentry)) throw errnoError('EINVAL', 'readlink', argument.text)
     return encoded(union.tree.linkTarget(dentry), encoding)

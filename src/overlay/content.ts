@@ -84,7 +84,10 @@ async function readSlices(
       if (signal?.aborted) throw abortError(signal)
       const at = next
       next += sliceBytes
-      total += await readSlice(layer, inode, position + at, into.subarray(at, Math.min(at + sliceBytes, into.length)))
+      const slice = into.subarray(at, Math.min(at + sliceBytes, into.length))
+      // Not `total += await`: that reads the total before the other lanes have added theirs
+      const count = await readSlice(layer, inode, position + at, slice)
+      total += count
     }
   }
   // Every lane ends before the first failure is told: nothing writes into the buffer, or reads the layer, after that

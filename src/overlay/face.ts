@@ -116,13 +116,13 @@ function promises(union: Union, calls: Calls, callbacks: Record<string, Implemen
   }
   face.open = promiseForm({ sync: open }, union.pace)
   if (fs.promises && 'glob' in fs.promises) face.glob = globPromise(union)
-  face.readFile = promiseForm(
-    {
-      sync: (path, options) =>
-        path instanceof ViewFileHandle ? path.readFile(options) : calls.readFile!.later!(path, options),
-    },
-    union.pace,
-  )
+  const readFile: Implementation = (path, options) => {
+    if (path instanceof ViewFileHandle) return path.readFile(options)
+    // Unlike the other forms this one takes no descriptors
+    if (typeof path === 'number') pathArgument(path)
+    return calls.readFile!.later!(path, options)
+  }
+  face.readFile = promiseForm({ sync: readFile }, union.pace)
   return face
 }
 

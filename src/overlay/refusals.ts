@@ -97,7 +97,8 @@ function mkdir(union: Union): Implementation {
 }
 
 function mkdtemp(union: Union): Implementation {
-  return prefix => {
+  return (prefix, options) => {
+    optionsArgument(options)
     const argument = temporaryName(pathArgument(prefix, bad => fs.mkdtempSync(bad)))
     throw errnoError(creationRefusal(union, argument, true), 'mkdtemp', argument.text)
   }

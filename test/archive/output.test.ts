@@ -69,7 +69,7 @@ test('a slow reader holds the writer back, and gets every byte once', async t =>
     }
   })()
   await Promise.all([reading, new DockerArchiveTarget(slow).write(large())])
-  assert.deepEqual(Buffer.concat(chunks), await readFile(path))
+  assert.equal(digestOf(Buffer.concat(chunks)), digestOf(await readFile(path)))
 })
 
 test('a content larger than all buffers, whose reads end in any order', async t => {

@@ -64,6 +64,8 @@ test('where whiteouts and opaque marks stand among the entries does not matter',
       fc.func(fc.nat()),
       async (steps, key) => {
         const entries = steps.filter(({ type }) => !marks.includes(type))
+        // A path that comes twice takes what is below it along, marks included, so for those the order does matter.
+        if (new Set(entries.map(each => each.path.join('/'))).size < entries.length) return
         const isMark = (each: Step) => marks.includes(each.type)
         if (modelOf(steps) === 'refused') return
         // The entries keep their order; the marks go anywhere among them.

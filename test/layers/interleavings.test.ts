@@ -11,7 +11,6 @@ import { atOnce, MemoryDisk, type Step } from '../build/memory-disk.js'
 
 const diff = (name: string) => sha256Digest<DiffId>(name)
 const [base, left] = [diff('base'), diff('left')]
-void left
 Error.stackTraceLimit = 0
 const rootPath = '/store'
 
@@ -85,7 +84,14 @@ async function worldsOf({ leftOver, adders, order = 'lease, then look' }: Scene)
     }
     const collector = await openOn(disk, 'collector', scheduler.step('collector'))
     programs.set('collector', () => collect(collector))
-    return { disk, programs, inspect: () => halfThere(disk), conclude: () => lost(disk, adders) }
+    const same = adders.length === 2 && adders[0]!.join() === adders[1]!.join()
+    return {
+      disk,
+      programs,
+      ...(same ? { twins: ['adder0', 'adder1'] as const } : undefined),
+      inspect: () => halfThere(disk),
+      conclude: () => lost(disk, adders),
+    }
   }
 }
 
@@ -134,5 +140,7 @@ async function assertSafe(grain: Grain, scene: Scene, leastStates: number): Prom
   assert.ok(states >= leastStates, `only ${states} states: the walk does not see the steps any more`)
 }
 
-test('an adder and a collector', () => assertSafe('call', { leftOver: [[base]], adders: [[base]] }, 100))
 test('two adders and a collector', () => assertSafe('protocol', { leftOver: [[base]], adders: [[base], [base]] }, 100))
+test('an adder and a collector', () => assertSafe('call', { leftOver: [[base]], adders: [[base]] }, 100))
+test('two layers', () => assertSafe('protocol', { leftOver: [[base, left]], adders: [[base, left]] }, 100))
+test('content', () => assertSafe('protocol', { leftOver: [[left]], adders: [[base, left]] }, 100))

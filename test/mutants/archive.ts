@@ -9,10 +9,10 @@ export const mutants: readonly Mutant[] = [
     test: 'test/archive/docker-archive.test.ts',
   },
   {
-    name: 'links in a circle are followed for ever',
+    name: 'no link is followed',
     file: 'src/archive/catalogue.ts',
     find: 'if (++hops > symlinkHops)',
-    replace: 'if (++hops > 2 ** 22)',
+    replace: 'if (++hops > 0)',
     test: 'test/archive/docker-archive.test.ts',
   },
   {
@@ -75,7 +75,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a failed save leaves its half-written file',
     file: 'src/archive/output.ts',
     find: 'await rm(this.#beside, { force: true })',
-    replace: 'await rm(`${this.#beside}x`, { force: true })',
+    replace: "await rm(this.#beside + '.x', { force: true })",
     test: 'test/archive/docker-archive-target.test.ts',
   },
   {

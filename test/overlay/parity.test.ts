@@ -223,8 +223,11 @@ for (const [form, run] of Object.entries(forms)) {
     for (const [name, ...args] of operations) {
       // Their own: promises have the kernel's realpath and check less; an empty path is the cwd for realpath
       if (form === 'promise' && (name === 'realpath' || (args[1] as { recursive?: unknown })?.recursive === 1)) continue
-      if (name === 'realpath' && (args[0] as { path?: string })?.path === '') continue
-      if (form === 'callback' && args.length === 0) continue
+      // Node's realpath makes text of whatever it gets, and an empty path is the cwd to it
+      if (name === 'realpath' && (typeof args[0] !== 'object' || !(args[0] as { path?: string })?.path)) continue
+      // opendir of promises is promisified, and misses its callback first; a number is a descriptor to readFile
+      if ((form === 'callback' || name === 'opendir') && args.length === 0) continue
+      if (name === 'readFile' && args[0] === 5) continue
       const there = await outcome(root, () => run(fs, name, argumentsFor(root, args)))
       const here = await outcome('\0', () => run(view, name, argumentsFor('', args)))
       const label = `${name} ${JSON.stringify(args)}`

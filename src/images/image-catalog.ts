@@ -1,0 +1,71 @@
+/** Images read as their users see them: configs, references and layers of one store put together. */
+import type { LayerStore } from '../layers/layer-store.js'
+import type { OpenLayers } from '../layers/open-layers.js'
+import type { ImageId } from '../oci/digest.js'
+import { Image, ImageLayer, namesOf } from './image.js'
+import type { ImageRecord, ImageStore } from './image-store.js'
+import type { Association, ReferenceStore } from './reference-store.js'
+import { imageNotFound, type Resolved, resolveImage } from './resolve.js'
+
+export interface CatalogParts {
+  readonly images: ImageStore
+  readonly references: ReferenceStore
+  readonly layers: LayerStore
+  readonly open: OpenLayers
+  readonly driver: string
+}
+
+export interface ListOptions {
+  /** Also images without a name that others are built on. */
+  readonly all?: boolean
+  /** `name=value` words of `docker images --filter`: dangling, label, before, since, reference, until. */
+  readonly filters?: readonly string[]
+}
+
+export class ImageCatalog {
+  readonly #parts: CatalogParts
+
+  constructor(parts: CatalogParts) {
+    this.#parts = parts
+  }
+
+  /** Newest first. */
+  async list({ all = false, filters = [] }: ListOptions): Promise<Image[]> {
+    const { filterImages, parseFilters } = await import('./filter.js')
+    const parsed = parseFilters(filters)
+    const { images, references } = this.#parts
+    const associations = await references.list()
+    const records = await Promise.all((await images.list()).map(id => images.get(id)))
+    const there = records.filter(record => record !== undefined)
+    const listed = await Promise.all(there.map(record => this.#put(record, associations)))
+    const created = (image: Image) => Date.parse(image.config.created ?? '') || 0
+    listed.sort((a, b) => created(b) - created(a))
+    return filterImages({ images: listed, all, filters: parsed, resolve: name => this.find(name) })
+  }
+
+  /** The image that a reference, an id or the beginning of an id names. */
+  async find(name: string): Promise<Image | undefined> {
+    const found = await resolveImage(name, this.#parts.images, this.#parts.references)
+    return found && this.#put(found.image, await this.#parts.references.list())
+  }
+
+  /** The stored image that a name means. @throws IMAGE_NOT_FOUND */
+  async resolve(name: string): Promise<Resolved> {
+    const found = await resolveImage(name, this.#parts.images, this.#parts.references)
+    if (found === undefined) throw imageNotFound(name)
+    return found
+  }
+
+  async get(id: ImageId): Promise<Image> {
+    const record = await this.#parts.images.get(id)
+    if (record === undefined) throw imageNotFound(id)
+    return this.#put(record, await this.#parts.references.list())
+  }
+
+  async #put(record: ImageRecord, associations: readonly Association[]): Promise<Image> {
+    const { layers, open, driver } = this.#parts
+    const chain = await layers.chainOf(record.config.diffIds)
+    const opened = chain.map(layer => new ImageLayer(layer, () => open.acquire(layer)))
+    return new Image(record, namesOf(record.id, associations), opened, driver)
+  }
+}
