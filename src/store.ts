@@ -5,9 +5,9 @@
  * - Opening starts no thread and loads no codec; reading needs neither.
  * - close() ends what the store has opened, views included, and waits for operations that still run. It is idempotent.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { ArchiveInput } from './archive/open.js'
 import type { ArchiveFormat } from './archive/save-target.js'
@@ -110,8 +110,9 @@ export class Store implements AsyncDisposable {
 
   /** A store in a new temporary directory, which close() removes. Nothing in it has to survive: durability is none. */
   static async temporary(options: Omit<StoreOptions, 'readOnly' | 'durability'> = {}): Promise<Store> {
-    const root = await mkdtemp(join(tmpdir(), 'phyllo-'))
-    const store = await Store.open(root, { ...options, durability: 'none' })
+    // One below what mkdtemp makes, so that the store directory has the mode of a store.
+    const folder = await mkdtemp(join(tmpdir(), 'phyllo-'))
+    const store = await Store.open(join(folder, 'store'), { ...options, durability: 'none' })
     store.#removeOnClose = true
     return store
   }
@@ -241,7 +242,7 @@ export class Store implements AsyncDisposable {
     await Promise.all([...this.#views].map(view => view.close()))
     await this.#pool?.close()
     await this.#root.close()
-    if (this.#removeOnClose) await rm(this.root, { recursive: true, force: true })
+    if (this.#removeOnClose) await (await import('fs-extra/esm')).remove(dirname(this.root))
   }
 
   #operation<T>(work: ConstructorParameters<typeof Operation<T>>[0], signal: AbortSignal | undefined): Operation<T> {

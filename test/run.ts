@@ -119,6 +119,8 @@ function count(result: FileResult, { name, file, skip, todo, details }: TestEven
   if (type === 'suite' && (error === undefined || error.failureType === 'subtestsFailed')) return
   // The file as a whole: reported where it holds no test (which is looked at elsewhere) or where its process failed.
   const isFile = file !== undefined && resolve(name) === resolve(file)
+  // The deadline, which tells itself.
+  if (isFile && error?.failureType === 'testAborted') return
   if (skip !== undefined && skip !== false) result.failures.push(`${name}: skipped`)
   else if (todo !== undefined && todo !== false) result.failures.push(`${name}: to do`)
   else if (error !== undefined)

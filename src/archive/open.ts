@@ -7,7 +7,7 @@
  * - After disposal nothing reads the input and nothing writes the stage file.
  */
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { decompress, sniff, sniffBytes } from '../compression/compression.js'
 import { PhylloError } from '../errors.js'
@@ -44,8 +44,8 @@ export async function openArchive(input: ArchiveInput, options: OpenArchiveOptio
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform)
   if (typeof input !== 'string') return await openStream(input, options.name ?? 'stream', platform, options)
   if (input === '-') return await openStream(process.stdin, options.name ?? 'stdin', platform, options)
-  const path = resolve(input)
-  const name = options.name ?? basename(path)
+  const name = options.name ?? basename(resolve(input))
+  const path = await realPath(input, name)
   const reading: Reading = { limits: options.limits, platform, layoutOnly: false }
   const kind = await kindOf(path, name)
   if (kind === 'directory')
@@ -71,6 +71,15 @@ async function openStream(
   if (signal?.aborted) abort()
   const release = () => signal?.removeEventListener('abort', abort)
   return new StreamSource(name, input, archive, { limits, platform, layoutOnly: false }, release)
+}
+
+/** The file itself: jobs open it once more, and follow no links then. */
+async function realPath(input: string, name: string): Promise<string> {
+  try {
+    return await realpath(input)
+  } catch (cause) {
+    throw inputError(cause, name, resolve(input))
+  }
 }
 
 async function kindOf(path: string, name: string): Promise<'file' | 'directory' | 'stream'> {

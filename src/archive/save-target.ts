@@ -1,5 +1,5 @@
 /** The target that `save` writes to, by the name of its format. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
@@ -70,7 +70,7 @@ class GzipStage {
   /** After the last job is gone: nothing writes into the directory any more. */
   async dispose(): Promise<void> {
     await Promise.allSettled(this.#jobs)
-    if (this.#dir !== undefined) await rm(await this.#dir, { recursive: true, force: true })
+    if (this.#dir !== undefined) await (await import('fs-extra/esm')).remove(await this.#dir)
   }
 
   async #gzip(layer: Layer): Promise<GzippedLayer> {

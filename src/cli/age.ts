@@ -1,30 +1,40 @@
 /** When something was made, as Docker's listings show it. */
 import { humanAge } from './format/duration.js'
 
-/** What is older than this has no date, only a zero or a build system's epoch (docker/cli, formatter/history.go). */
-const earliestSeconds = Date.UTC(2000, 0, 1) / 1000
+/** Go's zero time, 1 January of the year 1: what Docker shows of a date that is not there. */
+const zeroSeconds = -62_135_596_800
+
+/** What a history has from before is a zero or a build system's epoch, no date (docker/cli, formatter/history.go). */
+const earliestStepSeconds = Date.UTC(2000, 0, 1) / 1000
 
 export interface Age {
-  /** `2024-05-01T12:00:00Z`, in local time as Docker prints it. */
+  /** In local time, in the form that Docker has for this listing. */
   readonly at: string
   /** `3 weeks ago`. */
   readonly since: string
 }
 
-export function ageOf(created: string | undefined, nowSeconds = Date.now() / 1000): Age {
+/** Of an image; `since` is empty when the date is not known. */
+export function imageAge(created: string | undefined, nowSeconds = Date.now() / 1000): Age {
   const seconds = secondsOf(created)
-  if (seconds <= earliestSeconds) return { at: localTime(seconds, 'T'), since: 'N/A' }
-  return { at: localTime(seconds, 'T'), since: humanAge(seconds, nowSeconds) }
+  return { at: localTime(seconds, ' '), since: seconds === zeroSeconds ? '' : humanAge(seconds, nowSeconds) }
 }
 
-/** Whole seconds since 1970; 0 when it is not known. */
-export function secondsOf(created: string | undefined): number {
+/** Of a step of an image's history. */
+export function stepAge(created: string | undefined, nowSeconds = Date.now() / 1000): Age {
+  const seconds = secondsOf(created)
+  const since = seconds <= earliestStepSeconds ? 'N/A' : humanAge(seconds, nowSeconds)
+  return { at: localTime(seconds, 'T'), since }
+}
+
+/** Whole seconds since 1970; Go's zero time when it is not known. */
+function secondsOf(created: string | undefined): number {
   const ms = created === undefined ? Number.NaN : Date.parse(created)
-  return Number.isNaN(ms) ? 0 : Math.floor(ms / 1000)
+  return Number.isNaN(ms) ? zeroSeconds : Math.floor(ms / 1000)
 }
 
 /** `2024-05-01T14:00:00+02:00`, or with a space the form of Go's Time.String: `2024-05-01 14:00:00 +0200 CEST`. */
-export function localTime(seconds: number, form: 'T' | ' '): string {
+function localTime(seconds: number, form: 'T' | ' '): string {
   const date = new Date(seconds * 1000)
   const offset = -date.getTimezoneOffset()
   const local = new Date(date.getTime() + offset * 60_000).toISOString()
@@ -34,8 +44,15 @@ export function localTime(seconds: number, form: 'T' | ' '): string {
   )
   const [day, time] = [local.slice(0, 10), local.slice(11, 19)]
   if (form === 'T') return `${day}T${time}${offset === 0 ? 'Z' : `${sign}${hours}:${minutes}`}`
-  const zone = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
-    .formatToParts(date)
-    .find(part => part.type === 'timeZoneName')
-  return `${day} ${time} ${sign}${hours}${minutes} ${zone?.value ?? 'UTC'}`
+  return `${day} ${time} ${sign}${hours}${minutes} ${zoneName(date) ?? `${sign}${hours}${minutes === '00' ? '' : minutes}`}`
+}
+
+/** `CEST`: each of these locales knows the abbreviations of its own part of the world, and has `GMT+2` for the others. */
+function zoneName(date: Date): string | undefined {
+  for (const locale of ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA']) {
+    const parts = new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(date)
+    const name = parts.find(({ type }) => type === 'timeZoneName')?.value
+    if (name !== undefined && !/^GMT[-+\u2212]/.test(name)) return name
+  }
+  return undefined
 }

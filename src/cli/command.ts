@@ -28,6 +28,8 @@ export interface Command {
   readonly options: NonNullable<ParseArgsConfig['options']>
   /** How many words it takes besides options: at least, at most. */
   readonly words: readonly [number, number]
+  /** Its output is an archive, not text to look at: a reader that leaves early has lost something. */
+  readonly exactOutput?: boolean
   run(context: CommandContext, words: readonly string[], options: Options): Promise<void>
 }
 
@@ -50,16 +52,36 @@ export function parseCommand(
 ): { words: string[]; options: Options } {
   try {
     const { values, positionals } = parseArgs({
-      args: [...args],
+      args: goBooleans(args, { ...globalOptions, ...command.options }),
       options: { ...globalOptions, ...command.options },
       allowPositionals: true,
       strict: true,
     })
+    if (!('format' in command.options) && values.format !== undefined && values.format !== 'json')
+      throw new UsageError(`${name}: --format is json, not ${values.format}`)
     return { words: checkCount(name, command, positionals, values.help === true), options: values as Options }
   } catch (error) {
     if (error instanceof UsageError) throw error
     throw new UsageError(`${name}: ${(error as Error).message.split('. To specify')[0]}`)
   }
+}
+
+const goTrue = ['1', 't', 'T', 'true', 'TRUE', 'True']
+const goFalse = ['0', 'f', 'F', 'false', 'FALSE', 'False']
+
+/** `--digests=false` and `-H=true`, which Docker takes, in words that parseArgs takes: `--name`, or nothing. */
+function goBooleans(args: readonly string[], options: NonNullable<ParseArgsConfig['options']>): string[] {
+  const end = args.includes('--') ? args.indexOf('--') : args.length
+  return args.flatMap((arg, index) => {
+    const [, dashes, name, value] = /^(--?)([A-Za-z-]+)=(.*)$/s.exec(index < end ? arg : '') ?? []
+    if (name === undefined || value === undefined) return [arg]
+    const found = Object.entries(options).find(([long, { short }]) => (dashes === '--' ? long : short) === name)
+    if (found === undefined || found[1].type !== 'boolean') return [arg]
+    if (goTrue.includes(value)) return [`--${found[0]}`]
+    // A name of its own tells a false that was given from one that was not.
+    if (goFalse.includes(value)) return `not-${found[0]}` in options ? [`--not-${found[0]}`] : []
+    throw new UsageError(`${arg}: ${JSON.stringify(value)} is not true or false`)
+  })
 }
 
 function checkCount(name: string, command: Command, words: string[], help: boolean): string[] {

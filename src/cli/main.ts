@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The command line: finds the command, opens the store for it, prints what it says. Exit status 0 (done), 1 (failed),
- * 2 (usage), 130 (interrupted). Errors are one line on stderr, with their code.
+ * 2 (usage), 130 and 143 (SIGINT, SIGTERM). Errors are one line on stderr, with their code.
  */
 import type { Store } from '../index.js'
 import { type Command, type CommandContext, type Options, parseCommand, UsageError } from './command.js'
@@ -11,7 +11,8 @@ import { commands, management, missing } from './table.js'
 async function main(args: readonly string[]): Promise<number> {
   const { globals, words } = splitGlobals(args)
   const first = words[0]
-  if (first === undefined || first === 'help' || (words.length === 0 && globals.includes('--help'))) return printHelp()
+  if (first === undefined || (first === 'help' && words.length === 1)) return printHelp()
+  if (first === 'help') return main([...words.slice(1), '--help'])
   const { name, load, rest } = findCommand(words)
   const { command } = await load()
   const parsed = parseCommand(name, command, [...globals, ...rest])
@@ -41,9 +42,11 @@ function findCommand(words: readonly string[]) {
 
 async function runCommand(command: Command, words: readonly string[], options: Options): Promise<number> {
   const abort = new AbortController()
-  const interrupt = () => abort.abort(Object.assign(new Error('interrupted'), { code: 'INTERRUPTED' }))
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
+  const endBy = (message: string, status: number) => () =>
+    abort.abort(Object.assign(new Error(message), { code: 'INTERRUPTED', status }))
+  process.once('SIGINT', endBy('interrupted', 130))
+  process.once('SIGTERM', endBy('terminated', 143))
+  process.stdout.on('error', command.exactOutput === true ? () => undefined : leaveEarly)
   let opened: Promise<Store> | undefined
   const context: CommandContext = {
     store: (write = false) => (opened ??= openStoreOptions(options, write)),
@@ -86,20 +89,21 @@ function printUsage(name: string, command: Command): number {
 }
 
 function report(error: unknown): number {
-  const { code, message } = error as { code?: string; message?: string }
-  if (code === 'EPIPE') return 0
+  const { code, message, status } = error as { code?: string; message?: string; status?: number }
   const usage = error instanceof UsageError
   const line = (message ?? String(error)).replaceAll(/\s*\n\s*/g, ' ')
   process.stderr.write(`phyllo: ${code === undefined || usage || line.startsWith(code) ? '' : `${code}: `}${line}\n`)
-  if (code === 'INTERRUPTED') return 130
+  if (code === 'INTERRUPTED') return status ?? 1
   return usage ? 2 : 1
 }
 
-process.stdout.on('error', error => {
-  // Whoever reads us has seen enough (`phyllo ls … | head`).
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0)
-  throw error
-})
+/** Whoever reads us has seen enough (`phyllo ls … | head`), or nothing more can be written. */
+function leaveEarly(error: NodeJS.ErrnoException): never {
+  process.exit(error.code === 'EPIPE' ? 0 : report(error))
+}
+
+// What is said there is lost when nobody reads it, and nothing else is.
+process.stderr.on('error', () => undefined)
 main(process.argv.slice(2)).then(
   status => (process.exitCode = status),
   error => (process.exitCode = report(error)),

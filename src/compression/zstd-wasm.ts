@@ -2,9 +2,11 @@
  * zstd by the WebAssembly module of the package zstddec: for Node versions without zstd on machines without libzstd.
  *
  * The package's own streaming decoder loops for ever on damaged input, since it does not look at the library's return
- * codes, and leaks its memory when one leaves it early. So only the module is taken from it, and every decoder gets an
- * instance of its own, whose memory is collected with it. The package hands its module out once, to the first who
- * initialises it; the query gives us a copy that nobody else has.
+ * codes, and leaks its memory when one leaves it early. So only the compiled module is taken from it, and every decoder
+ * gets an instance of its own, whose memory is collected with it.
+ *
+ * The package hands its module out once a thread, to the first who initialises it, and goes on working for others. If
+ * somebody else of this program was first, this engine is not there.
  *
  * libzstd's default bound on windows, 128 MiB, holds here.
  */
@@ -34,7 +36,7 @@ const firstErrorCode = 2 ** 32 - 120
 
 let compiled: Promise<WasmModule> | undefined
 
-/** Compiled once a thread. Rejects when the package is not there. */
+/** Compiled once a thread. Rejects when the package is not there or was initialised by somebody else. */
 export async function loadZstdWasm(): Promise<() => ZstdDecoder> {
   compiled ??= compile()
   const module = await compiled
@@ -42,15 +44,15 @@ export async function loadZstdWasm(): Promise<() => ZstdDecoder> {
 }
 
 async function compile(): Promise<WasmModule> {
-  const url = `${import.meta.resolve('zstddec/stream')}?${encodeURIComponent(import.meta.url)}`
-  const { ZSTDDecoder } = (await import(url)) as typeof import('zstddec/stream')
+  const { ZSTDDecoder } = await import('zstddec/stream')
   const decoder = new ZSTDDecoder()
   let module: WasmModule | undefined
   decoder._init = result => {
     module = result.module as WasmModule
+    ZSTDDecoder.prototype._init(result)
   }
   await decoder.init()
-  if (module === undefined) throw new Error('the package zstddec did not hand out its module')
+  if (module === undefined) throw new Error('the package zstddec is in use by another part of this program')
   return module
 }
 

@@ -41,10 +41,39 @@ const placeGrammar = /^[a-z0-9][a-z0-9._-]*(?:![a-z0-9][a-z0-9._-]*)*$/
 export class StorePaths {
   readonly root: string
   readonly driver: DriverName
+  readonly image: string
+  readonly repositories: string
+  readonly imageConfigs: string
+  readonly layers: string
+  readonly mounts: string
+  /** Where the driver keeps what layers contain. */
+  readonly content: string
+  readonly storeFile: string
+  readonly lock: string
+  readonly collectLock: string
+  readonly owners: string
+  readonly stages: string
+  readonly limbo: string
+  readonly trash: string
+  readonly containers: string
 
   constructor(root: string, driver: DriverName) {
     this.root = root
     this.driver = driver
+    this.image = join(this.root, 'image', this.driver)
+    this.repositories = join(this.image, 'repositories.json')
+    this.imageConfigs = join(this.image, 'imagedb/content/sha256')
+    this.layers = join(this.image, 'layerdb/sha256')
+    this.mounts = join(this.image, 'layerdb/mounts')
+    this.content = join(this.root, this.driver)
+    this.storeFile = join(this.root, 'phyllo/store.json')
+    this.lock = join(this.root, 'phyllo/lock')
+    this.collectLock = join(this.root, 'phyllo/collect')
+    this.owners = join(this.root, 'phyllo/owners')
+    this.stages = join(this.root, 'phyllo/stages')
+    this.limbo = join(this.root, 'phyllo/limbo')
+    this.trash = join(this.root, 'phyllo/trash')
+    this.containers = join(this.root, 'phyllo/containers')
   }
 
   /** Every directory that a store always has, with its mode, parents first. */
@@ -84,18 +113,6 @@ export class StorePaths {
     return directory.startsWith(`${this.mounts}${sep}`) ? 0o755 : 0o700
   }
 
-  get image(): string {
-    return join(this.root, 'image', this.driver)
-  }
-
-  get repositories(): string {
-    return join(this.image, 'repositories.json')
-  }
-
-  get imageConfigs(): string {
-    return join(this.image, 'imagedb/content/sha256')
-  }
-
   imageConfig(image: ImageId): string {
     return join(this.image, 'imagedb/content', algorithmOf(image), hexOf(image))
   }
@@ -104,17 +121,9 @@ export class StorePaths {
     return join(this.image, 'imagedb/metadata', algorithmOf(image), hexOf(image))
   }
 
-  get layers(): string {
-    return join(this.image, 'layerdb/sha256')
-  }
-
   /** Docker scans the algorithm directory sha256 alone; a base layer known by its sha512 stands there, too. */
   layer(chain: ChainId): string {
     return join(this.layers, hexOf(chain))
-  }
-
-  get mounts(): string {
-    return join(this.image, 'layerdb/mounts')
   }
 
   mount(container: string): string {
@@ -127,11 +136,6 @@ export class StorePaths {
 
   metadataByDiffId(diffId: DiffId): string {
     return join(this.image, 'distribution/v2metadata-by-diffid', algorithmOf(diffId), hexOf(diffId))
-  }
-
-  /** Where the driver keeps what layers contain. */
-  get content(): string {
-    return join(this.root, this.driver)
   }
 
   packedLayer(cacheId: string): string {
@@ -149,38 +153,6 @@ export class StorePaths {
 
   partial(digest: Digest): string {
     return join(this.root, 'partial', algorithmOf(digest), hexOf(digest))
-  }
-
-  get storeFile(): string {
-    return join(this.root, 'phyllo/store.json')
-  }
-
-  get lock(): string {
-    return join(this.root, 'phyllo/lock')
-  }
-
-  get collectLock(): string {
-    return join(this.root, 'phyllo/collect')
-  }
-
-  get owners(): string {
-    return join(this.root, 'phyllo/owners')
-  }
-
-  get stages(): string {
-    return join(this.root, 'phyllo/stages')
-  }
-
-  get limbo(): string {
-    return join(this.root, 'phyllo/limbo')
-  }
-
-  get trash(): string {
-    return join(this.root, 'phyllo/trash')
-  }
-
-  get containers(): string {
-    return join(this.root, 'phyllo/containers')
   }
 
   container(id: string): string {

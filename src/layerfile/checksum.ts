@@ -1,24 +1,31 @@
-/** xxh64 and xxh32 of bytes at hand, by hash-wasm: 3 µs for a block of 16 KiB, 33 µs for one of 256 KiB. */
+/**
+ * xxh64 of bytes at hand, by hash-wasm: 3 µs for a block of 16 KiB, 33 µs for one of 256 KiB. One WebAssembly instance
+ * each, and an instance reserves gigabytes of address space: share them.
+ */
 import type { Sum } from './format.js'
 
 export interface Checksums {
   readonly xxh64: Sum
-  xxh32(bytes: Uint8Array): number
-  /** Over bytes that come in parts. */
+  /** Over bytes that come in parts; nothing else may be summed before the digest. */
   xxh64Parts(): { update(bytes: Uint8Array): void; digest(): readonly [low: number, high: number] }
 }
 
 export async function loadChecksums(): Promise<Checksums> {
-  const { createXXHash32, createXXHash64 } = await import('hash-wasm')
-  const [whole, parts, short] = await Promise.all([createXXHash64(), createXXHash64(), createXXHash32()])
+  const { createXXHash64 } = await import('hash-wasm')
+  const hasher = await createXXHash64()
   return {
-    xxh64: bytes => words(whole.init().update(bytes).digest('binary')),
-    xxh32: bytes => word(short.init().update(bytes).digest('binary'), 0),
+    xxh64: bytes => words(hasher.init().update(bytes).digest('binary')),
     xxh64Parts() {
-      parts.init()
-      return { update: bytes => void parts.update(bytes), digest: () => words(parts.digest('binary')) }
+      hasher.init()
+      return { update: bytes => void hasher.update(bytes), digest: () => words(hasher.digest('binary')) }
     },
   }
+}
+
+/** xxh32 with seed 0, for the check byte of a frame's header. */
+export async function xxh32(bytes: Uint8Array): Promise<number> {
+  const { createXXHash32 } = await import('hash-wasm')
+  return word((await createXXHash32()).init().update(bytes).digest('binary'), 0)
 }
 
 /** The digest is big-endian, as the reference implementation prints it. */

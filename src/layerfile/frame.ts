@@ -3,6 +3,7 @@
  * size, no checksum of blocks or content. (With block checksums and no content checksum lz4 1.9.4 reads 4 bytes too far.)
  */
 import { blockBytes } from '../limits.js'
+import { xxh32 } from './checksum.js'
 import { writeUint64 } from './format.js'
 
 const frameMagic = 0x184d2204
@@ -19,13 +20,13 @@ export const storedBit = 0x8000_0000
 /** A length word of 0 ends the frame. */
 export const endMarkBytes = 4
 
-export function frameHeader(contentBytes: number, xxh32: (bytes: Uint8Array) => number): Buffer {
+export async function frameHeader(contentBytes: number): Promise<Buffer> {
   const header = Buffer.alloc(frameHeaderBytes)
   header.writeUInt32LE(frameMagic, 0)
   header[4] = flags
   header[5] = blockMaximum
   writeUint64(header, 6, contentBytes)
-  header[14] = (xxh32(header.subarray(4, 14)) >>> 8) & 0xff
+  header[14] = ((await xxh32(header.subarray(4, 14))) >>> 8) & 0xff
   return header
 }
 

@@ -143,7 +143,7 @@ class Pass {
     const diffId = `sha256:${this.#hash.digest('hex')}` as DiffId
     const facts = { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, frameEnd }
     const fileBytes = writeIndex({ fd, label, checksums, facts, blocks: this.#blocks.table, tree })
-    writeAllSync(fd, [frameHeader(tarBytes, checksums.xxh32)], 0, label)
+    writeAllSync(fd, [await frameHeader(tarBytes)], 0, label)
     return { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, fileBytes, warnings: warnings.list() }
   }
 

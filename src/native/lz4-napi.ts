@@ -25,7 +25,8 @@ export async function loadLz4Napi(): Promise<Lz4> {
       into.set(checked(content, stored, into.length))
     },
     async decompress(stored, contentBytes) {
-      const content = await limited(() => lz4.uncompress(withLength(stored, contentBytes))).catch((error: unknown) => {
+      const prefixed = withLength(stored, contentBytes)
+      const content = await limited(() => lz4.uncompress(prefixed)).catch((error: unknown) => {
         throw unreadable(stored, contentBytes, error)
       })
       return checked(content, stored, contentBytes)

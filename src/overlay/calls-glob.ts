@@ -26,8 +26,9 @@ function* globSteps(union: Union, given: unknown, options: GlobOptions): Steps {
   const seen = new Set<string>()
   for (const pattern of patternsOf(given)) {
     const matcher = globMatcher(pattern, { dot: false })
+    const directoriesOnly = pattern.endsWith('/')
     for (const { path, dentry } of candidates(union, pattern, options)) {
-      const found = matcher(path) && !seen.has(path)
+      const found = matcher(path) && !seen.has(path) && (!directoriesOnly || dentry.directory !== undefined)
       if (found) seen.add(path)
       yield found ? resultOf(path, dentry, options) : undefined
     }

@@ -3,7 +3,8 @@
  * layer's tar, which decompresses each block once, off the main thread. Batches are read ahead of the consumer.
  *
  * Invariants: a content is read at most once, and only if the consumer reads contents at all; at most `batchesAhead` batches
- * are in memory beside the one in use; what the consumer gets shares no memory with other contents.
+ * are in memory beside the one in use; what the consumer gets shares no memory with other files' contents (hard links of a
+ * large file get one Buffer).
  */
 import { KiB, MiB } from '../limits.js'
 import { readAll, sliceBytes } from './content.js'
@@ -121,10 +122,8 @@ function readBatch(union: Union, { lower, from, to }: Batch): Promise<Buffer> {
 }
 
 async function contentOf(union: Union, dentry: Dentry, batch: Batch, offset: number): Promise<Buffer> {
-  if (batch.bytes === undefined) {
-    if (batch.single !== undefined) return readAll(union, dentry, 0)
-    start(union, batch)
-  }
+  if (batch.single !== undefined) return (batch.bytes ??= readAll(union, batch.single, 0))
+  start(union, batch)
   const bytes = await batch.bytes!
   const { sizeBytes } = union.tree.attributes(dentry)
   return Buffer.from(bytes.subarray(offset - batch.from, offset - batch.from + sizeBytes))

@@ -32,6 +32,8 @@ export class Scheduler {
   readonly waiting = new Map<string, { readonly label: string; readonly possible: () => boolean; run(): unknown }[]>()
   readonly seen = new Map<string, string>()
   active = false
+  /** Processes that hold the root lock or wait for it: what they do under it is one step. */
+  readonly #holders = new Set<string>()
   readonly #last = new Map<string, string>()
   readonly #grain: Grain
   readonly #forget: (call: string) => boolean
@@ -46,12 +48,16 @@ export class Scheduler {
     this.waiting.clear()
     this.seen.clear()
     this.#last.clear()
+    this.#holders.clear()
     this.active = true
   }
 
   step(process: string): Step {
     return (call, path, work, possible = () => true) => {
       const waits = call === 'flock' && !possible()
+      if (call === 'openLock' && path.endsWith('/phyllo/lock')) this.#holders.add(process)
+      if (call === 'close') this.#holders.delete(process)
+      if (!waits && this.#holders.has(process)) return settled(work)
       if (!this.active || (!waits && !isStep(this.#grain, call, path))) return this.#noted(process, work)
       const label = `${process}: ${call} ${path}`
       const again = this.#grain === 'protocol' && call === 'read' && this.#last.get(process) === label
@@ -81,6 +87,10 @@ export class Scheduler {
   #note(process: string, text: string): void {
     this.seen.set(process, `${this.seen.get(process) ?? ''}\n${text}`)
   }
+}
+
+async function settled<T>(work: () => T): Promise<T> {
+  return work()
 }
 
 /** Calls that others neither see nor answer, and of a record all files but the first, are part of the step before. */
@@ -170,19 +180,20 @@ async function oneRun(
   return reason === undefined ? undefined : { reason, order }
 }
 
-function stateOf({ disk, programs, twins = [] }: World, scheduler: Scheduler): string {
+function stateOf({ disk, programs, twins }: World, scheduler: Scheduler): string {
   const parts = [disk.snapshot()]
   for (const name of programs.keys()) {
-    parts.push(`${name} ${scheduler.seen.get(name)} ${scheduler.waiting.get(name)?.map(({ label }) => label)}`)
+    const waiting = scheduler.waiting.get(name)?.map(({ label }) => label)
+    parts.push(JSON.stringify([name, scheduler.seen.get(name), waiting]))
   }
   const state = nameless(parts.join('\n'))
-  const [first, second] = twins
-  const mirrored = state.replace(/adder\d/g, name => (name === first ? second! : name === second ? first! : name))
   const sorted = (text: string) => text.split('\n').sort().join('\n')
-  const [one, other] = [sorted(state), first === undefined ? '' : sorted(mirrored)]
-  return createHash('sha1')
-    .update(other > one ? other : one)
-    .digest('base64')
+  const names = [sorted(state), ...(twins === undefined ? [] : [sorted(mirrored(state, twins))])]
+  return createHash('sha1').update(names.sort()[0]!).digest('base64')
+}
+
+function mirrored(state: string, [first, second]: readonly [string, string]): string {
+  return state.replaceAll(first, '\0').replaceAll(second, first).replaceAll('\0', second)
 }
 
 /** How many names an owner has used up says nothing: states that differ in that alone are equal. */

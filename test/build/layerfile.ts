@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type ByteString, toText } from '../../src/byte-string.js'
 import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/packed-layer.js'
+import { BlockCache } from '../../src/layerfile/block-cache.js'
 import { type WrittenLayer, writeLayerFile } from '../../src/layerfile/writer.js'
 import { defaultLimits, type Limits } from '../../src/limits.js'
 import { createCores } from '../../src/pool/cores.js'
@@ -51,11 +52,14 @@ export async function writeLayer(path: string, archive: Uint8Array, options: Wri
   }
 }
 
+/** As a store would have it: one for all layers. */
+const cache = new BlockCache()
+
 /** The layer of an archive, open until the test ends. */
 export async function layerOf(t: TestContext, archive: Uint8Array, options?: WriteOptions): Promise<PackedLayer> {
   const path = join(scratch(t), 'layer.tar.lz4')
   await writeLayer(path, archive, options)
-  const layer = await openPackedLayer(path)
+  const layer = await openPackedLayer(path, { cache })
   t.after(() => layer.close())
   return layer
 }

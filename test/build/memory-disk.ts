@@ -46,7 +46,7 @@ export class MemoryDisk {
       rename: (from, to) => step('rename', `${from} ${to}`, () => this.#rename(from, to)),
       unlink: path => step('unlink', path, () => this.#unlink(path)),
       sync: async path => void this.#get('fsync', path),
-      openLock: async path => this.#openFile(path, true),
+      openLock: path => step('openLock', path, () => this.#openFile(path, true)),
       openExisting: path => step('open', path, () => this.#openFile(path, false)),
       close: fd => step('close', '', () => this.#close(fd)),
       deleteTree: async path => this.#deleteTree(path),

@@ -39,23 +39,19 @@ function fill(root: string, at: string, tree: Record<string, Plain>): void {
 
 export function plainLayer(tree: Record<string, Plain>, root: string): MemoryLayer {
   const { uid, gid } = fs.statSync(root)
-  return layersOf(directory(literals(tree, uid, gid), { uid, gid, mtimeSec }))[0]!
+  return layersOf(directory(literals(tree, root, uid, gid), { uid, gid, mtimeSec }))[0]!
 }
 
-function literals(tree: Record<string, Plain>, uid: number, gid: number): Children {
-  // utimes takes seconds as a double: what is left of the nanoseconds is what the host's file has
-  const attributes = { uid, gid, mtimeSec, mtimeNsec: hostNanoseconds() }
+function literals(tree: Record<string, Plain>, at: string, uid: number, gid: number): Children {
   return Object.fromEntries(
     Object.entries(tree).map(([name, node]) => {
+      // utimes takes a double, and versions of Node differ in what is left of the nanoseconds
+      const { mtimeNs } = fs.lstatSync(path.join(at, name), { bigint: true })
+      const attributes = { uid, gid, mtimeSec, mtimeNsec: Number(mtimeNs % 1_000_000_000n) }
       if (typeof node === 'string') return [name, file(node, { ...attributes, mode: 0o644 })]
       if ('link' in node) return [name, symlink(node.link, { ...attributes, mode: 0o777 })]
       if ('same' in node) return [name, hardlink(node.same)]
-      return [name, directory(literals(node.in, uid, gid), { ...attributes, mode: 0o755 })]
+      return [name, directory(literals(node.in, path.join(at, name), uid, gid), { ...attributes, mode: 0o755 })]
     }),
   )
-}
-
-function hostNanoseconds(): number {
-  const seconds = mtimeSec + mtimeNsec / 1e9
-  return Math.floor((seconds - mtimeSec) * 1e6) * 1000
 }

@@ -93,3 +93,20 @@ test('a failure of the source comes out as it is, and the source is closed', asy
   }
   assert.equal(closed, 5)
 })
+
+test('leaving the loop closes the source of plain bytes', async () => {
+  let open = 0
+  async function* source() {
+    open++
+    try {
+      yield* chunked(zeros(100), 10)
+    } finally {
+      open--
+    }
+  }
+  for await (const chunk of decompress(source(), { limits: defaultLimits, label: 'layer' })) {
+    assert.equal(chunk.length, 10)
+    break
+  }
+  assert.equal(open, 0)
+})

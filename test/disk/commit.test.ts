@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openRoot } from '../../src/disk/open-root.js'
 import { PhylloError } from '../../src/errors.js'
-import { sha256Digest, type ImageId } from '../../src/oci/digest.js'
+import { type ImageId, sha256Digest } from '../../src/oci/digest.js'
 import { type Call, newRoot, watchedIo } from '../build/stores.js'
 
 const image = sha256Digest<ImageId>('config')
@@ -58,14 +58,20 @@ test('durability none never calls fsync', async t => {
   await root.replaceFile(root.paths.repositories, '{}', 0o600)
   const stage = await root.stage()
   await root.publishDirectory(stage.path, join(root.paths.layers, 'x'))
-  assert.deepEqual(calls.filter(call => call.startsWith('sync')), [])
+  assert.deepEqual(
+    calls.filter(call => call.startsWith('sync')),
+    [],
+  )
 })
 
 test('a directory is published once; an empty one in its place is replaced', async t => {
   const { root } = await watchedRoot(t, 'full')
   const final = join(root.paths.layers, 'x')
   mkdirSync(final)
-  for (const [text, first] of [['first', true], ['second', false]] as const) {
+  for (const [text, first] of [
+    ['first', true],
+    ['second', false],
+  ] as const) {
     const stage = await root.stage()
     await root.writeStaged(stage.file('diff'), text, 0o644)
     assert.equal(await root.publishDirectory(stage.path, final), first)

@@ -40,7 +40,10 @@ test('the root lock goes with the process that held it', async t => {
   const other = await startStoreProcess(t, path)
   const root = await openRoot(path, { ...fast, lockTimeoutMs: 50 })
   await other.ask('lock')
-  await assert.rejects(root.withLock(async () => 1), { code: 'STORE_BUSY', path: root.paths.lock })
+  await assert.rejects(
+    root.withLock(async () => 1),
+    { code: 'STORE_BUSY', path: root.paths.lock },
+  )
   await other.kill()
   assert.equal(await root.withLock(async () => 1), 1)
   await root.close()

@@ -46,7 +46,10 @@ for (const umask of [0o022, 0o077, 0o000]) {
     await root.close()
     const names = listing(path).map(line => line.split(' ').slice(0, 2).join(' '))
     assert.deepEqual(names, [...newStore].sort())
-    assert.equal(readFileSync(join(path, 'phyllo/store.json'), 'utf8'), '{"version":1,"driver":"packed","lock":"flock"}\n')
+    assert.equal(
+      readFileSync(join(path, 'phyllo/store.json'), 'utf8'),
+      '{"version":1,"driver":"packed","lock":"flock"}\n',
+    )
   })
 }
 
@@ -120,7 +123,15 @@ test('a newer format opens for reading, and a write says why not', async t => {
   await assert.rejects(openRoot(path, fast), { code: 'STORE_VERSION' })
 })
 
-for (const text of ['', '{', 'null', '[]', '{"version":0}', '{"version":1,"driver":"vfs","lock":"flock"}', '\0'.repeat(47)]) {
+for (const text of [
+  '',
+  '{',
+  'null',
+  '[]',
+  '{"version":0}',
+  '{"version":1,"driver":"vfs","lock":"flock"}',
+  '\0'.repeat(47),
+]) {
   test(`store.json of ${JSON.stringify(text.slice(0, 12))} is corrupt`, async t => {
     const path = newRoot(t)
     await (await openRoot(path, fast)).close()

@@ -87,14 +87,12 @@ test('callbacks come later, never at once, and with undefined or null for no err
     ['close', done => view.close(fd, done)],
   ]
   for (const [name, call] of calls) {
-    await new Promise<void>(resolve => {
+    const late = await new Promise<boolean>(resolve => {
       let returned = false
-      call(() => {
-        assert.ok(returned, `${name} called back before it returned`)
-        resolve()
-      })
+      call(() => resolve(returned))
       returned = true
     })
+    assert.ok(late, `${name} called back before it returned`)
   }
 })
 

@@ -7,23 +7,12 @@ import fs from 'node:fs'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { createView } from '../../src/overlay/view.js'
-import { type Plain, plainDirectory, plainLayer } from '../build/plain-tree.js'
+import { type Fs, outcome, parityTree } from '../build/parity.js'
+import { plainDirectory, plainLayer } from '../build/plain-tree.js'
 
-const tree: Record<string, Plain> = {
-  file: 'some content\nsecond line\n',
-  empty: '',
-  näme: 'ünïcode',
-  twin: { same: '/file' },
-  link: { link: 'file' },
-  dangling: { link: 'nowhere' },
-  loop: { link: 'loop' },
-  dirlink: { link: 'dir/sub' },
-  dir: { in: { a: 'A', b: 'B', up: { link: '../file' }, sub: { in: { deep: 'D', 'x y': '' } }, none: { in: {} } } },
-}
-
-const root = plainDirectory(tree)
+const root = plainDirectory(parityTree)
 after(() => fs.rmSync(root, { recursive: true, force: true }))
-const view = createView([plainLayer(tree, root)])
+const view = createView([plainLayer(parityTree, root)])
 
 const at = (path: string) => ({ path })
 type Argument = unknown
@@ -37,85 +26,6 @@ function argumentsFor(prefix: string, args: readonly Argument[]): unknown[] {
     const full = path === '' ? '' : `${prefix}${path}`
     return as === 'buffer' ? Buffer.from(full) : as === 'url' ? pathToFileURL(full) : full
   })
-}
-
-const unlike = new Set([
-  'dev',
-  'ino',
-  'atime',
-  'atimeMs',
-  'atimeNs',
-  'ctime',
-  'ctimeMs',
-  'ctimeNs',
-  'birthtime',
-  'birthtimeMs',
-  'birthtimeNs',
-  'blocks',
-])
-const unlikeOfDirectories = new Set(['size'])
-
-function comparable(value: unknown, prefix: string): unknown {
-  if (typeof value === 'string') return value.replaceAll(prefix, '') || (value === '' ? '' : '/')
-  if (Buffer.isBuffer(value))
-    return { bytes: value.toString('latin1').replaceAll(prefix, '') || (value.length > 0 ? '/' : '') }
-  if (Array.isArray(value)) return value.map(item => comparable(item, prefix)).sort(byText)
-  if (value instanceof fs.Dirent) {
-    const types = [
-      'isFile',
-      'isDirectory',
-      'isSymbolicLink',
-      'isFIFO',
-      'isSocket',
-      'isBlockDevice',
-      'isCharacterDevice',
-    ] as const
-    const fields = Object.entries(value).map(([key, field]) => [key, comparable(field, prefix)])
-    return { ...Object.fromEntries(fields), types: types.filter(type => value[type]()) }
-  }
-  if (value !== null && typeof value === 'object' && 'nlink' in value) return statsFields(value as fs.Stats)
-  return value
-}
-
-function statsFields(stats: fs.Stats): unknown {
-  const keys = Object.keys(stats)
-  const directory = stats.isDirectory()
-  const values = keys.filter(key => !unlike.has(key) && !(directory && unlikeOfDirectories.has(key)))
-  return {
-    keys,
-    json: Object.keys(JSON.parse(JSON.stringify(stats, (_, v) => (typeof v === 'bigint' ? `${v}` : v)))),
-    prototype: Object.getPrototypeOf(stats) === fs.Stats.prototype,
-    name: stats.constructor.name,
-    mtime: stats.mtime.getTime(),
-    kinds: [stats.isFile(), directory, stats.isSymbolicLink(), stats.isFIFO(), stats.isSocket()],
-    fields: values.map(key => [key, stats[key as keyof fs.Stats]]),
-  }
-}
-
-function byText(a: unknown, b: unknown): number {
-  const [x, y] = [a, b].map(item => JSON.stringify(item, (_, v) => (typeof v === 'bigint' ? `${v}` : v))) as [
-    string,
-    string,
-  ]
-  return x < y ? -1 : x > y ? 1 : 0
-}
-
-function failure(error: unknown, prefix: string): unknown {
-  assert.ok(error instanceof Error)
-  const { code, errno, syscall, path, dest } = error as NodeJS.ErrnoException & { dest?: string }
-  const plain = (text: string | undefined) => (text === undefined ? undefined : text.replaceAll(prefix, ''))
-  return { name: error.name, code, errno, syscall, path: plain(path), dest: plain(dest), message: plain(error.message) }
-}
-
-type Fs = typeof fs
-type Outcome = { value: unknown } | { failure: unknown }
-
-async function outcome(prefix: string, run: () => unknown): Promise<Outcome> {
-  try {
-    return { value: comparable(await run(), prefix) }
-  } catch (error) {
-    return { failure: failure(error, prefix) }
-  }
 }
 
 const forms: Record<string, (side: Fs, name: string, args: unknown[]) => unknown> = {
@@ -266,92 +176,4 @@ test('throwIfNoEntry, exists, and what existsSync takes for a path', async () =>
     }
   }
   for (const bad of [undefined, 5, {}, 'a\0b']) assert.equal(view.existsSync(bad as string), false)
-})
-
-test('reading through a descriptor: positions, ranges, vectors, the end', () => {
-  const script = (side: Fs, prefix: string) => {
-    const fd = side.openSync(`${prefix}/file`, 'r')
-    const log: unknown[] = []
-    const read = (...args: unknown[]) => {
-      const buffer = Buffer.alloc(8, '.')
-      try {
-        log.push([(side.readSync as (...args: unknown[]) => number)(fd, buffer, ...args), buffer.toString()])
-      } catch (error) {
-        log.push(failure(error, prefix))
-      }
-    }
-    read()
-    read(2, 3)
-    read(0, 8, 1)
-    read(0, 8, null)
-    read(0, 8, 1000)
-    read(0, 0)
-    read({ offset: 1, length: 2, position: 3 })
-    read(0, 8, 5n)
-    read(9, 1)
-    read(0, 9)
-    read(-1)
-    read(0, 8, 'x')
-    read(0, 8, -1)
-    const pair = [Buffer.alloc(3), Buffer.alloc(4)]
-    log.push(side.readvSync(fd, pair, 2), pair.map(String))
-    log.push(side.readFileSync(fd, 'utf8'), side.readFileSync(fd, 'utf8'))
-    side.closeSync(fd)
-    try {
-      side.fstatSync(fd)
-    } catch (error) {
-      log.push(failure(error, prefix))
-    }
-    for (const bad of [-1, 1.5, '1', 2 ** 31, undefined]) {
-      try {
-        side.closeSync(bad as number)
-      } catch (error) {
-        log.push(failure(error, prefix))
-      }
-    }
-    return log
-  }
-  assert.deepEqual(script(view as unknown as Fs, ''), script(fs, root))
-})
-
-test('opendir: entries, path, closing twice', async () => {
-  const script = async (side: Fs, prefix: string) => {
-    const dir = await side.promises.opendir(`${prefix}/dir`)
-    const names: string[] = []
-    for await (const entry of dir) names.push(entry.name)
-    const again = side.opendirSync(`${prefix}/dir`)
-    const first = again.readSync() !== null
-    again.closeSync()
-    const closedTwice = await outcome(prefix, () => again.closeSync())
-    const readClosed = await outcome(prefix, () => again.readSync())
-    return { names: names.sort(), first, path: again.path.replace(prefix, ''), closedTwice, readClosed }
-  }
-  assert.deepEqual(await script(view as unknown as Fs, ''), await script(fs, root))
-})
-
-test('streams: ranges, encodings, errors', async () => {
-  const script = async (side: Fs, prefix: string) => {
-    const collect = async (path: string, options?: object | string) => {
-      const stream = side.createReadStream(`${prefix}${path}`, options as object)
-      assert.ok(stream instanceof fs.ReadStream)
-      let text = ''
-      for await (const chunk of stream) text += String(chunk)
-      return text
-    }
-    const handle = await side.promises.open(`${prefix}/file`)
-    const lines: string[] = []
-    for await (const line of handle.readLines()) lines.push(line)
-    return [
-      await outcome(prefix, () => collect('/file')),
-      await outcome(prefix, () => collect('/file', { start: 2, end: 6, encoding: 'utf8' })),
-      await outcome(prefix, () => collect('/file', 'base64')),
-      await outcome(prefix, () => collect('/file', { highWaterMark: 3 })),
-      await outcome(prefix, () => collect('/nope')),
-      await outcome(prefix, () => collect('/dir')),
-      await outcome(prefix, () => collect('/file', { start: 5, end: 1 })),
-      lines,
-      handle.fd,
-    ]
-  }
-  assert.deepEqual(await script(view as unknown as Fs, ''), await script(fs, root))
 })

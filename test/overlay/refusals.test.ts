@@ -80,8 +80,8 @@ test('misuse of refused functions is named as node:fs names it', () => {
     'chmodSync',
     'mkdtempSync',
   ] as const) {
-    for (const args of [[], [5], ['/file', 5], ['nul\0', '/x']]) {
-      if (args[0] === '/file' && !['renameSync', 'linkSync', 'symlinkSync', 'copyFileSync'].includes(name)) continue
+    const ofTwo = ['renameSync', 'linkSync', 'symlinkSync', 'copyFileSync'].includes(name)
+    for (const args of ofTwo ? [[], [5], ['/file', 5], ['nul\0', '/x']] : [[], [5], ['nul\0']]) {
       const error = (side: typeof fs) => {
         try {
           ;(side[name] as (...args: unknown[]) => unknown)(...args)

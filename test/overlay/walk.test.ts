@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { sliceBytes } from '../../src/overlay/content.js'
 import { entriesOf } from '../../src/overlay/entries.js'
 import { globMatcher } from '../../src/overlay/glob.js'
 import { tarStream } from '../../src/overlay/tar-stream.js'
@@ -82,6 +83,16 @@ test('contents in stored order: whole, each byte of tar read at most once, and o
   assert.equal(seen, Object.keys(files).length + 1)
   assert.ok(layers[0]!.calls.readTar <= 5, `${layers[0]!.calls.readTar} reads of the tar for 300 small files`)
   assert.equal(layers[1]!.calls.readTar, 1)
+})
+
+test('a large file with hard links is read once', async () => {
+  for (const size of [1_000_000, 5_000_000]) {
+    const layers = layersOf({ large: Buffer.alloc(size, 'L'), twin: hardlink('/large'), zz: 'after' })
+    for await (const entry of createView(layers).walk({ order: 'stored' })) {
+      assert.equal((await entry.content()).length, entry.sizeBytes)
+    }
+    assert.equal(layers[0]!.calls.read, Math.ceil(size / sliceBytes))
+  }
 })
 
 test('contents asked late, in part, or after the end of the walk', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createReadStream, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
@@ -149,6 +149,12 @@ test('every way in gives the same image', async t => {
     'compressed stream': Readable.from([gzipSync(bytes)]),
   }
   for (const [way, input] of Object.entries(ways)) assert.deepEqual(await loadedFrom(t, input), [imageIdOf(image)], way)
+})
+
+test('an archive behind a symbolic link', async t => {
+  const link = join(scratchDir(t), 'link.tar')
+  symlinkSync(archiveFile(t, legacyArchive([images['two layers']!])), link)
+  assert.deepEqual(await loadedFrom(t, link), [imageIdOf(images['two layers']!)])
 })
 
 test('loading again reads no layer and changes nothing', async t => {

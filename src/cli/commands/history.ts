@@ -1,5 +1,5 @@
-import type { Image } from '../../index.js'
-import { ageOf } from '../age.js'
+import type { Image, ImageId, Store } from '../../index.js'
+import { stepAge } from '../age.js'
 import type { Command } from '../command.js'
 import { formatListing } from '../format/listing.js'
 import { humanSize } from '../format/size.js'
@@ -20,23 +20,43 @@ const headers = {
 export const command: Command = {
   usage: '[--no-trunc] [-q] [-H=false] [--format TEMPLATE] IMAGE',
   summary: 'Show how an image was made, newest step first',
-  options: { 'no-trunc': { type: 'boolean' }, human: { type: 'string', short: 'H' } },
+  options: {
+    'no-trunc': { type: 'boolean' },
+    human: { type: 'boolean', short: 'H' },
+    'not-human': { type: 'boolean' },
+    format: { type: 'string' },
+  },
   words: [1, 1],
   async run(context, [name], options) {
-    const image = await (await context.store()).image(name!)
+    const store = await context.store()
+    const image = await store.image(name!)
     if (image === undefined) throw imageNotFound(name!)
     const whole = options['no-trunc'] === true
-    const human = options.human !== 'false'
+    const human = options['not-human'] !== true
     const created = human ? '{{.CreatedSince}}' : '{{.CreatedAt}}'
     const table = `table {{.ID}}\t${created}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}`
-    const format = context.quiet ? '{{.ID}}' : typeof options.format === 'string' ? options.format : table
-    context.stdout.write(formatListing({ format, headers, rows: rowsOf(image, whole, human) }))
+    const own = typeof options.format === 'string' && !['', 'table'].includes(options.format)
+    const format = own ? String(options.format) : context.quiet ? '{{.ID}}' : table
+    const rows = rowsOf(image, await lineage(image, store), { whole, human })
+    context.stdout.write(formatListing({ format, headers, rows }))
   },
 }
 
-function rowsOf(image: Image, whole: boolean, human: boolean) {
-  return image.history().map(({ id, created, createdBy, sizeBytes, comment }) => {
-    const { at, since } = ageOf(created)
+/** The image, what it was built from, and so on: their ids stand beside the newest steps, one each. */
+async function lineage(image: Image, store: Store): Promise<ImageId[]> {
+  const ids: ImageId[] = []
+  const most = image.history().length
+  for (let at: Image | undefined = image; at !== undefined && ids.length < most; ) {
+    ids.push(at.id)
+    at = at.parent && (await store.image(at.parent))
+  }
+  return ids
+}
+
+function rowsOf(image: Image, ids: readonly ImageId[], { whole, human }: { whole: boolean; human: boolean }) {
+  return image.history().map(({ created, createdBy, sizeBytes, comment }, index) => {
+    const id = ids[index]
+    const { at, since } = stepAge(created)
     return {
       ID: id === undefined ? '<missing>' : whole ? id : id.slice(7, 19),
       CreatedSince: since,

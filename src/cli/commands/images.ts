@@ -1,5 +1,5 @@
 import type { Image } from '../../index.js'
-import { ageOf, localTime, secondsOf } from '../age.js'
+import { imageAge } from '../age.js'
 import { type Command, listOf, type Options } from '../command.js'
 import { formatListing } from '../format/listing.js'
 import { humanSize } from '../format/size.js'
@@ -28,6 +28,7 @@ export const command: Command = {
     digests: { type: 'boolean' },
     'no-trunc': { type: 'boolean' },
     filter: { type: 'string', short: 'f', multiple: true },
+    format: { type: 'string' },
   },
   words: [0, 1],
   async run(context, [reference], options) {
@@ -43,20 +44,28 @@ export const command: Command = {
 }
 
 function formatOf({ quiet, digests, format }: Options): string {
+  if (format === 'raw') return quiet === true ? 'image_id: {{.ID}}' : rawFormat(digests === true)
+  if (typeof format === 'string' && format !== 'table' && format !== '') return format
   if (quiet === true) return '{{.ID}}'
-  if (typeof format === 'string' && format !== 'table') return format
   const digest = digests === true ? '\t{{if .Digest}}{{.Digest}}{{else}}<none>{{end}}' : ''
   return `table {{.Repository}}\t{{.Tag}}${digest}\t{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}`
 }
 
+function rawFormat(digests: boolean): string {
+  const digest = digests ? 'digest: {{.Digest}}\\n' : ''
+  const rest = 'image_id: {{.ID}}\\ncreated_at: {{.CreatedAt}}\\nvirtual_size: {{.Size}}\\n'
+  return `repository: {{.Repository}}\\n${digest}tag: {{.Tag}}\\n${rest}`
+}
+
 /** A row for each tag; with digests, for each tag and digest of one repository; for what has neither, one of `<none>`. */
 function rowsOf(image: Image, withDigest: boolean, whole: boolean) {
+  const { at, since } = imageAge(image.config.created)
   const facts = {
     ID: whole ? image.id : image.id.slice(7, 19),
-    CreatedSince: ageOf(image.config.created).since,
-    CreatedAt: localTime(secondsOf(image.config.created), ' '),
+    CreatedSince: since,
+    CreatedAt: at,
     Size: humanSize(image.sizeBytes, 3),
-    VirtualSize: humanSize(image.sizeBytes, 3),
+    VirtualSize: humanSize(image.sizeBytes, 4),
     Containers: 'N/A',
     SharedSize: 'N/A',
     UniqueSize: 'N/A',

@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs'
 import type { Command, CommandContext } from '../command.js'
+import { modeOf, printable } from '../long-listing.js'
 
 type View = Awaited<ReturnType<Awaited<ReturnType<CommandContext['store']>>['view']>>
 
@@ -11,15 +12,23 @@ export const command: Command = {
   async run(context, [image, ...paths], options) {
     const view = await (await context.store()).view(image!)
     const listing = { view, context, long: options.long === true, recursive: options.recursive === true }
+    const failures: unknown[] = []
     try {
       const wanted = paths.length === 0 ? ['/'] : paths
+      const headed = wanted.length > 1 || listing.recursive
       for (const [index, path] of wanted.entries()) {
-        if (wanted.length > 1 && !listing.recursive) context.print(`${index > 0 ? '\n' : ''}${path}:`)
-        await list(listing, path)
+        if (index > 0 && headed) context.print('')
+        try {
+          list(listing, Buffer.from(path), headed)
+        } catch (error) {
+          context.signal.throwIfAborted()
+          failures.push(error)
+        }
       }
     } finally {
       await view.close()
     }
+    if (failures.length > 0) throw failures[0]
   },
 }
 
@@ -30,29 +39,38 @@ interface Listing {
   readonly recursive: boolean
 }
 
-async function list(listing: Listing, path: string): Promise<void> {
+/** Names are bytes here: those that are not UTF-8 lead nowhere as strings. */
+function list(listing: Listing, path: Buffer, headed: boolean): void {
   const { view, context, recursive } = listing
   context.signal.throwIfAborted()
-  if (!view.statSync(path).isDirectory()) return show(listing, path, path)
-  const names = view.readdirSync(path).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  if (recursive) context.print(`${path}:`)
-  const below = path.endsWith('/') ? path : `${path}/`
-  for (const name of names) show(listing, below + name, name)
-  if (!recursive) return
+  // A symlink that leads nowhere is still something to show.
+  const stats = view.statSync(path, { throwIfNoEntry: false }) ?? view.lstatSync(path)
+  if (!stats.isDirectory()) {
+    show(listing, path, path)
+    return
+  }
+  if (headed) context.print(`${printable(path)}:`)
+  const names = view.readdirSync(path, { encoding: 'buffer' }).sort(Buffer.compare)
+  const below = path.at(-1) === 0x2f ? path : Buffer.concat([path, Buffer.from('/')])
+  const directories: Buffer[] = []
   for (const name of names) {
-    if (!view.lstatSync(below + name).isDirectory()) continue
+    const child = Buffer.concat([below, name])
+    show(listing, child, name)
+    if (recursive && view.lstatSync(child).isDirectory()) directories.push(child)
+  }
+  for (const directory of directories) {
     context.print('')
-    await list(listing, below + name)
+    list(listing, directory, true)
   }
 }
 
-function show({ view, context, long }: Listing, path: string, name: string): void {
+function show({ view, context, long }: Listing, path: Buffer, name: Buffer): void {
   if (!long) {
     context.print(printable(name))
     return
   }
   const stats = view.lstatSync(path)
-  const target = stats.isSymbolicLink() ? ` -> ${printable(view.readlinkSync(path))}` : ''
+  const target = stats.isSymbolicLink() ? ` -> ${printable(view.readlinkSync(path, { encoding: 'buffer' }))}` : ''
   const size = stats.isBlockDevice() || stats.isCharacterDevice() ? deviceOf(stats) : String(stats.size)
   const when = stats.mtime.toISOString().slice(0, 16).replace('T', ' ')
   const columns = [
@@ -64,34 +82,8 @@ function show({ view, context, long }: Listing, path: string, name: string): voi
   context.print(`${columns.join(' ')} ${size.padStart(10)} ${when} ${printable(name)}${target}`)
 }
 
-/** `rwxr-sr-t` with the type in front, as ls shows it. */
-function modeOf(stats: Stats): string {
-  const types: [boolean, string][] = [
-    [stats.isDirectory(), 'd'],
-    [stats.isSymbolicLink(), 'l'],
-    [stats.isFIFO(), 'p'],
-    [stats.isCharacterDevice(), 'c'],
-    [stats.isBlockDevice(), 'b'],
-  ]
-  const bits = [...'rwxrwxrwx'].map((letter, i) => (stats.mode & (0o400 >> i) ? letter : '-'))
-  for (const [at, bit, letter] of [
-    [2, 0o4000, 's'],
-    [5, 0o2000, 's'],
-    [8, 0o1000, 't'],
-  ] as const) {
-    if (stats.mode & bit) bits[at] = bits[at] === 'x' ? letter : letter.toUpperCase()
-  }
-  return (types.find(([is]) => is)?.[1] ?? '-') + bits.join('')
-}
-
 /** Major and minor of the kernel's 64-bit device number, as makedev(3) packs them. */
 function deviceOf({ rdev }: Stats): string {
   const [low, high] = [(rdev % 2 ** 32) >>> 0, Math.floor(rdev / 2 ** 32)]
   return `${((low >>> 8) & 0xfff) | (high & ~0xfff)}, ${(low & 0xff) | ((low >>> 12) & ~0xff)}`
-}
-
-/** Names from images reach a terminal without control characters. */
-function printable(name: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly those are to be replaced
-  return name.replace(/[\x00-\x1f\x7f-\x9f]/g, c => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -6,7 +6,8 @@ const formats = ['docker-archive', 'oci-archive'] as const
 export const command: Command = {
   usage: '[-o FILE|-] [--format docker-archive|oci-archive] IMAGE [IMAGE...]',
   summary: 'Save images to an archive, or to standard output',
-  options: { output: { type: 'string', short: 'o' } },
+  options: { output: { type: 'string', short: 'o' }, format: { type: 'string' } },
+  exactOutput: true,
   words: [1, Number.POSITIVE_INFINITY],
   async run(context, words, options) {
     const format = formats.find(name => name === (options.format ?? 'docker-archive'))

@@ -1,0 +1,164 @@
+/**
+ * The numbers to reach: every row of an issue's Numbers table, with its bound and the question that measures it.
+ * `npm run bench -- --check` compares medians with them. A row that names several figures stands here as several.
+ */
+import type { QuestionName } from './questions.js'
+
+/** × is a ratio of two times of one round; MB is 10^6 bytes. */
+export type Unit = '×' | 's' | 'ms' | 'MB' | '/s'
+
+export interface Target {
+  readonly issue: number
+  /** The measure that its question reports. */
+  readonly measure: string
+  readonly what: string
+  readonly unit: Unit
+  readonly direction: 'at least' | 'at most'
+  readonly bound: number
+  readonly question: QuestionName
+}
+
+/** Of the layer whose peak memory may grow with its entries. */
+export const manyEntries = 1_000_000
+/** 350 MB, and 200 bytes an entry. */
+const manyEntriesMegabytes = 350 + (200 * manyEntries) / 1e6
+
+export const layerCounts = [1, 10, 100] as const
+
+const packedStore: readonly Omit<Target, 'issue'>[] = [
+  {
+    measure: 'load: docker load / phyllo load, lz4-napi',
+    what: 'load app.tar: docker load ÷ phyllo, LZ4 by lz4-napi alone',
+    unit: '×',
+    direction: 'at least',
+    bound: 7,
+    question: 'load',
+  },
+  {
+    measure: 'load: phyllo load, stored / openssl dgst',
+    what: 'load app.tar, compression none ÷ openssl dgst -sha256 of it',
+    unit: '×',
+    direction: 'at most',
+    bound: 1.5,
+    question: 'load',
+  },
+  {
+    measure: 'load: docker load / phyllo load of gzip layers',
+    what: 'docker load of app.tar ÷ phyllo load of app-oci.tar',
+    unit: '×',
+    direction: 'at least',
+    bound: 3.5,
+    question: 'load',
+  },
+  {
+    measure: 'load: again',
+    what: 'load app.tar again, all there',
+    unit: 's',
+    direction: 'at most',
+    bound: 0.3,
+    question: 'load',
+  },
+  {
+    measure: 'save: docker save / phyllo save',
+    what: 'save app:v1 as docker-archive: docker save ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 8,
+    question: 'save',
+  },
+  {
+    measure: 'cores: app',
+    what: 'load app.tar: on one core ÷ on all',
+    unit: '×',
+    direction: 'at least',
+    bound: 1.6,
+    question: 'cores',
+  },
+  {
+    measure: 'cores: one layer',
+    what: 'load one layer of 1 GiB: on one core ÷ on all',
+    unit: '×',
+    direction: 'at least',
+    bound: 1.4,
+    question: 'cores',
+  },
+  {
+    measure: 'memory: large layer',
+    what: 'peak memory: load a layer of 8 GiB, incompressible',
+    unit: 'MB',
+    direction: 'at most',
+    bound: 350,
+    question: 'memory',
+  },
+  {
+    measure: 'memory: large layer, gzip from stdin',
+    what: 'peak memory: the same, gzip from stdin',
+    unit: 'MB',
+    direction: 'at most',
+    bound: 350,
+    question: 'memory',
+  },
+  {
+    measure: 'memory: many entries',
+    what: 'peak memory: load a layer of 1,000,000 entries',
+    unit: 'MB',
+    direction: 'at most',
+    bound: manyEntriesMegabytes,
+    question: 'memory',
+  },
+  {
+    measure: 'startup: phyllo cat / node -e 0',
+    what: 'phyllo cat app:v1 /etc/os-release ÷ node -e 0',
+    unit: '×',
+    direction: 'at most',
+    bound: 3,
+    question: 'startup',
+  },
+  ...layerCounts.map(
+    count =>
+      ({
+        measure: `lookup: ${count} layers`,
+        what: `view.statSync, ${count} layer${count === 1 ? '' : 's'}`,
+        unit: '/s',
+        direction: 'at least',
+        bound: 1_200_000,
+        question: 'lookup',
+      }) as const,
+  ),
+  {
+    measure: 'lookup: fastest / slowest',
+    what: 'view.statSync: fastest ÷ slowest of 1, 10 and 100 layers',
+    unit: '×',
+    direction: 'at most',
+    bound: 1.2,
+    question: 'lookup',
+  },
+  {
+    measure: 'read: readdir and readFile / stored order',
+    what: 'all contents of app:v1: readdir + readFile ÷ a walk in stored order',
+    unit: '×',
+    direction: 'at least',
+    bound: 3,
+    question: 'read',
+  },
+  ...['load', 'save', 'readFile'].flatMap(work => [
+    {
+      measure: `event loop: ${work}, p99`,
+      what: `event loop delay during ${work}, p99`,
+      unit: 'ms',
+      direction: 'at most',
+      bound: 10,
+      question: 'event-loop',
+    } as const,
+    {
+      measure: `event loop: ${work}, max`,
+      what: `event loop delay during ${work}, max`,
+      unit: 'ms',
+      direction: 'at most',
+      bound: 50,
+      question: 'event-loop',
+    } as const,
+  ]),
+]
+
+export const targets: readonly Target[] = packedStore.map(target => ({ issue: 2, ...target }))

@@ -1,0 +1,78 @@
+import type { Mutant } from './mutant.js'
+
+const collect = 'src/layers/collect.ts'
+const store = 'src/layers/layer-store.ts'
+const interleavings = 'test/layers/interleavings.test.ts'
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'look, then lease',
+    file: 'test/build/layer-scenes.ts',
+    find: "const early = order === 'look, then lease' ?",
+    replace: "const early = order !== 'look, then lease' ?",
+    test: interleavings,
+  },
+  {
+    name: 'references are read before leases',
+    file: collect,
+    find: '  const leases = await root.readLeases()\n  const { stacks, chains = [] } = await roots()\n',
+    replace: '  const { stacks, chains = [] } = await roots()\n  const leases = await root.readLeases()\n',
+    test: interleavings,
+  },
+  {
+    name: 'records are not looked at again before they are condemned',
+    file: collect,
+    find: 'await mark(root, options.roots, known)',
+    replace: 'new Set()',
+    test: interleavings,
+  },
+  {
+    name: 'leases do not hold contents',
+    file: collect,
+    find: 'new Set([...(await root.readLeases()).diffIds].map(hexOf))',
+    replace: 'new Set<string>()',
+    test: interleavings,
+  },
+  {
+    name: 'the record goes before the content is there',
+    file: store,
+    find: `    await this.#publishContent(cacheId, staged)
+    const below = parent === undefined ? undefined : { parent }
+    return this.#publishRecord({ chainId, diffId, sizeBytes, cacheId, ...below })
+`,
+    replace: `    const below = parent === undefined ? undefined : { parent }
+    const record = await this.#publishRecord({ chainId, diffId, sizeBytes, cacheId, ...below })
+    await this.#publishContent(cacheId, staged)
+    return record
+`,
+    test: interleavings,
+  },
+  {
+    name: 'content that was not there a moment ago is thrown away',
+    file: store,
+    find: "return status?.type === 'file' && status.sizeBytes === 0",
+    replace: 'return status === undefined || status.sizeBytes === 0',
+    test: interleavings,
+  },
+  {
+    name: 'nobody puts back what a collector holds',
+    file: store,
+    find: 'if (this.#root.readOnlyReason === undefined) await this.#root.restore(name)\n    else await',
+    replace: 'await',
+    test: 'test/layers/collect.test.ts',
+  },
+  {
+    name: 'a record need not be that of its chain',
+    file: 'src/layers/record.ts',
+    find: 'if (chainIdOf(below, diffId as DiffId) !== chainId)',
+    replace: 'if (chainIdOf(below, diffId as DiffId) === undefined)',
+    test: 'test/layers/layer-store.test.ts',
+  },
+  {
+    name: 'a layer goes although its child stays',
+    file: collect,
+    find: 'keepParents(chainId, records, garbage)\n  return',
+    replace: 'keepParents(chainId, [], garbage)\n  return',
+    test: 'test/layers/collect.test.ts',
+  },
+]
