@@ -2,14 +2,16 @@
 import { arch, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { loadLz4 } from '../src/native/lz4.js'
 import type { PeerState } from './peers.js'
-import { type Place, type Places } from './places.js'
+import type { Place, Places } from './places.js'
 
 export async function machineText(places: Places, peers: readonly PeerState[]): Promise<string> {
   const all = cpus()
   const model = all[0]?.model.trim() ?? 'unknown'
   const lines = [
     `machine      ${all.length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB; ${type()} ${release()} ${arch()}`,
-    `load         ${loadavg().map(value => value.toFixed(2)).join(' ')} (1, 5, 15 minutes): above 0.5, wait or distrust`,
+    `load         ${loadavg()
+      .map(value => value.toFixed(2))
+      .join(' ')} (1, 5, 15 minutes): above 0.5, wait or distrust`,
     `node         ${process.version}, OpenSSL ${process.versions.openssl}, zlib ${process.versions.zlib}`,
     `LZ4          ${(await loadLz4()).name}`,
     `memory       ${placeText(places.quick)}`,

@@ -51,7 +51,7 @@ export async function openPlaces(): Promise<Places> {
   const place = async (parent: string, options: readonly string[]): Promise<Place> => {
     const path = await mkdtemp(join(parent, 'phyllo-bench-'))
     made.push(path)
-    const settle = async () => void (options.length === 0 && (await run('sync', ['-f', path])))
+    const settle = async () => void (await run('sync', ['-f', path]))
     return { path, fileSystem: await fileSystemOf(parent), options, fresh: () => mkdtemp(join(path, 's-')), settle }
   }
   const none = ['--durability', 'none']

@@ -134,10 +134,10 @@ function reasonOf(error: Error & { readonly cause?: unknown }): unknown {
 
 function print({ file, passed, failures, output, ms }: FileResult): void {
   const line = `${seconds(ms).padStart(8)}  ${String(passed).padStart(4)} passed  ${nameOf(file)}`
-  if (failures.length === 0) return console.log(`ok    ${line}`)
-  console.log(`FAIL  ${line}, ${failures.length} failed`)
+  console.log(failures.length === 0 ? `ok    ${line}` : `FAIL  ${line}, ${failures.length} failed`)
   for (const failure of failures) console.log(indent(failure))
-  if (output.length > 0) console.log(indent(`output of the file:\n${indent(output.join('').trimEnd())}`))
+  if (failures.length > 0 && output.length > 0)
+    console.log(indent(`output of the file:\n${indent(output.join('').trimEnd())}`))
 }
 
 /** 1 when fewer tests passed than test/expected.json says, so that a suite cannot shrink unseen. */

@@ -35,16 +35,16 @@ export default job('write-layer', async (input, { progress }) => {
 class BlobHash {
   readonly #algorithm: 'sha256' | 'sha512'
   readonly #hash: Hash
-  #needed: boolean
+  #plain = false
 
   constructor(algorithm: 'sha256' | 'sha512' = 'sha256') {
     this.#algorithm = algorithm
     this.#hash = createHash(algorithm)
-    this.#needed = algorithm !== 'sha256'
   }
 
+  /** Told before the second chunk is asked for, if the first one was long enough to tell. */
   sniffed(name: string): void {
-    if (name !== 'none') this.#needed = true
+    this.#plain = name === 'none' && this.#algorithm === 'sha256'
   }
 
   async *tap(chunks: AsyncIterable<Buffer>, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
@@ -52,12 +52,11 @@ class BlobHash {
     for await (const chunk of chunks) {
       yield chunk
       progress((done += chunk.length))
-      // Only when the consumer comes back has it looked at what the first chunk begins with.
-      if (this.#needed) this.#hash.update(chunk)
+      if (!this.#plain) this.#hash.update(chunk)
     }
   }
 
   digest(): Digest | undefined {
-    return this.#needed ? (`${this.#algorithm}:${this.#hash.digest('hex')}` as Digest) : undefined
+    return this.#plain ? undefined : (`${this.#algorithm}:${this.#hash.digest('hex')}` as Digest)
   }
 }

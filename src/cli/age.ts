@@ -36,22 +36,27 @@ function secondsOf(created: string | undefined): number {
 /** `2024-05-01T14:00:00+02:00`, or with a space the form of Go's Time.String: `2024-05-01 14:00:00 +0200 CEST`. */
 function localTime(seconds: number, form: 'T' | ' '): string {
   const date = new Date(seconds * 1000)
+  const day = [String(date.getFullYear()).padStart(4, '0'), two(date.getMonth() + 1), two(date.getDate())].join('-')
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')
   const offset = -date.getTimezoneOffset()
-  const local = new Date(date.getTime() + offset * 60_000).toISOString()
-  const sign = offset < 0 ? '-' : '+'
-  const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60].map(n =>
-    String(n).padStart(2, '0'),
-  )
-  const [day, time] = [local.slice(0, 10), local.slice(11, 19)]
-  if (form === 'T') return `${day}T${time}${offset === 0 ? 'Z' : `${sign}${hours}:${minutes}`}`
-  return `${day} ${time} ${sign}${hours}${minutes} ${zoneName(date) ?? `${sign}${hours}${minutes === '00' ? '' : minutes}`}`
+  const hours = `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}`
+  const minutes = two(Math.abs(offset) % 60)
+  if (form === 'T') return `${day}T${time}${offset === 0 ? 'Z' : `${hours}:${minutes}`}`
+  return `${day} ${time} ${hours}${minutes} ${zoneName(date) ?? `${hours}${minutes === '00' ? '' : minutes}`}`
 }
 
-/** `CEST`: each of these locales knows the abbreviations of its own part of the world, and has `GMT+2` for the others. */
+function two(part: number): string {
+  return String(part).padStart(2, '0')
+}
+
+/** Each locale knows the abbreviations of its own part of the world (`CEST`), and has `GMT+2` for the others. */
+const zoneLocales = ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA', 'ja']
+let zoneFormats: readonly Intl.DateTimeFormat[] | undefined
+
 function zoneName(date: Date): string | undefined {
-  for (const locale of ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA']) {
-    const parts = new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(date)
-    const name = parts.find(({ type }) => type === 'timeZoneName')?.value
+  zoneFormats ??= zoneLocales.map(locale => new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }))
+  for (const format of zoneFormats) {
+    const name = format.formatToParts(date).find(({ type }) => type === 'timeZoneName')?.value
     if (name !== undefined && !/^GMT[-+\u2212]/.test(name)) return name
   }
   return undefined

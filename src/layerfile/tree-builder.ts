@@ -8,7 +8,7 @@
  * - Nothing that was refused leaves a trace that anybody reads: an error ends the whole tree.
  */
 import { type ByteString, printable } from '../byte-string.js'
-import { PhylloError, withFacts } from '../errors.js'
+import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import type { TarEntry } from '../tar/entry.js'
 import { normalizeName } from '../tar/name.js'
@@ -37,18 +37,10 @@ export class TreeBuilder {
     this.inodes.setFlag(this.inodes.addImplied(), solidFlag)
   }
 
-  /** Throws PATH_ESCAPE, TAR_INVALID, WHITEOUT_INVALID, LIMIT_EXCEEDED, naming the entry and its offset. */
+  /** Throws PATH_ESCAPE, TAR_INVALID, WHITEOUT_INVALID, LIMIT_EXCEEDED; the scanner says which entry it was. */
   add(entry: TarEntry): void {
-    try {
-      this.#walk.allowEntry()
-      this.#add(entry)
-      this.entries++
-    } catch (error) {
-      throw withFacts(error, { entry: printable(entry.name), offset: entry.headerOffset }, said(entry.name))
-    }
-  }
-
-  #add(entry: TarEntry): void {
+    this.#walk.allowEntry()
+    this.entries++
     const path = normalizeName(entry.name, this.#limits)
     const base = path.at(-1)
     if (base === undefined) checkRoot(entry)

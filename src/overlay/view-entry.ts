@@ -38,22 +38,38 @@ export interface ViewEntry {
   readonly layers: readonly number[]
 }
 
-export function viewEntry(union: Union, dentry: Dentry): ViewEntry {
+/** `path` is the dentry's, where the caller knows it already. */
+export function viewEntry(union: Union, dentry: Dentry, path: ByteString = union.tree.pathOf(dentry)): ViewEntry {
   const { tree, lowers } = union
   const layer = lowers[dentry.lower]
-  const pathBytes = tree.pathOf(dentry)
   const base = lowers.length - 1
-  const stack = dentry.directory?.stack ?? [dentry]
+  const attributes = tree.attributes(dentry)
+  // Field by field: spreading the attributes is an order of magnitude slower, and walks make one of these for each name
   return {
-    ...tree.attributes(dentry),
-    path: toText(pathBytes),
-    pathBytes,
+    path: toText(path),
+    pathBytes: path,
     type: fileTypeOf(dentry.mode),
     layer: layer === undefined ? -1 : base - dentry.lower,
     diffId: layer?.diffId,
     inode: dentry.inode,
-    xattrs: layer?.xattrs(dentry.inode) ?? [],
+    mode: attributes.mode,
+    uid: attributes.uid,
+    gid: attributes.gid,
+    nlink: attributes.nlink,
+    sizeBytes: attributes.sizeBytes,
+    mtimeSec: attributes.mtimeSec,
+    mtimeNsec: attributes.mtimeNsec,
+    deviceMajor: attributes.deviceMajor,
+    deviceMinor: attributes.deviceMinor,
+    opaque: attributes.opaque,
+    implied: attributes.implied,
+    xattrs: layer === undefined ? [] : layer.xattrs(dentry.inode),
     linkTarget: tree.isSymlink(dentry) ? toText(tree.linkTarget(dentry)) : undefined,
-    layers: stack.filter(({ lower }) => lower >= 0).map(({ lower }) => base - lower),
+    layers: layersOf(dentry, base),
   }
+}
+
+function layersOf({ directory, lower }: Dentry, base: number): readonly number[] {
+  if (lower < 0) return []
+  return directory === undefined ? [base - lower] : directory.stack.map(member => base - member.lower)
 }

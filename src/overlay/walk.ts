@@ -2,13 +2,13 @@
  * Every entry of a view, one by one, with its content on demand. In stored order the contents of a layer are read in big pieces of
  * its tar, each byte once, while the consumer works on what came before.
  */
-import { toText } from '../byte-string.js'
+import { type ByteString, toText } from '../byte-string.js'
 import { readAll } from './content.js'
 import type { Dentry } from './dentry.js'
 import { globMatcher } from './glob.js'
 import { S_IFMT, S_IFREG } from './mode.js'
 import { itemsPerLook } from './pace.js'
-import { type Contents, storedContents } from './stored-order.js'
+import { storedContents } from './stored-order.js'
 import type { Union } from './union.js'
 import { type ViewEntry, viewEntry } from './view-entry.js'
 
@@ -32,35 +32,62 @@ export async function* walk(
   { match, order = 'path' }: WalkOptions = {},
 ): AsyncGenerator<WalkEntry, void, void> {
   union.assertOpen()
-  const matches = testOf(match)
+  const { pace } = union
+  const named = names(union, testOf(match))
+  let visited = 0
   if (order === 'path') {
-    for await (const dentry of dentries(union, matches)) yield entryOf(union, dentry, () => readAll(union, dentry, 0))
+    for (const name of named) {
+      if (name !== undefined) yield entryOf(union, name, () => readAll(union, name.dentry, 0))
+      if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
+    }
     return
   }
-  const files: Dentry[] = []
-  for await (const dentry of dentries(union, matches)) if ((dentry.mode & S_IFMT) === S_IFREG) files.push(dentry)
-  const contents: Contents = storedContents(union, files)
+  const files = new Map<Dentry, ByteString>()
+  for (const name of named) {
+    if (name !== undefined && (name.dentry.mode & S_IFMT) === S_IFREG) files.set(name.dentry, name.path)
+    if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
+  }
+  const contents = storedContents(union, [...files.keys()])
   try {
-    for (const dentry of contents.order) yield entryOf(union, dentry, contents.next(dentry))
+    for (const dentry of contents.order) {
+      yield entryOf(union, { dentry, path: files.get(dentry)! }, contents.next(dentry))
+      if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
+    }
   } finally {
     contents.end()
   }
 }
 
-function entryOf(union: Union, dentry: Dentry, content: () => Promise<Buffer>): WalkEntry {
-  return { ...viewEntry(union, dentry), content }
+interface Named {
+  readonly dentry: Dentry
+  readonly path: ByteString
 }
 
-async function* dentries(union: Union, matches: (path: string) => boolean): AsyncGenerator<Dentry, void, void> {
-  const { tree, pace } = union
-  const stack: Dentry[] = [tree.root]
-  let visited = 0
-  for (let dentry = stack.pop(); dentry !== undefined; dentry = stack.pop()) {
-    if (matches(toText(tree.pathOf(dentry)))) yield dentry
-    if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
+function entryOf(union: Union, { dentry, path }: Named, content: () => Promise<Buffer>): WalkEntry {
+  return Object.assign(viewEntry(union, dentry, path), { content })
+}
+
+/** Every name, parents first; undefined for one that does not match: a place to pause. */
+function* names(union: Union, matches: (path: string) => boolean): Generator<Named | undefined, void, void> {
+  const { tree } = union
+  const stack: Named[] = [{ dentry: tree.root, path: '/' as ByteString }]
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    yield matches(toText(next.path)) ? next : undefined
+    const { dentry, path } = next
     if (dentry.directory === undefined) continue
-    const children = [...tree.children(dentry)]
-    for (let at = children.length - 1; at >= 0; at--) stack.push(children[at]!)
+    const prefix = path === '/' ? '/' : `${path}/`
+    const first = stack.length
+    for (const child of tree.children(dentry)) stack.push({ dentry: child, path: (prefix + child.name) as ByteString })
+    reverse(stack, first)
+  }
+}
+
+/** Turns the end of a list round, from an index on: children come off the stack in their order. */
+function reverse(stack: Named[], first: number): void {
+  for (let low = first, high = stack.length - 1; low < high; low++, high--) {
+    const item = stack[low]!
+    stack[low] = stack[high]!
+    stack[high] = item
   }
 }
 

@@ -10,7 +10,6 @@
  * equal, so a state is gone into once, and the walk is exhaustive although the orders are far too many to be counted.
  */
 import { createHash } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import type { MemoryDisk, Step } from './memory-disk.js'
 
 export interface World {
@@ -32,7 +31,7 @@ export class Scheduler {
   readonly waiting = new Map<string, { readonly label: string; readonly possible: () => boolean; run(): unknown }[]>()
   readonly seen = new Map<string, string>()
   active = false
-  /** Processes that hold the root lock or wait for it: what they do under it is one step. */
+  /** Processes that hold the root lock or wait for it: what they only read under it is part of the step before. */
   readonly #holders = new Set<string>()
   readonly #last = new Map<string, string>()
   readonly #grain: Grain
@@ -57,8 +56,8 @@ export class Scheduler {
       const waits = call === 'flock' && !possible()
       if (call === 'openLock' && path.endsWith('/phyllo/lock')) this.#holders.add(process)
       if (call === 'close') this.#holders.delete(process)
-      if (!waits && this.#holders.has(process)) return settled(work)
-      if (!this.active || (!waits && !isStep(this.#grain, call, path))) return this.#noted(process, work)
+      const locked = this.#holders.has(process) && !writes.includes(call)
+      if (!this.active || (!waits && (locked || !isStep(this.#grain, call, path)))) return this.#noted(process, work)
       const label = `${process}: ${call} ${path}`
       const again = this.#grain === 'protocol' && call === 'read' && this.#last.get(process) === label
       if (again) return this.#noted(process, work)
@@ -89,9 +88,7 @@ export class Scheduler {
   }
 }
 
-async function settled<T>(work: () => T): Promise<T> {
-  return work()
-}
+const writes = ['write', 'link', 'rename', 'unlink']
 
 /** Calls that others neither see nor answer, and of a record all files but the first, are part of the step before. */
 function isStep(grain: Grain, call: string, path: string): boolean {
@@ -101,7 +98,7 @@ function isStep(grain: Grain, call: string, path: string): boolean {
   if (call === 'readdir')
     return grain === 'call' ? !/\/(stages|trash)$/.test(path) : /\/(owners|content\/sha256)$/.test(path)
   if (call === 'lstat') return grain === 'call'
-  return ['write', 'link', 'rename', 'unlink'].includes(call) && !(grain === 'protocol' && /\/limbo\/\S*$/.test(path))
+  return writes.includes(call) && !(grain === 'protocol' && /\/limbo\/\S*$/.test(path))
 }
 
 export interface Walk {
@@ -156,7 +153,7 @@ async function oneRun(
     )
   }
   for (;;) {
-    await setImmediate()
+    await new Promise(resolve => setImmediate(resolve))
     if (thrown !== undefined) return { reason: String((thrown as Error).stack), order }
     if (running === 0) break
     const ready = [...scheduler.waiting].flatMap(([name, [first]]) => (first?.possible() ? [name] : []))

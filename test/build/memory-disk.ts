@@ -42,7 +42,7 @@ export class MemoryDisk {
         step('write', path, () => this.#create('write', path, { type: 'file', text: Buffer.from(bytes).toString() })),
       status: path => step('lstat', path, () => this.#status(path)),
       chmod: async path => void this.#get('chmod', path),
-      link: (from, to) => step('link', to, () => this.#create('link', to, this.#file('link', from))),
+      link: (from, to) => step('link', to, () => this.#link(from, to)),
       rename: (from, to) => step('rename', `${from} ${to}`, () => this.#rename(from, to)),
       unlink: path => step('unlink', path, () => this.#unlink(path)),
       sync: async path => void this.#get('fsync', path),
@@ -103,6 +103,13 @@ export class MemoryDisk {
     if (this.nodes.get(parentOf(path))?.type !== 'directory') fail(call, path, 'ENOENT')
     if (this.nodes.has(path)) fail(call, path, 'EEXIST')
     this.nodes.set(path, node)
+  }
+
+  #link(from: string, to: string): void {
+    const node = this.#get('link', from)
+    if (this.nodes.has(to)) fail('link', to, 'EEXIST')
+    if (node.type === 'directory') fail('link', to, 'EPERM')
+    this.#create('link', to, node)
   }
 
   #mkdirAll(path: string): void {

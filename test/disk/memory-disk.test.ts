@@ -39,15 +39,12 @@ async function outcome(
   }
 }
 
-/** A store never renames a directory onto a file, a file onto a directory, or anything onto or into itself. */
+/** A store never links a directory, and never renames a thing onto another kind of thing, or onto or into itself. */
 async function isUnusual(io: Io, root: string, [call, from, to]: readonly [string, string, string]): Promise<boolean> {
   if (call !== 'rename' && call !== 'link') return false
-  const types = await Promise.all([from, to].map(path => outcome(io, root, ['status', path, path])))
-  return (
-    `${to}/`.startsWith(`${from}/`) ||
-    `${from}/`.startsWith(`${to}/`) ||
-    (types[1] !== 'ENOENT' && types[0] !== types[1])
-  )
+  const [kind, there] = await Promise.all([from, to].map(path => outcome(io, root, ['status', path, path])))
+  if (call === 'link') return kind === 'directory'
+  return `${to}/`.startsWith(`${from}/`) || `${from}/`.startsWith(`${to}/`) || (there !== 'ENOENT' && kind !== there)
 }
 
 const namesOfError = ['ENOENT', 'EEXIST', 'ENOTEMPTY']

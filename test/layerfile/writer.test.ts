@@ -225,7 +225,7 @@ test('errors name what was read, and give the borrowed cores back', async t => {
   await assert.rejects(writeLayerFile(source(), options), {
     code: 'PATH_ESCAPE',
     member: 'app.tar: abc/layer.tar',
-    message: /^app\.tar: abc\/layer\.tar: .*"\.\.\/x"/,
+    message: /^app\.tar: abc\/layer\.tar: .*\.\.\/x/,
   })
   assert.equal(coresInUse(cores), 0)
   const closed = { ...options, fd: 2 ** 30 }

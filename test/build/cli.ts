@@ -1,0 +1,86 @@
+/** The command line as its users have it: a process of its own, with its words, its streams and its exit status. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import { Store } from '../../src/index.js'
+import { archiveOf, type Members } from './image.js'
+import { compiledRoot } from './repo.js'
+
+export const program = join(compiledRoot, 'src/cli/main.js')
+
+export interface Ran {
+  /** null when a signal ended it. */
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly root?: string | undefined
+  readonly input?: Uint8Array
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** Starts it with nothing of this process's own choice of a store, and in UTC. */
+export function startPhyllo(args: readonly string[], { root, env }: RunOptions = {}): ChildProcess {
+  const { PHYLLO_ROOT: _root, XDG_DATA_HOME: _xdg, ...own } = process.env
+  const all = root === undefined ? args : ['--root', root, ...args]
+  return spawn(process.execPath, [program, ...all], { env: { ...own, TZ: 'UTC', ...env } })
+}
+
+/** Waits for the end of a process that nothing else reads from. */
+export async function ended(child: ChildProcess): Promise<Ran & { readonly bytes: Buffer }> {
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout?.on('data', chunk => out.push(chunk))
+  child.stderr?.on('data', chunk => err.push(chunk))
+  const [status] = await once(child, 'close')
+  const bytes = Buffer.concat(out)
+  return { status, bytes, stdout: bytes.toString(), stderr: Buffer.concat(err).toString() }
+}
+
+export async function runPhyllo(args: readonly string[], options: RunOptions = {}) {
+  const child = startPhyllo(args, options)
+  // What it does not read is not this test's matter.
+  child.stdin?.on('error', () => undefined)
+  child.stdin?.end(options.input)
+  return ended(child)
+}
+
+/** The output of a command that must end well and say nothing on standard error. */
+export async function linesOf(args: readonly string[], options: RunOptions): Promise<string[]> {
+  const { status, stdout, stderr } = await runPhyllo(args, options)
+  if (status !== 0 || stderr !== '') throw new Error(`phyllo ${args.join(' ')}: status ${status}: ${stderr}`)
+  return stdout.split('\n').slice(0, -1)
+}
+
+/** A directory that is removed when the file's tests have ended. */
+export function fileScratch(): string {
+  const path = mkdtempSync(join(tmpdir(), 'phyllo-cli-'))
+  after(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/** Loads archives, one after the other, into a store that several runs will look at. */
+export async function storeWith(root: string, archives: readonly Members[]): Promise<void> {
+  const store = await Store.open(root, { durability: 'none', workers: 1 })
+  try {
+    for (const [index, members] of archives.entries()) {
+      const path = `${root}-${index}.tar`
+      writeFileSync(path, archiveOf(members))
+      await store.load(path)
+    }
+  } finally {
+    await store.close()
+  }
+}
+
+/** Writes a reference by digest into a repositories.json, as a pull would have: `repository@sha256:…`. */
+export function addDigestReference(repositoriesFile: string, repository: string, digest: string, id: string): void {
+  const file = JSON.parse(readFileSync(repositoriesFile, 'utf8')) as { Repositories: Record<string, object> }
+  file.Repositories[repository] = { ...file.Repositories[repository], [`${repository}@${digest}`]: id }
+  writeFileSync(repositoriesFile, JSON.stringify(file))
+}

@@ -1,0 +1,103 @@
+import type { Mutant } from './mutant.js'
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'a layer is believed to be what the config says',
+    file: 'src/images/copy.ts',
+    find: 'if (output.diffId !== diffId) {',
+    replace: 'if (output.diffId.length !== diffId.length) {',
+    test: 'test/store/hostile.test.ts',
+  },
+  {
+    name: 'a blob is believed to be what the manifest says',
+    file: 'workers/write-layer.ts',
+    find: 'if (input.digest !== undefined && input.digest !== digest)',
+    replace: 'if (input.digest !== undefined && input.digest.length !== digest.length)',
+    test: 'test/store/hostile.test.ts',
+  },
+  {
+    name: 'a failed load leaves its jobs running',
+    file: 'src/images/copy.ts',
+    find: '    await jobs.stop()\n',
+    replace: '',
+    test: 'test/store/abort.test.ts',
+  },
+  {
+    name: 'an abort is not passed on to the jobs',
+    file: 'src/images/layer-jobs.ts',
+    find: 'this.#onAbort = () => this.#stop.abort(operation.signal.reason)',
+    replace: 'this.#onAbort = () => undefined',
+    test: 'test/store/abort.test.ts',
+  },
+  {
+    name: 'each layer is published as soon as it is written',
+    file: 'src/images/copy.ts',
+    find: '    return [diffId, await writeLayer(layer, jobs, op)]',
+    replace:
+      "    const output = await writeLayer(layer, jobs, op)\n      await (await import('node:fs/promises')).copyFile(output.file, `${output.file}/../../../../packed/${diffId.slice(7)}.tar.lz4`)\n      return [diffId, output]",
+    test: 'test/store/hostile.test.ts',
+  },
+  {
+    name: 'a second chain over the same layer writes it again',
+    file: 'src/images/copy.ts',
+    find: 'return look?.record === undefined && look?.sizeBytes === undefined',
+    replace: 'return look?.record === undefined',
+    test: 'test/store/load-save.test.ts',
+  },
+  {
+    name: 'an image config is not verified when it is read',
+    file: 'src/images/image-store.ts',
+    find: 'if (sha256Digest(configBytes) !== id)',
+    replace: 'if (configBytes.length === 0)',
+    test: 'test/images/references.test.ts',
+  },
+  {
+    name: 'an id prefix goes before a tag',
+    file: 'src/images/resolve.ts',
+    find: 'if (image !== undefined) return { image, reference }',
+    replace: 'if (image !== undefined && (await images.search(text)).length === 0) return { image, reference }',
+    test: 'test/images/references.test.ts',
+  },
+  {
+    name: 'an empty layer of the history takes a size',
+    file: 'src/images/image.ts',
+    find: 'sizeBytes: entry.emptyLayer ? 0 :',
+    replace: 'sizeBytes: entry.emptyLayer && entry.comment === undefined ? 0 :',
+    test: 'test/images/listing.test.ts',
+  },
+  {
+    name: 'repositories.json is written with keys as they came',
+    file: 'src/images/reference-store.ts',
+    find: 'repositories.set(repository, keys.set(key, imageId))',
+    replace: 'new Map([[repository, keys.set(key, imageId)], ...repositories])',
+    test: 'test/store/load-save.test.ts',
+  },
+  {
+    name: 'run settles before the killed thread is gone',
+    file: 'src/pool/pool.ts',
+    find: 'if (signal?.aborted) await watch?.gone()',
+    replace: '',
+    test: 'test/pool/pool.test.ts',
+  },
+  {
+    name: 'errors lose their facts between threads',
+    file: 'src/pool/wire.ts',
+    find: '    facts,\n    cause: cause === undefined',
+    replace: '    facts: { code: facts.code },\n    cause: cause === undefined',
+    test: 'test/pool/pool.test.ts',
+  },
+  {
+    name: 'a shared pool is closed by the first store that closes',
+    file: 'src/store.ts',
+    find: 'if (pool !== undefined) return pool',
+    replace: 'if (pool !== undefined) return (this.#pool = pool)',
+    test: 'test/store/guest.test.ts',
+  },
+  {
+    name: 'close does not end views',
+    file: 'src/store.ts',
+    find: 'await Promise.all([...this.#views].map(view => view.close()))',
+    replace: '',
+    test: 'test/store/guest.test.ts',
+  },
+]
