@@ -24,7 +24,11 @@ export const question: Question = {
       ]
     })
     const times = await contest(contestants, rounds)
-    for (const what of Object.values(inputs)) say(`${what}: one ÷ all\n${timesTable(times, onAll(what))}\n`)
+    for (const what of Object.values(inputs)) {
+      const names = [onOne(what), onAll(what)]
+      say(`${timesTable(times, onAll(what), { names })}
+`)
+    }
     report('cores: app', times.ratios(onOne(inputs.app), onAll(inputs.app)))
     report('cores: one layer', times.ratios(onOne(inputs.layer1g), onAll(inputs.layer1g)))
   },

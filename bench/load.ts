@@ -55,7 +55,7 @@ async function askIn(bench: Bench, place: Place, forTargets: boolean): Promise<v
   if (bench.beside && forTargets) contestants.push(...otherPeers(bench, place, app))
   const times = await contest(contestants, bench.rounds)
   bench.say(
-    `stores and data roots on ${place.fileSystem}:\n${timesTable(times, names.native, (await stat(app)).size)}\n`,
+    `stores and data roots on ${place.fileSystem}:\n${timesTable(times, names.native, { bytes: (await stat(app)).size })}\n`,
   )
   if (!forTargets) return
   bench.report('load: docker load / phyllo load, lz4-napi', times.ratios(names.docker, names.napi))

@@ -11,10 +11,17 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), widths.map(width => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n')
 }
 
-/** Seconds of all contestants, and each one's time in times of `unit`. */
-export function timesTable(times: Times, unit: string, bytes?: number): string {
+interface TimesTableOptions {
+  /** Of what each contestant has worked on: adds a column of MB/s. */
+  readonly bytes?: number
+  /** Which contestants; all by default. */
+  readonly names?: readonly string[]
+}
+
+/** Seconds of contestants, and each one's time in times of `unit`. */
+export function timesTable(times: Times, unit: string, { bytes, names = times.names }: TimesTableOptions = {}): string {
   const head = ['', 'median', 'least', 'most', `÷ ${unit}`, ...(bytes === undefined ? [] : ['MB/s'])]
-  const rows = times.names.map(name => {
+  const rows = names.map(name => {
     const seconds = times.seconds(name)
     const middle = median(seconds)
     return [

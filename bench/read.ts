@@ -54,7 +54,7 @@ export const question: Question = {
     const [first, ...others] = passes.map(seen => JSON.stringify(seen))
     if (others.some(other => other !== first)) throw new Error(`the passes differ: ${[first, ...others].join(' ')}`)
     say(
-      `${passes[0]!.files} files; store on ${places.quick.fileSystem}:\n${timesTable(times, names.stored, passes[0]!.bytes)}`,
+      `${passes[0]!.files} files; store on ${places.quick.fileSystem}:\n${timesTable(times, names.stored, { bytes: passes[0]!.bytes })}`,
     )
     report('read: readdir and readFile / stored order', times.ratios(names.promises, names.stored))
   },

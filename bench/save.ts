@@ -46,7 +46,9 @@ async function askIn(bench: Bench, place: Place, forTargets: boolean): Promise<v
     if (forTargets) contestants.push(...(await otherPeers(bench, place, app)))
   }
   const times = await contest(contestants, bench.rounds)
-  bench.say(`stores and archives on ${place.fileSystem}:\n${timesTable(times, names.native, (await stat(app)).size)}\n`)
+  bench.say(
+    `stores and archives on ${place.fileSystem}:\n${timesTable(times, names.native, { bytes: (await stat(app)).size })}\n`,
+  )
   if (forTargets) bench.report('save: docker save / phyllo save', times.ratios(names.docker, names.native))
 }
 

@@ -20,6 +20,7 @@ import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
 import { checkTaggable, ReferenceStore } from './images/reference-store.js'
 import { imageNotFound } from './images/resolve.js'
+import type { BlockCache } from './layerfile/block-cache.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers, releaseAll } from './layers/open-layers.js'
 import type { LayerRecord } from './layers/record.js'
@@ -76,6 +77,8 @@ export class Store implements AsyncDisposable {
   readonly #views = new Set<View>()
   readonly #running = new Set<Promise<unknown>>()
   #pool: Pool | undefined
+  /** Decompressed blocks of all open layers. */
+  #cache: BlockCache | undefined
   #closing: Promise<void> | undefined
   #removeOnClose = false
 
@@ -273,7 +276,11 @@ export class Store implements AsyncDisposable {
   }
 
   async #openLayer(record: LayerRecord) {
-    const { openPackedLayer } = await import('./drivers/packed/packed-layer.js')
-    return openPackedLayer(this.#layers.contentPath(record))
+    const [{ BlockCache }, { openPackedLayer }] = await Promise.all([
+      import('./layerfile/block-cache.js'),
+      import('./drivers/packed/packed-layer.js'),
+    ])
+    this.#cache ??= new BlockCache()
+    return openPackedLayer(this.#layers.contentPath(record), { cache: this.#cache })
   }
 }

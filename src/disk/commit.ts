@@ -67,8 +67,10 @@ export async function publishBytes(
   mode: number,
 ): Promise<boolean> {
   const staged = c.paths.below(c.paths.stages, c.owner.next())
-  await c.io.writeNew(staged, bytes, mode, false)
-  return publishFile(c, staged, final, mode)
+  return dropAfterFailure(c, staged, async () => {
+    await c.io.writeNew(staged, bytes, mode, false)
+    return publishFile(c, staged, final, mode)
+  })
 }
 
 /**
@@ -101,9 +103,21 @@ export async function replaceFile(
   mode: number,
 ): Promise<void> {
   const staged = c.paths.below(c.paths.stages, c.owner.next())
-  await c.io.writeNew(staged, bytes, mode, c.durability === 'full')
-  await withParents(c, final, () => c.io.rename(staged, final))
+  await dropAfterFailure(c, staged, async () => {
+    await c.io.writeNew(staged, bytes, mode, c.durability === 'full')
+    await withParents(c, final, () => c.io.rename(staged, final))
+  })
   await flush(c, dirname(final))
+}
+
+/** A full disk is not made fuller by attempts. What cannot be dropped now goes with the owner; the first error counts. */
+async function dropAfterFailure<T>(c: CommitContext, staged: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await c.io.unlink(staged).catch(() => undefined)
+    throw error
+  }
 }
 
 /** fsync of a file or directory, if the store is a durable one. */

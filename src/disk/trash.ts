@@ -24,12 +24,17 @@ export async function moveToTrash(
  * takes room and does no other harm.
  */
 export async function emptyTrash({ io, paths }: OwnerContext, stopped: () => boolean): Promise<void> {
-  for (const name of (await ifThere(io.readdir(paths.trash))) ?? []) {
+  for (const name of (await unlessItFails(io.readdir(paths.trash))) ?? []) {
     if (stopped()) return
-    try {
-      await io.deleteTree(paths.below(paths.trash, name), stopped)
-    } catch (error) {
-      if (!(error instanceof PhylloError && error.code === 'STORE_IO')) throw error
-    }
+    await unlessItFails(io.deleteTree(paths.below(paths.trash, name), stopped))
+  }
+}
+
+async function unlessItFails<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof PhylloError && error.code === 'STORE_IO') return undefined
+    throw error
   }
 }

@@ -7,7 +7,7 @@ import { setMaxListeners } from 'node:events'
 import type { Stage } from '../disk/stage.js'
 import { withFacts } from '../errors.js'
 import type { Limits } from '../limits.js'
-import type { Digest } from '../oci/digest.js'
+import { algorithmOf, type Digest } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
 import type { BlockCompression, ByteRange, WriteLayerOutput } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
@@ -84,7 +84,15 @@ export class LayerJobs {
     try {
       const output = await pool.run(
         'write-layer',
-        { source: range, label, target: file, compression, limits, cores: pool.cores, ...(digest && { digest }) },
+        {
+          source: range,
+          label,
+          target: file,
+          compression,
+          limits,
+          cores: pool.cores,
+          ...(digest && { digestAlgorithm: algorithmOf(digest) }),
+        },
         { signal: this.#stop.signal, onProgress },
       )
       return { ...output, file }

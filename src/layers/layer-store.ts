@@ -247,10 +247,19 @@ export class LayerStore {
     for (;;) {
       const existing = await this.#intact(record.chainId)
       if (existing !== undefined) return existing
-      const stage = await this.#root.stage()
-      await writeRecord(this.#root, stage.path, record)
-      if (await this.#root.publishDirectory(stage.path, path)) return record
+      if (await this.#writeAndPublish(record, path)) return record
       await this.#discardIf(path, async () => (await this.#intact(record.chainId)) === undefined)
+    }
+  }
+
+  async #writeAndPublish(record: LayerRecord, path: string): Promise<boolean> {
+    const stage = await this.#root.stage()
+    try {
+      await writeRecord(this.#root, stage.path, record)
+      return await this.#root.publishDirectory(stage.path, path)
+    } catch (error) {
+      await stage.dispose()
+      throw error
     }
   }
 

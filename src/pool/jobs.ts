@@ -30,8 +30,8 @@ export interface WriteLayerInput {
   readonly limits: Limits
   /** Cores that the whole pool may use, shared by all jobs: see pool/cores.ts. */
   readonly cores: SharedArrayBuffer
-  /** Digest that the bytes as they stand must have, when it is known (OCI blobs). */
-  readonly digest?: Digest
+  /** Of the digest of the bytes as they stand. Default sha256. */
+  readonly digestAlgorithm?: 'sha256' | 'sha512'
 }
 
 export interface WriteLayerOutput {

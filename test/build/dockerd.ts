@@ -3,12 +3,16 @@
  * network bridge and makes no iptables rules.
  */
 import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+
+/** The client that belongs to the daemon, also where a newer one stands before it in PATH. */
+export const dockerClient = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker'
 const startTimeoutMs = 60_000
 const stopTimeoutMs = 60_000
 const outputBytes = 64 * 1024 * 1024
@@ -44,7 +48,7 @@ export async function startDockerd(dir: string, root: string = join(dir, 'root')
   const stop = () => (stopped ??= end())
   const docker = async (...args: readonly string[]) => {
     const env = { ...process.env, DOCKER_HOST: host, DOCKER_BUILDKIT: '0' }
-    return (await run('docker', args, { env, maxBuffer: outputBytes })).stdout
+    return (await run(dockerClient, args, { env, maxBuffer: outputBytes })).stdout
   }
   const up = await answers(docker, daemon, Date.now() + startTimeoutMs)
   if (!up) {

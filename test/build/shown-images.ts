@@ -1,6 +1,7 @@
 /**
- * Images whose configs hold everything that listings show: every field of Docker's config, names of every kind, ages and
- * sizes in the middle of each step of Docker's human figures, parents, steps without a layer, dates that are no dates.
+ * Images whose configs hold everything that listings show: every field of Docker's config, names of every kind, ages in
+ * the middle of the steps of Docker's human figures, sizes at their edges, parents, steps without a layer, dates that
+ * are no dates.
  */
 import type { MadeImage } from './image.js'
 import { imageIdOf, layerTar, legacyArchive, type Members } from './image.js'
@@ -100,8 +101,6 @@ export const child: MadeImage = {
 }
 export const dated: readonly MadeImage[] = (
   [
-    [0.5, 'now'],
-    [40, 'seconds'],
     [90, 'minute'],
     [20.5 * 60, 'minutes'],
     [75 * 60, 'hour'],

@@ -37,7 +37,7 @@ before(async () => {
 
 test('the columns, newest first, a row for each tag, intermediate images left out', async () => {
   const [head, ...rows] = await shown('')
-  assert.match(head!, /^REPOSITORY {15,}TAG {7}IMAGE ID {7}CREATED {8,}SIZE$/)
+  assert.match(head!, /^REPOSITORY {16}TAG {7}IMAGE ID {7}CREATED +SIZE$/)
   const cells = rows.map(row => row.split(/ {3,}/))
   assert.deepEqual(
     cells.map(([repository, tag, id, , size]) => [repository, tag, id, size]).sort(),
@@ -69,13 +69,13 @@ test('--digests gives a row for each tag and digest of a repository', async () =
   assert.deepEqual(await templated(format, 'pulled'), [`pulled <none> ${digest}`])
   assert.deepEqual(await templated(format, 'app'), ['app v1 <none>'])
   const [head, row] = await shown('--digests tool')
-  assert.match(head!, /^REPOSITORY {3}TAG {7}DIGEST {68}IMAGE ID {7}CREATED {7}SIZE$/)
+  assert.match(head!, /^REPOSITORY {3}TAG {7}DIGEST {68}IMAGE ID {7}CREATED +SIZE$/)
   assert.match(row!, new RegExp(`^tool {9}latest {4}${digest} {3}${short(tool)} {3}`))
 })
 
 test('filters', async () => {
   const filtered = (...filters: string[]) => repositories(...filters.flatMap(filter => ['-f', filter]))
-  assert.deepEqual(await filtered('dangling=true'), ['<none>:<none>', 'pulled:<none>'].slice(0, 1))
+  assert.deepEqual(await filtered('dangling=true'), ['<none>:<none>'])
   assert.ok(!(await filtered('dangling=false')).includes('<none>:<none>'))
   assert.deepEqual(await filtered('label=kind=tool'), ['tool:latest'])
   assert.deepEqual(await filtered('label=empty'), ['tool:latest'])

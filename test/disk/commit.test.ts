@@ -132,6 +132,7 @@ for (const operation of ['writeNew', 'sync', 'link', 'rename'] as const) {
       await assert.rejects(work, { code: 'STORE_IO', errno: code, operation })
       assert.equal(readFileSync(root.paths.repositories, 'utf8'), 'old')
       assert.equal(existsSync(root.paths.imageConfig(image)), false)
+      assert.deepEqual(await root.io.readdir(root.paths.stages), [])
       onCall(() => undefined)
       await work()
     })

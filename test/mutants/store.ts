@@ -10,9 +10,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a blob is believed to be what the manifest says',
-    file: 'workers/write-layer.ts',
-    find: 'if (input.digest !== undefined && input.digest !== digest)',
-    replace: 'if (input.digest !== undefined && input.digest.length !== digest.length)',
+    file: 'src/images/copy.ts',
+    find: 'if (digest !== undefined && output.digest !== digest) {',
+    replace: 'if (digest !== undefined && output.digest.length !== digest.length) {',
     test: 'test/store/hostile.test.ts',
   },
   {
@@ -34,7 +34,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/images/copy.ts',
     find: '    return [diffId, await writeLayer(layer, jobs, op)]',
     replace:
-      "    const output = await writeLayer(layer, jobs, op)\n      await (await import('node:fs/promises')).copyFile(output.file, `${output.file}/../../../../packed/${diffId.slice(7)}.tar.lz4`)\n      return [diffId, output]",
+      "    const output = await writeLayer(layer, jobs, op)\n      await (await import('node:fs/promises')).copyFile(output.file, output.file.slice(0, output.file.indexOf('/phyllo/stages')) + '/packed/' + diffId.slice(7) + '.tar.lz4')\n      return [diffId, output]",
     test: 'test/store/hostile.test.ts',
   },
   {
@@ -68,8 +68,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'repositories.json is written with keys as they came',
     file: 'src/images/reference-store.ts',
-    find: 'repositories.set(repository, keys.set(key, imageId))',
-    replace: 'new Map([[repository, keys.set(key, imageId)], ...repositories])',
+    find: '[name, sortedMap(keys)]',
+    replace: '[name, keys]',
     test: 'test/store/load-save.test.ts',
   },
   {

@@ -178,6 +178,7 @@ test('close is idempotent, ends views, and what is used afterwards says so', asy
   const view = await store.view('app:v1')
   await Promise.all([store.close(), store.close()])
   await store.close()
+  assert.throws(() => view.readFileSync('/etc/motd'))
   await view.close()
   await assert.rejects(store.view('app:v1'), { code: 'STORE_CLOSED' })
   assert.throws(() => store.load('x.tar'), { code: 'STORE_CLOSED' })

@@ -27,7 +27,7 @@ const upper = tar([dir('etc/'), file('etc/.wh.gone'), file('etc/motd', 'hello\n'
 const emptyLayer = Buffer.alloc(1024)
 
 const images: Record<string, MadeImage> = {
-  'two layers': { layers: [base, upper], tags: ['app:v1', 'app:v2', 'localhost:5000/other:1'] },
+  'two layers': { layers: [base, upper], tags: ['localhost:5000/other:1', 'app:v2', 'app:v1'] },
   'no layers': { layers: [], tags: ['none:1'] },
   'an empty layer': { layers: [base, emptyLayer], tags: ['empty:1'] },
   'the same layer twice': { layers: [base, upper, base], tags: ['twice:1'] },
@@ -182,7 +182,9 @@ test('equal diffIds under different parents share one file', async t => {
   )
   assert.equal(readdirSync(join(store.root, 'packed')).length, 2)
   assert.equal(readdirSync(join(store.root, 'image/packed/layerdb/sha256')).length, 4)
-  await store.load(archiveFile(t, legacyArchive([{ layers: [emptyLayer, upper], tags: ['c:1'] }])))
+  const third = store.load(archiveFile(t, legacyArchive([{ layers: [emptyLayer, upper], tags: ['c:1'] }])))
+  await third
+  assert.equal(third.report.bytesReused, upper.length)
   assert.equal(readdirSync(join(store.root, 'packed')).length, 3)
 })
 

@@ -1,4 +1,6 @@
-import type { Command } from '../command.js'
+import type { Command, CommandContext } from '../command.js'
+
+type View = Awaited<ReturnType<Awaited<ReturnType<CommandContext['store']>>['view']>>
 
 export const command: Command = {
   usage: 'IMAGE PATH [PATH...]',
@@ -7,19 +9,28 @@ export const command: Command = {
   words: [2, Number.POSITIVE_INFINITY],
   async run(context, [image, ...paths]) {
     const { pipeline } = await import('node:stream/promises')
+    const { signal, stdout } = context
     const view = await (await context.store()).view(image!)
-    const { signal } = context
     const failures: unknown[] = []
     try {
-      // As cat(1): what can be read is printed, whatever else could not.
-      for (const path of paths) {
-        const content = view.createReadStream(path, { highWaterMark: 1 << 20 })
-        await pipeline(content, context.stdout, { signal, end: false }).catch(error => failures.push(error))
-        signal.throwIfAborted()
-      }
+      await pipeline(contentsOf(view, paths, failures), stdout, { signal, end: false })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
     } finally {
       await view.close()
     }
     if (failures.length > 0) throw failures[0]
   },
+}
+
+/** One after the other. As cat(1): what can be read is printed, whatever else could not. */
+async function* contentsOf(view: View, paths: readonly string[], failures: unknown[]): AsyncGenerator<Buffer> {
+  for (const path of paths) {
+    try {
+      yield* view.createReadStream(path, { highWaterMark: 1 << 20 })
+    } catch (error) {
+      failures.push(error)
+    }
+  }
 }
