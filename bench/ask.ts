@@ -28,6 +28,8 @@ async function ask(question: Question, rounds: number, beside: boolean): Promise
   const peers = await findPeers([...(question.peers ?? []), ...(beside ? (question.peersBeside ?? []) : [])])
   const there = new Set(peers.filter(({ version }) => version !== undefined).map(({ name }) => name))
   await using places = await openPlaces()
+  // Whatever ends the process: a store of gigabytes in memory must not stay behind.
+  process.once('exit', () => places.removeSync())
   const stop = (signal: NodeJS.Signals) => {
     places.removeSync()
     process.removeAllListeners(signal)

@@ -34,9 +34,9 @@ export async function runMicro(cases: readonly MicroCase[], what: string, per = 
 
 function measure({ name, run, asynchronous = false }: MicroCase): Promise<Benchmark> {
   return new Promise((resolve, reject) => {
-    const deferred = ({ resolve: next }: { resolve(): void }) =>
+    const deferred = (call: { resolve(): void }) =>
       void Promise.resolve(run()).then(
-        () => next(),
+        () => call.resolve(),
         (error: unknown) => reject(error),
       )
     const benchmark = new Benchmark(name, {

@@ -209,7 +209,7 @@ export class BlockReader {
 
   async #decompressElsewhere(block: number, stored: Uint8Array, into: Uint8Array): Promise<void> {
     try {
-      into.set(await this.#options.lz4.decompress(stored, into.length))
+      await this.#options.lz4.decompress(stored, into)
     } catch (cause) {
       throw this.#undecodable(block, cause)
     }

@@ -45,13 +45,10 @@ export async function loadLiblz4(): Promise<Lz4 | undefined> {
       requireRoom(stored)
       check(decompressSafe(stored, into, stored.length, into.length), stored, into.length)
     },
-    async decompress(stored, contentBytes) {
+    async decompress(stored, into) {
       requireRoom(stored)
-      return limited(async () => {
-        const into = Buffer.allocUnsafeSlow(contentBytes)
-        check(await offThread(decompressSafe, [stored, into, stored.length, contentBytes]), stored, contentBytes)
-        return into
-      })
+      const result = await limited(() => offThread(decompressSafe, [stored, into, stored.length, into.length]))
+      check(result, stored, into.length)
     },
   }
 }

@@ -24,12 +24,12 @@ export async function loadLz4Napi(): Promise<Lz4> {
       }
       into.set(checked(content, stored, into.length))
     },
-    async decompress(stored, contentBytes) {
-      const prefixed = withLength(stored, contentBytes)
+    async decompress(stored, into) {
+      const prefixed = withLength(stored, into.length)
       const content = await limited(() => lz4.uncompress(prefixed)).catch((error: unknown) => {
-        throw unreadable(stored, contentBytes, error)
+        throw unreadable(stored, into.length, error)
       })
-      return checked(content, stored, contentBytes)
+      into.set(checked(content, stored, into.length))
     },
   }
 }

@@ -5,8 +5,8 @@
  * Four bytes of room stand in front of every block, on both sides, because a frame stores a block behind its 4-byte
  * length, and lz4-napi wants the content's length in the same place: so neither direction copies.
  *
- * Asynchronous calls run on libuv's thread pool, a few at a time; the others wait. Their buffers belong to them until the promise settles: the caller
- * neither writes to nor transfers what it handed in.
+ * Asynchronous calls run on libuv's thread pool, a few at a time; the others wait. Their buffers belong to them until
+ * the promise settles: the caller neither writes to nor transfers what it handed in.
  */
 import { loadLiblz4 } from './liblz4.js'
 import { loadLz4Napi } from './lz4-napi.js'
@@ -31,8 +31,8 @@ export interface Lz4 {
    */
   decompressSync(stored: Uint8Array, into: Uint8Array): void
 
-  /** The same off this thread; the buffer that comes back has `contentBytes` bytes and memory of its own. */
-  decompress(stored: Uint8Array, contentBytes: number): Promise<Buffer>
+  /** The same off this thread: `into` is written by the time the promise settles, and not afterwards. */
+  decompress(stored: Uint8Array, into: Uint8Array): Promise<void>
 }
 
 /** The fastest LZ4 of this machine. Cheap to call again, but keep the result: it has no state but a queue. */

@@ -1,6 +1,6 @@
 /** The disk in memory, on which every order of steps is tried, does what a real file system does. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -49,10 +49,14 @@ async function isUnusual(io: Io, root: string, [call, from, to]: readonly [strin
 
 const namesOfError = ['ENOENT', 'EEXIST', 'ENOTEMPTY']
 
-test('the same calls have the same outcome in memory and on disk', async () => {
+test('the same calls have the same outcome in memory and on disk', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'phyllo-memory-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  let runs = 0
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), async commands => {
-      const root = mkdtempSync(join(tmpdir(), 'phyllo-memory-'))
+      const root = join(folder, String(runs++))
+      mkdirSync(root)
       const memory = new MemoryDisk().io('one', atOnce)
       await memory.mkdirAll(root)
       for (const each of [['mkdir', '/s', '/s'] as const, ['mkdir', '/t', '/t'] as const, ...commands]) {
@@ -63,7 +67,6 @@ test('the same calls have the same outcome in memory and on disk', async () => {
           assert.match(String(ours), /^E/)
         else assert.deepEqual(ours, real, each.join(' '))
       }
-      rmSync(root, { recursive: true })
     }),
     { numRuns: 150 },
   )
