@@ -2,6 +2,7 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Store } from '../src/index.js'
+import { BlockCache } from '../src/layerfile/block-cache.js'
 import { loadChecksums } from '../src/layerfile/checksum.js'
 import { decodeFooter, footerBytes } from '../src/layerfile/format.js'
 import { openLayerFile } from '../src/layerfile/reader.js'
@@ -23,10 +24,12 @@ export const question: Question = {
     await store.load(input('app'))
     const parts = await indexes(join(root, 'packed'))
     let inodes = 0
+    // One for all files, as a store has it: codecs and checksums are loaded once.
+    const cache = new BlockCache()
     const openAll = async () => {
       inodes = 0
       for (const { path } of parts) {
-        const layer = await openLayerFile(path)
+        const layer = await openLayerFile(path, { cache })
         inodes += layer.index.inodeCount
         await layer.close()
       }

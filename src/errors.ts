@@ -32,7 +32,7 @@ export const errorCodes = {
   SIZE_MISMATCH: 'Bytes are more or fewer than announced.',
   STORE_BUSY: 'Somebody else holds the store and did not let go in time.',
   STORE_CLOSED: 'The store, view or container was used after close().',
-  STORE_CORRUPT: 'Something in the store is not what its name says; `path` names it. `phyllo check` finds all of it.',
+  STORE_CORRUPT: 'Something in the store is not what its name says; `path` names it.',
   STORE_IO: 'A system call on the store failed; `operation`, `path` and `cause` say which.',
   STORE_READ_ONLY: 'The store is open for reading only; the message says why.',
   STORE_VERSION: 'The store or a file of it was written by a newer version of Phyllo.',

@@ -38,7 +38,11 @@ async function main(): Promise<void> {
     const slots = Array.from({ length: lanes }, (_, i) => createSlot(join(dir, `slot-${i}`)))
     const healthy = new Map<string, Run>()
     const tests = [...new Set(mutants.map(({ test }) => test))]
-    await spread(tests, slots, async (test, slot) => void healthy.set(test, await runTest(slot, test, startTimeoutMs)))
+    await spread(
+      tests,
+      slots,
+      async (test, slot) => void healthy.set(test, await runTest(slot, test, healthyTimeoutMs)),
+    )
     const verdicts: Verdict[] = []
     await spread(mutants, slots, async (mutant, slot) => {
       const verdict = await judge(mutant, slot, healthy.get(mutant.test)!)
@@ -90,7 +94,8 @@ async function spread<T>(items: readonly T[], slots: readonly string[], use: (it
 
 async function judge(mutant: Named, slot: string, healthy: Run): Promise<Verdict> {
   const invalid = (note: string): Verdict => ({ mutant, outcome: 'INVALID', note, ms: 0 })
-  if (healthy.failed) return invalid(`${mutant.test} fails without it:\n${healthy.output}`)
+  if (healthy.failed)
+    return invalid(`${mutant.test} ${healthy.timedOut ? 'hangs' : 'fails'} without it:\n${healthy.output}`)
   if (!existsSync(join(slot, mutant.file))) return invalid(`there is no ${mutant.file}`)
   const source = readFileSync(join(slot, mutant.file), 'utf8')
   const parts = source.split(mutant.find)
@@ -129,6 +134,8 @@ function apply(slot: string, file: string, broken: string): (() => void) | strin
 
 /** A test that takes this much longer than without the mutant hangs, and that is a failure like another. */
 const startTimeoutMs = 60_000
+/** Without a mutant a test may take as long as test/run.ts lets it. */
+const healthyTimeoutMs = 10 * 60_000
 
 interface Run {
   readonly failed: boolean

@@ -93,7 +93,9 @@ async function findMissing(
       op.emit({ type: 'layer', subject: shortId(look.diffId), message: 'Layer already exists' })
     }
   }
-  return [...missing.values()].filter(layer => layer !== undefined)
+  // The largest first: what is left for the end is then small, and no core waits long for another.
+  const size = ({ range }: SourceLayer) => range?.sizeBytes ?? 0
+  return [...missing.values()].filter(layer => layer !== undefined).sort((a, b) => size(b) - size(a))
 }
 
 async function writeLayers(

@@ -1,4 +1,7 @@
-/** The plain suite again and again, each time with another seed: finds tests that pass by luck. */
+/**
+ * The core suite again and again, each time with another seed: finds tests that pass by luck. Properties of fast-check
+ * draw a seed of their own, which they print when they fail.
+ */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { compiledRoot } from '../build/repo.js'
@@ -6,7 +9,7 @@ import type { Campaign } from './campaign.js'
 
 export const campaign: Campaign = {
   name: 'repeat',
-  description: 'The core suite passes every time, with a new seed each time.',
+  description: 'The core suite passes every time, with another seed each time.',
   async run({ minutes, seed, log }) {
     const until = performance.now() + minutes * 60_000
     const counts = { rounds: 0, tests: 0 }
@@ -26,7 +29,7 @@ export const campaign: Campaign = {
 
 function suite(seed: string): Promise<{ ok: boolean; tests: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, PHYLLO_SEED: seed }
+    const env = { ...process.env, PHYLLO_SEED: seed, PHYLLO_TEST_SEED: seed }
     const child = spawn(process.execPath, [join(compiledRoot, 'test/run.js'), 'core'], { env, stdio: 'pipe' })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += bytes))
