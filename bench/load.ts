@@ -53,6 +53,13 @@ async function askIn(bench: Bench, place: Place, forTargets: boolean): Promise<v
   ]
   if (bench.beside) contestants.push(ours(place, names.gzipNapi, appOci, { env: napiAlone }))
   if (bench.beside && forTargets) contestants.push(...otherPeers(bench, place, app))
+  if (!forTargets) {
+    const { large } = bench.places
+    contestants.push(
+      ours(large, `${names.native}, durability none`, app),
+      ours(large, `${names.napi}, durability none`, app, { env: napiAlone }),
+    )
+  }
   const times = await contest(contestants, bench.rounds)
   bench.say(
     `stores and data roots on ${place.fileSystem}:\n${timesTable(times, names.native, { bytes: (await stat(app)).size })}\n`,

@@ -48,7 +48,14 @@ export const question: Question = {
     }
     print(bench, rates)
     for (const count of layerCounts) bench.report(`lookup: ${count} layers`, rates.get(nameOf(count))!)
-    bench.report('lookup: fastest / slowest', spreads(layerCounts.map(count => rates.get(nameOf(count))!)))
+    const single = rates.get(nameOf(1))!
+    for (const count of layerCounts.filter(many => many > 1)) {
+      const many = rates.get(nameOf(count))!
+      bench.report(
+        `lookup: 1 layer / ${count} layers`,
+        single.map((rate, round) => rate / many[round]!),
+      )
+    }
   },
 }
 
@@ -110,14 +117,6 @@ function pass(stat: StatSync, paths: readonly string[]): number {
   }
   if (absent !== missing) throw new Error(`${absent} paths are not there, not ${missing}`)
   return sum
-}
-
-/** Round by round. */
-function spreads(rates: readonly (readonly number[])[]): number[] {
-  return rates[0]!.map((_, round) => {
-    const ofRound = rates.map(list => list[round]!)
-    return Math.max(...ofRound) / Math.min(...ofRound)
-  })
 }
 
 function print({ say }: Bench, rates: ReadonlyMap<string, readonly number[]>): void {

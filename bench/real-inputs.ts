@@ -3,7 +3,7 @@
  * debootstrap, docker.io, skopeo, attr and libcap2-bin; takes some minutes.
  */
 import { execFile } from 'node:child_process'
-import { chmod, chown, link, mkdir, mkdtemp, rename, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, chown, link, mkdir, mkdtemp, readFile, rename, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -69,9 +69,16 @@ function saved(path: string, base: string, work: (dockerd: Dockerd, context: str
       await dockerd.docker('save', '-o', tar, image)
       return tar
     } finally {
+      await unmountBelow(state)
       await remove(state)
     }
   })
+}
+
+/** A daemon leaves the network namespace mounted that it has run builds in. */
+async function unmountBelow(folder: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map(line => line.split(' ')[1] ?? '')
+  for (const path of mounts.filter(mount => mount.startsWith(`${folder}/`))) await run('umount', ['-l', path])
 }
 
 /** Seven layers: a distribution, two sets of packages, a working directory, an application, and two layers of changes. */

@@ -167,8 +167,11 @@ async function assertCopy(
 test('podman loads both kinds of archive, and what it saves is the same in ours', async t => {
   for (const name of ['two', 'empty', 'twice'] as const)
     for (const format of ['docker-archive', 'oci-archive']) {
-      const image = images[name]
-      await podman('load', '-q', '-i', path(`${name}.${format}`))
+      // podman 4 loads an OCI archive of one name alone, whoever wrote it.
+      const image = { ...images[name], tags: images[name].tags.slice(0, format === 'oci-archive' ? 1 : undefined) }
+      const archive = path(`podman-${name}.${format}`)
+      await store.save(image.tags, archive, { format: format as 'oci-archive' })
+      await podman('load', '-q', '-i', archive)
       const [inspected] = JSON.parse(await podman('image', 'inspect', imageIdOf(image).slice(7)))
       assert.equal(`sha256:${inspected.Id}`, imageIdOf(image), `${name} ${format}`)
       assert.deepEqual(inspected.RootFS.Layers, image.layers.map(digestOf))
