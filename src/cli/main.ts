@@ -8,6 +8,9 @@ import { type Command, type CommandContext, type Options, parseCommand, UsageErr
 import { openStoreOptions } from './open-store.js'
 import { commands, management, missing } from './table.js'
 
+/** How long a process that was interrupted, and is done, may take to end. */
+const leaveMs = 200
+
 async function main(args: readonly string[]): Promise<number> {
   const { globals, words } = splitGlobals(args)
   const first = words[0]
@@ -42,10 +45,10 @@ function findCommand(words: readonly string[]) {
 
 async function runCommand(command: Command, words: readonly string[], options: Options): Promise<number> {
   const abort = new AbortController()
-  const endBy = (message: string, status: number) => () =>
-    abort.abort(Object.assign(new Error(message), { code: 'INTERRUPTED', status }))
-  process.once('SIGINT', endBy('interrupted', 130))
-  process.once('SIGTERM', endBy('terminated', 143))
+  const endBy = (signal: NodeJS.Signals, message: string, status: number) =>
+    process.once(signal, () => abort.abort(Object.assign(new Error(message), { code: 'INTERRUPTED', status, signal })))
+  endBy('SIGINT', 'interrupted', 130)
+  endBy('SIGTERM', 'terminated', 143)
   process.stdout.on('error', command.exactOutput === true ? () => undefined : leaveEarly)
   let opened: Promise<Store> | undefined
   const context: CommandContext = {
@@ -88,12 +91,23 @@ function printUsage(name: string, command: Command): number {
   return 0
 }
 
+interface Interrupted {
+  readonly status: number
+  readonly signal: NodeJS.Signals
+}
+
+/** A call that the kernel holds (the open of a named pipe) would hold the process, too: then the signal ends it. */
+function leaveBy({ status, signal }: Interrupted): number {
+  setTimeout(() => process.kill(process.pid, signal), leaveMs).unref()
+  return status
+}
+
 function report(error: unknown): number {
-  const { code, message, status } = error as { code?: string; message?: string; status?: number }
+  const { code, message, ...interrupted } = error as { code?: string; message?: string } & Interrupted
   const usage = error instanceof UsageError
   const line = (message ?? String(error)).replaceAll(/\s*\n\s*/g, ' ')
   process.stderr.write(`phyllo: ${code === undefined || usage || line.startsWith(code) ? '' : `${code}: `}${line}\n`)
-  if (code === 'INTERRUPTED') return status ?? 1
+  if (code === 'INTERRUPTED') return leaveBy(interrupted)
   return usage ? 2 : 1
 }
 

@@ -11,6 +11,8 @@ export interface Told {
 }
 
 const barWidth = 50
+/** Of a terminal that does not say how wide it is. */
+const defaultColumns = 80
 
 /** Follows the events to their end; resolves, whichever way the operation ends. Output goes to stderr. */
 export async function showProgress(operation: Operation<unknown>, context: CommandContext): Promise<Told> {
@@ -65,7 +67,8 @@ class Bars {
       this.#stream.write('\n')
     }
     const up = this.#rows.size - row
-    const shown = `${subject.slice(-20)}: ${text}`.slice(0, Math.max(this.#stream.columns - 1, 20))
+    const columns = this.#stream.columns || defaultColumns
+    const shown = `${subject.slice(-20)}: ${text}`.slice(0, Math.max(columns - 1, 20))
     this.#stream.write(`\x1b[${up}A\r\x1b[2K${shown}\x1b[${up}B\r`)
   }
 }

@@ -20,14 +20,14 @@ export const mutants: readonly Mutant[] = [
     file: 'src/images/copy.ts',
     find: '    await jobs.stop()\n',
     replace: '',
-    test: 'test/store/abort.test.ts',
+    test: 'test/store/jobs.test.ts',
   },
   {
     name: 'an abort is not passed on to the jobs',
     file: 'src/images/layer-jobs.ts',
     find: 'this.#onAbort = () => this.#stop.abort(operation.signal.reason)',
     replace: 'this.#onAbort = () => undefined',
-    test: 'test/store/abort.test.ts',
+    test: 'test/store/jobs.test.ts',
   },
   {
     name: 'each layer is published as soon as it is written',

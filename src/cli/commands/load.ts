@@ -8,7 +8,7 @@ export const command: Command = {
   options: { input: { type: 'string', short: 'i' }, platform: { type: 'string' } },
   words: [0, 0],
   async run(context, _words, { input, platform }) {
-    if (input === undefined && process.stdin.isTTY)
+    if ((input === undefined || input === '-') && process.stdin.isTTY)
       throw new UsageError('load: requested load from stdin, but stdin is empty: use -i FILE')
     const store = await context.store(true)
     const operation = store.load(typeof input === 'string' ? input : '-', {

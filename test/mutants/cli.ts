@@ -1,0 +1,81 @@
+import type { Mutant } from './mutant.js'
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'mistakes in the words have the status of failures',
+    file: 'src/cli/main.ts',
+    find: 'return usage ? 2 : 1',
+    replace: 'return 1',
+    test: 'test/cli/usage.test.ts',
+  },
+  {
+    name: 'errors of several lines are printed as they are',
+    file: 'src/cli/main.ts',
+    find: ".replaceAll(/\\s*\\n\\s*/g, ' ')",
+    replace: '',
+    test: 'test/cli/usage.test.ts',
+  },
+  {
+    name: 'a save whose reader leaves early looks like one that was done',
+    file: 'src/cli/commands/save.ts',
+    find: 'exactOutput: true',
+    replace: 'exactOutput: false',
+    test: 'test/cli/load-save.test.ts',
+  },
+  {
+    name: 'a load does not hear of Ctrl-C',
+    file: 'src/cli/commands/load.ts',
+    find: 'signal: context.signal,',
+    replace: '',
+    test: 'test/cli/load-save.test.ts',
+  },
+  {
+    name: 'names reach the terminal with their control characters',
+    file: 'src/cli/long-listing.ts',
+    find: 'x1f',
+    replace: 'x07',
+    test: 'test/cli/ls-cat.test.ts',
+  },
+  {
+    name: 'names are looked up as text',
+    file: 'src/cli/commands/ls.ts',
+    find: 'Buffer.concat([below, name])',
+    replace: 'Buffer.concat([below, Buffer.from(name.toString())])',
+    test: 'test/cli/ls-cat.test.ts',
+  },
+  {
+    name: 'a file that is missing keeps the others from being printed',
+    file: 'src/cli/commands/cat.ts',
+    find: 'failures.push(error)',
+    replace: 'throw error',
+    test: 'test/cli/ls-cat.test.ts',
+  },
+  {
+    name: 'what the document leaves out is no field',
+    file: 'src/cli/image-value.ts',
+    find: 'complete(config, omittedOfConfig)',
+    replace: '',
+    test: 'test/cli/inspect.test.ts',
+  },
+  {
+    name: 'of images that are not there inspect says nothing',
+    file: 'src/cli/commands/inspect.ts',
+    find: 'if (failure !== undefined) throw failure',
+    replace: '',
+    test: 'test/cli/inspect.test.ts',
+  },
+  {
+    name: 'false is true',
+    file: 'src/cli/command.ts',
+    find: 'if (goFalse.includes(value)) return',
+    replace: 'if (goFalse.includes(value)) return [] && ',
+    test: 'test/cli/inspect.test.ts',
+  },
+  {
+    name: 'an image without a date is as old as Unix',
+    file: 'src/cli/age.ts',
+    find: 'return Number.isNaN(ms) ? zeroSeconds :',
+    replace: 'return Number.isNaN(ms) ? 0 :',
+    test: 'test/cli/images.test.ts',
+  },
+]
