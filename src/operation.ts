@@ -10,6 +10,8 @@
  *   `for await (…) await draw()`, then `await operation`, would die of an unhandledRejection inside its own loop.
  */
 
+import { setMaxListeners } from 'node:events'
+
 /** What an operation cost, filled in while it runs. */
 export interface Report {
   /** Bytes read from the input, compressed as they were. */
@@ -66,16 +68,20 @@ export class Operation<T> implements PromiseLike<T>, AsyncIterable<OperationEven
   /** It failed while events were being read: whether anybody awaits is asked when the last reader leaves. */
   #askLater = false
 
-  constructor(work: (context: OperationContext) => Promise<T>, signal: AbortSignal = new AbortController().signal) {
+  constructor(work: (context: OperationContext) => Promise<T>, signal?: AbortSignal) {
+    const own = follow(signal)
     const context: OperationContext = {
-      signal,
+      signal: own.signal,
       report: this.report,
       emit: event => this.#emit(event),
       stage: (name, stage) => this.#stage(name, stage),
     }
     let end: () => void = () => undefined
     this.ended = new Promise(resolve => (end = resolve))
-    this.#promise = this.#run(work, context, end)
+    this.#promise = this.#run(work, context, () => {
+      own.leave()
+      end()
+    })
   }
 
   // biome-ignore lint/suspicious/noThenProperty: an Operation is awaitable, that is its purpose
@@ -154,6 +160,19 @@ export class Operation<T> implements PromiseLike<T>, AsyncIterable<OperationEven
       this.report.ms[name] = (this.report.ms[name] ?? 0) + performance.now() - start
     }
   }
+}
+
+/**
+ * A signal of our own that aborts when the caller's does. The caller's gets one listener for the time of the work,
+ * however many parts of the work listen.
+ */
+function follow(signal: AbortSignal | undefined): { readonly signal: AbortSignal; leave(): void } {
+  const own = new AbortController()
+  setMaxListeners(0, own.signal)
+  const abort = () => own.abort(signal?.reason)
+  if (signal?.aborted) abort()
+  else signal?.addEventListener('abort', abort, { once: true })
+  return { signal: own.signal, leave: () => signal?.removeEventListener('abort', abort) }
 }
 
 /** Progress goes before the milestone that followed it only when none is waiting: milestones first keeps them in order. */

@@ -1,6 +1,7 @@
 /** Every sentence that design and docs say about Operation<T>, one test each. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -293,4 +294,16 @@ test('a failure that is awaited is none, also when it came while a slow reader w
     for await (const e of op) { log += e.subject; await sleep(20) }
     await op.catch(() => { log += ' caught' })`
   assert.deepEqual(await unhandled(slow), { unhandled: 0, log: 'ab caught' })
+})
+
+test('the caller’s signal gets one listener, and none is left when the work has ended', async () => {
+  const abort = new AbortController()
+  const counts: number[] = []
+  const operation = new Operation(async ({ signal }) => {
+    for (let i = 0; i < 20; i++) signal.addEventListener('abort', () => undefined)
+    counts.push(getEventListeners(abort.signal, 'abort').length)
+  }, abort.signal)
+  await operation
+  counts.push(getEventListeners(abort.signal, 'abort').length)
+  assert.deepEqual(counts, [1, 0])
 })

@@ -143,7 +143,9 @@ for (const [signal, expected, said] of [
     child.stdin!.write(bytes.subarray(0, bytes.length - 1024 - 512))
     while (!existsSync(join(root, 'phyllo/stages')) || leftovers(root).length === 0) await sleep(20)
     child.kill(signal)
+    const hangs = setTimeout(() => child.kill('SIGKILL'), 20_000)
     const { status, stdout, stderr } = await closed
+    clearTimeout(hangs)
     assert.deepEqual([status, stdout, stderr.split('\n').at(-2)], [expected, '', `phyllo: INTERRUPTED: ${said}`])
     assert.deepEqual(published(root), untouched)
     assert.deepEqual(leftovers(root), [])

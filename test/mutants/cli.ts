@@ -68,7 +68,7 @@ export const mutants: readonly Mutant[] = [
     name: 'false is true',
     file: 'src/cli/command.ts',
     find: 'if (goFalse.includes(value)) return',
-    replace: 'if (goFalse.includes(value)) return [] && ',
+    replace: 'if (goTrue.includes(value)) return',
     test: 'test/cli/inspect.test.ts',
   },
   {
