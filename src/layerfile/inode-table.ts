@@ -32,7 +32,8 @@ export class InodeTable {
   add(entry: TarEntry, type: Exclude<EntryType, 'hardlink'>): number {
     const { uid, gid, mtimeSec, mtimeNsec } = entry
     const size = type === 'symlink' ? entry.linkName.length : entry.sizeBytes
-    const mode = typeBits[type] | (entry.mode & 0o7777)
+    // Linux has no mode of a symlink: whatever a header says, lstat shows 0777.
+    const mode = typeBits[type] | (type === 'symlink' ? 0o777 : entry.mode & 0o7777)
     return this.#add(
       mode,
       0,

@@ -8,12 +8,12 @@ import type { JobName, Jobs } from './jobs.js'
 
 /**
  * Shared counters of one running job, 64 bits each:
- * [0] bytes done so far; [1] 1 when the job should stop at its next step (it is also killed, unless it runs inline).
+ * [0] bytes done so far; [1] 1 when the job should stop at its next step; [2] 1 when it has started.
  */
 export type Control = SharedArrayBuffer
 
 export function createControl(): Control {
-  return new SharedArrayBuffer(16)
+  return new SharedArrayBuffer(24)
 }
 
 export function bytesDone(control: Control): number {
@@ -22,6 +22,10 @@ export function bytesDone(control: Control): number {
 
 export function requestStop(control: Control): void {
   Atomics.store(new BigInt64Array(control), 1, 1n)
+}
+
+export function hasStarted(control: Control): boolean {
+  return Atomics.load(new BigInt64Array(control), 2) === 1n
 }
 
 export interface JobMessage<K extends JobName = JobName> {
@@ -53,6 +57,7 @@ export function job<K extends JobName>(
 ): (message: JobMessage<K>) => Promise<JobAnswer<K>> {
   return async ({ input, control }) => {
     const counters = new BigInt64Array(control)
+    Atomics.store(counters, 2, 1n)
     const context: JobContext = {
       progress(bytes) {
         Atomics.store(counters, 0, BigInt(bytes))
@@ -60,6 +65,7 @@ export function job<K extends JobName>(
       },
     }
     try {
+      context.progress(0)
       return { output: await work(input, context) }
     } catch (error) {
       return { error: encodeError(error) }

@@ -73,7 +73,7 @@ for (const workers of [0, 2]) {
 }
 
 test('after an aborted run no thread writes any more, 20 times', async () => {
-  await using pool = new Pool({ workers: 2, workersDir })
+  await using pool = new Pool({ workers: 2, workersDir, killAfterMs: 0 })
   const target = join(dir, 'out')
   for (let i = 0; i < 20; i++) {
     const abort = new AbortController()
@@ -125,4 +125,17 @@ test('a directory of workers without a trailing slash is taken, too', async () =
   const pool = new Pool({ workers: 1, workersDir: new URL(workersDir).pathname.replace(/\/$/, '') })
   assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
   await pool.close()
+})
+
+test('a job that stops by itself keeps its thread: nothing is killed inside of a native call', async () => {
+  await using pool = new Pool({ workers: 1, workersDir, killAfterMs: 60_000 })
+  const abort = new AbortController()
+  const target = join(dir, 'steps')
+  writeFileSync(target, '')
+  const run = pool.run('write-layer', { ...input(pool, 'step until stopped'), target }, { signal: abort.signal })
+  while (statSync(target).size === 0) await sleep(2)
+  const reason = new Error('enough')
+  abort.abort(reason)
+  await assert.rejects(run, error => error === reason)
+  assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
 })
