@@ -1,5 +1,5 @@
 /** An image as `docker inspect` shows it: the fields of Docker 20.10's API, in its order. */
-import { formatTime, parseTime } from '../oci/go-json.js'
+import { rewriteTime } from '../oci/go-json.js'
 import { isObject, type JsonObject, type JsonValue } from '../oci/json.js'
 import type { Image } from './image.js'
 
@@ -13,7 +13,7 @@ export function inspectImage(image: Image, driver: string): JsonObject {
     RepoDigests: [...image.digests],
     Parent: image.parent ?? '',
     Comment: config.comment ?? config.history.at(-1)?.comment ?? '',
-    Created: goTime(config.created),
+    Created: rewriteTime(config.created ?? '') ?? zeroTime,
     Container: config.container ?? '',
     ContainerConfig: containerConfig(config.json.container_config ?? {}),
     DockerVersion: config.dockerVersion ?? '',
@@ -32,12 +32,6 @@ export function inspectImage(image: Image, driver: string): JsonObject {
         : { Type: 'layers' },
     Metadata: { LastTagTime: image.lastTagTime ?? zeroTime },
   }
-}
-
-/** As Go writes a time that it has read: UTC, and no zeros at the end of the fraction. */
-function goTime(created: string | undefined): string {
-  const time = created === undefined ? undefined : parseTime(created)
-  return time === undefined ? zeroTime : formatTime(time)
 }
 
 /** Fields of Docker's container config in its order: with a value always shown, or only when it is set. */

@@ -87,11 +87,13 @@ export function parseTime(text: string): Time | undefined {
   return { seconds, nanos: Number((match[7] ?? '').slice(0, 9).padEnd(9, '0')) }
 }
 
-/** RFC 3339 in UTC with as many digits of the fraction as it takes: `2020-01-02T03:04:05.678901234Z`. Years 0 to 9999. */
-export function formatTime({ seconds, nanos }: Time): string {
-  const date = new Date(seconds * 1000)
-  const year = date.getUTCFullYear()
-  if (!(year >= 0 && year <= 9999)) throw new TypeError(`${seconds} seconds are outside of the years 0 to 9999`)
-  const fraction = nanos === 0 ? '' : `.${String(nanos).padStart(9, '0').replace(/0+$/, '')}`
-  return date.toISOString().replace(/\.\d+Z$/, `${fraction}Z`)
+/**
+ * A time as Go writes it again after reading it: in the zone that it was written in (an offset of zero is `Z`), no more
+ * digits of the fraction than it takes. Undefined if the text is no time.
+ */
+export function rewriteTime(text: string): string | undefined {
+  if (parseTime(text) === undefined) return undefined
+  const [, whole, digits = '', zone] = /^(.{19})(?:\.(\d+))?(.+)$/.exec(text)!
+  const fraction = digits.slice(0, 9).replace(/0+$/, '')
+  return `${whole}${fraction && `.${fraction}`}${/^[+-]00:00$/.test(zone!) ? 'Z' : zone}`
 }

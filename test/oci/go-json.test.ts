@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareBytes, formatTime, goJson, parseTime, sortedMap } from '../../src/oci/go-json.js'
+import { compareBytes, goJson, parseTime, rewriteTime, sortedMap } from '../../src/oci/go-json.js'
 
 test('strings are escaped as by Go', () => {
   assert.equal(goJson('<a> & \u2028\u2029'), '"\\u003ca\\u003e \\u0026 \\u2028\\u2029"')
@@ -69,14 +69,15 @@ test('times: RFC 3339 with nanoseconds', () => {
     ['0001-01-01T00:00:00Z', -62_135_596_800, 0, '0001-01-01T00:00:00Z'],
     ['0000-01-01T00:00:00Z', -62_167_219_200, 0, '0000-01-01T00:00:00Z'],
     ['9999-12-31T23:59:59Z', 253_402_300_799, 0, '9999-12-31T23:59:59Z'],
-    ['2026-11-22T02:45:16.886055028+02:00', 1795308316, 886055028, '2026-11-22T00:45:16.886055028Z'],
-    ['2026-11-21T22:15:16-02:30', 1795308316, 0, '2026-11-22T00:45:16Z'],
+    ['2026-11-22T02:45:16.886055028+02:00', 1795308316, 886055028, '2026-11-22T02:45:16.886055028+02:00'],
+    ['2026-11-21T22:15:16-02:30', 1795308316, 0, '2026-11-21T22:15:16-02:30'],
+    ['2026-11-22T00:45:16.250-00:00', 1795308316, 250_000_000, '2026-11-22T00:45:16.25Z'],
     ['2020-02-29T00:00:00.100Z', 1582934400, 100_000_000, '2020-02-29T00:00:00.1Z'],
     ['2020-01-02T03:04:05.0000000019Z', 1577934245, 1, '2020-01-02T03:04:05.000000001Z'],
   ]
   for (const [text, seconds, nanos, printed] of cases) {
     assert.deepEqual(parseTime(text), { seconds, nanos }, text)
-    assert.equal(formatTime({ seconds, nanos }), printed, text)
+    assert.equal(rewriteTime(text), printed, text)
   }
 })
 
@@ -100,8 +101,8 @@ test('what is no time', () => {
     '02020-01-02T03:04:05Z',
   ]) {
     assert.equal(parseTime(text), undefined, text)
+    assert.equal(rewriteTime(text), undefined, text)
   }
-  assert.throws(() => formatTime({ seconds: 253_402_300_800, nanos: 0 }), TypeError)
 })
 
 test('property: times come back, and whole milliseconds agree with Date', () => {
@@ -110,7 +111,8 @@ test('property: times come back, and whole milliseconds agree with Date', () => 
       fc.integer({ min: -62_000_000_000, max: 253_000_000_000 }),
       fc.integer({ min: 0, max: 999_999_999 }),
       (seconds, nanos) => {
-        const text = formatTime({ seconds, nanos })
+        const fraction = `${nanos}`.padStart(9, '0')
+        const text = new Date(seconds * 1000).toISOString().replace('.000Z', `.${fraction}Z`)
         assert.deepEqual(parseTime(text), { seconds, nanos })
         assert.equal(Math.floor(Date.parse(text) / 1000), seconds)
       },
