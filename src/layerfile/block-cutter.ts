@@ -5,36 +5,38 @@
  *
  * Invariants:
  * - The blocks, one after the other, are the tar. Where they are cut never matters for what can be read.
- * - A block holds 1 to 256 KiB bytes.
+ * - A block holds 1 to 256 KiB bytes. Most lie in one chunk and are handed on where they are; one that does not is
+ *   gathered in a slab.
  */
 import { blockBytes, KiB, smallBlockBytes } from '../limits.js'
-import type { BlockRoom, Slabs } from './slabs.js'
+import type { Slab, Slabs } from './slabs.js'
 
 /** Contents from here on begin a block; smaller ones stand behind their header. */
 const largeContentBytes = 128 * KiB
 const tarBlockBytes = 512
 
+/** Bytes of the tar that are stored together. */
+export interface Block {
+  readonly content: Uint8Array
+  /** The slab that the content lies in, in use once more; undefined where it lies in the chunk. */
+  readonly slab: Slab | undefined
+  /** It went full, so the next one belongs to the same content. */
+  readonly runsOn: boolean
+}
+
 export class BlockCutter {
   readonly #slabs: Slabs
-  readonly #emit: (room: BlockRoom, contentBytes: number, runsOn: boolean) => void
   readonly #small: number
   /** Offsets to cut at, ascending. */
   readonly #cuts: number[] = []
   #planned = 0
   #endOfOwn = -1
-  /** Offset of the block that is being gathered, and what there is of it. */
+  /** Offset of the block that is being gathered, and what there is of it in the slab's room. */
   #start = 0
   #fill = 0
-  #room: BlockRoom | undefined
 
-  /** `emit` gets each block; `runsOn` tells that it went full, so the next one belongs to the same content. */
-  constructor(
-    slabs: Slabs,
-    emit: (room: BlockRoom, contentBytes: number, runsOn: boolean) => void,
-    small = smallBlockBytes,
-  ) {
+  constructor(slabs: Slabs, small = smallBlockBytes) {
     this.#slabs = slabs
-    this.#emit = emit
     this.#small = small
   }
 
@@ -55,28 +57,36 @@ export class BlockCutter {
     }
   }
 
-  /** Takes the next bytes of the tar; they are copied. At most two slabs are used for 256 KiB. */
-  push(bytes: Uint8Array): void {
+  /**
+   * The blocks that the next bytes of the tar complete; the entries that begin in them are announced. What is left over
+   * at their end is copied. Needs two slabs.
+   */
+  push(bytes: Uint8Array): Block[] {
+    const blocks: Block[] = []
     let at = 0
-    for (const cut of this.#cuts) {
-      const end = this.#start + this.#fill
-      if (cut <= this.#start) continue
-      if (cut < end) this.#split(cut - this.#start)
-      else if (cut - end <= bytes.length - at) {
-        const count = cut - end
-        this.#append(bytes, at, at + count)
+    let cuts = 0
+    for (;;) {
+      const position = this.#start + this.#fill
+      while (cuts < this.#cuts.length && this.#cuts[cuts]! <= this.#start) cuts++
+      const cut = this.#cuts[cuts]
+      // Its entry was announced when its header had been gathered.
+      if (cut !== undefined && cut < position) blocks.push(this.#split(cut - this.#start))
+      else {
+        const end = Math.min(cut ?? Number.POSITIVE_INFINITY, this.#start + blockBytes)
+        const count = end - position
+        if (count > bytes.length - at) break
+        blocks.push(this.#finish(bytes.subarray(at, at + count), end !== cut))
         at += count
-        this.#flush(false)
-      } else break
+      }
     }
-    this.#append(bytes, at, bytes.length)
-    const position = this.#start + this.#fill
-    const ahead = this.#cuts.findIndex(cut => cut > position)
-    this.#cuts.splice(0, ahead < 0 ? this.#cuts.length : ahead)
+    if (at < bytes.length) this.#gather(bytes.subarray(at))
+    this.#cuts.splice(0, cuts)
+    return blocks
   }
 
-  end(): void {
-    this.#flush(false)
+  /** The last block, if there is anything left. */
+  end(): Block | undefined {
+    return this.#fill > 0 ? this.#gathered(false) : undefined
   }
 
   #plan(offset: number): void {
@@ -85,34 +95,38 @@ export class BlockCutter {
     this.#planned = offset
   }
 
-  #append(bytes: Uint8Array, from: number, to: number): void {
-    for (let at = from; at < to; ) {
-      this.#room ??= this.#slabs.room()
-      const count = Math.min(to - at, blockBytes - this.#fill)
-      this.#room.content.set(bytes.subarray(at, at + count), this.#fill)
-      this.#fill += count
-      at += count
-      if (this.#fill === blockBytes) this.#flush(true)
+  /** The block that these bytes end. */
+  #finish(bytes: Uint8Array, runsOn: boolean): Block {
+    if (this.#fill > 0) {
+      this.#gather(bytes)
+      return this.#gathered(runsOn)
     }
+    this.#start += bytes.length
+    return { content: bytes, slab: undefined, runsOn }
+  }
+
+  #gather(bytes: Uint8Array): void {
+    const { slab, at } = this.#slabs
+    slab.bytes.set(bytes, at + this.#fill)
+    this.#fill += bytes.length
   }
 
   /** A cut in what was gathered before its entry was known: the rest moves on into the next block. */
-  #split(count: number): void {
-    const { content } = this.#room!
-    const rest = Buffer.from(content.subarray(count, this.#fill))
+  #split(count: number): Block {
+    const { slab, at } = this.#slabs
+    const rest = slab.bytes.slice(at + count, at + this.#fill)
     this.#fill = count
-    this.#flush(false)
-    this.#append(rest, 0, rest.length)
+    const block = this.#gathered(false)
+    this.#gather(rest)
+    return block
   }
 
-  #flush(runsOn: boolean): void {
-    if (this.#room === undefined || this.#fill === 0) return
-    const room = this.#room
-    const count = this.#fill
-    this.#slabs.keep(room, count)
-    this.#room = undefined
-    this.#start += count
+  #gathered(runsOn: boolean): Block {
+    const { slab, at } = this.#slabs
+    const content = slab.bytes.subarray(at, at + this.#fill)
+    this.#slabs.keep(this.#fill)
+    this.#start += this.#fill
     this.#fill = 0
-    this.#emit(room, count, runsOn)
+    return { content, slab, runsOn }
   }
 }

@@ -3,17 +3,19 @@
  *
  * Invariants:
  * - A block goes to the thread pool only while a core is borrowed for it; otherwise it is compressed here and now.
- * - What is in flight is bounded by the slabs. A slab is let go of when nothing reads its blocks any more.
- * - Blocks are written in the order in which they were added, several with one call.
+ * - What is in flight is bounded by the slabs. A slab is let go of when nothing needs its pieces any more.
+ * - Blocks are written in the order in which they were added, many with one call.
+ * - After `letGoOfChunk` nothing refers to the memory that blocks without a slab lie in.
  */
 import { blockBytes, KiB, MiB } from '../limits.js'
 import type { Lz4 } from '../native/lz4.js'
 import type { CoreShare } from '../pool/cores.js'
+import type { Block } from './block-cutter.js'
+import { BlockRows } from './block-rows.js'
 import type { Checksums } from './checksum.js'
-import { WordList } from './column.js'
 import { writeAllSync } from './file-io.js'
 import { endMarkBytes, frameHeaderBytes, lengthBytes, storedBit } from './frame.js'
-import type { BlockRoom, Slabs } from './slabs.js'
+import { roomBytes, type Slab, Slabs } from './slabs.js'
 
 /** Bytes that are written at once. */
 const writeBytes = MiB
@@ -26,32 +28,32 @@ const giveUpAfter = 4
 const probeEvery = 8
 
 interface PendingBlock {
-  readonly room: BlockRoom
   readonly contentBytes: number
-  /** Length word and block, when they are ready. */
-  ready: Buffer | undefined
+  /** What its bytes lie in; undefined while they lie in the chunk. */
+  slab: Slab | undefined
+  /** What goes into the file behind the length word, once it is known. */
+  ready: Uint8Array | undefined
   checksum: readonly [number, number]
-  /** True once the slab was let go of. */
-  released: boolean
   compressing: Promise<void> | undefined
 }
 
 export interface BlockWriterOptions {
   readonly fd: number
   readonly label: string
-  readonly slabs: Slabs
   readonly checksums: Checksums
   readonly cores: CoreShare
   /** Absent: every block is stored. */
   readonly lz4: Lz4 | undefined
+  /** Bytes of blocks that may wait to be compressed or written. */
+  readonly memoryBytes: number
 }
 
 export class BlockWriter {
-  /** Rows of the block table, as 32-bit words. */
-  readonly table = new WordList()
+  readonly rows = new BlockRows()
   /** Blocks on the thread pool. */
   inFlight = 0
   readonly #options: BlockWriterOptions
+  readonly #slabs: Slabs
   #pending: PendingBlock[] = []
   #readyBytes = 0
   #contentOffset = 0
@@ -63,24 +65,25 @@ export class BlockWriter {
 
   constructor(options: BlockWriterOptions) {
     this.#options = options
+    this.#slabs = new Slabs(options.memoryBytes)
   }
 
-  add(room: BlockRoom, contentBytes: number, runsOn: boolean): void {
+  /** Slabs that are free. */
+  get available(): number {
+    return this.#slabs.available
+  }
+
+  /** Takes a block. Needs two slabs. */
+  add({ content, slab, runsOn }: Block): void {
     const { lz4, cores } = this.#options
-    const block: PendingBlock = {
-      room,
-      contentBytes,
-      ready: undefined,
-      checksum: [0, 0],
-      released: false,
-      compressing: undefined,
-    }
+    const contentBytes = content.length
+    const block: PendingBlock = { contentBytes, slab, ready: undefined, checksum: [0, 0], compressing: undefined }
     this.#pending.push(block)
     if (!this.#runsOn) this.#incompressible = 0
     this.#runsOn = runsOn
-    if (lz4 === undefined || !this.#isWorthTrying(contentBytes)) this.#store(block)
-    else if (contentBytes >= smallestOffThread && cores.tryBorrow()) this.#compressElsewhere(lz4, block)
-    else this.#take(block, lz4.compressSync(room.content.subarray(0, contentBytes)))
+    if (lz4 === undefined || !this.#isWorthTrying(contentBytes)) this.#setReady(block, content)
+    else if (contentBytes >= smallestOffThread && cores.tryBorrow()) this.#compressElsewhere(lz4, block, content)
+    else this.#compressHere(lz4, block, content)
     if (this.#readyBytes >= writeBytes) this.flush()
   }
 
@@ -90,13 +93,21 @@ export class BlockWriter {
     this.#throwFailure()
   }
 
-  /** Waits until so many slabs are free. */
-  async waitForSlabs(count: number): Promise<void> {
-    while (this.#options.slabs.available < count) {
-      this.flush()
-      if (this.#options.slabs.available >= count) return
-      await this.#pending[0]?.compressing
-      this.#throwFailure()
+  /** Writes what is ready, and waits for the oldest block if that is not. */
+  async makeRoom(): Promise<void> {
+    this.flush()
+    await this.#pending[0]?.compressing
+    this.#throwFailure()
+    this.flush()
+  }
+
+  /** The chunk's memory is going to be used again: what still lies in it is written, or moves. */
+  async letGoOfChunk(): Promise<void> {
+    this.flush()
+    const inChunk = () => this.#pending.find(({ slab }) => slab === undefined)
+    for (let block = inChunk(); block !== undefined; block = inChunk()) {
+      if (this.available === 0) await this.makeRoom()
+      else [block.ready, block.slab] = this.#copied(block.ready!)
     }
   }
 
@@ -110,28 +121,33 @@ export class BlockWriter {
     await this.settle()
     this.#throwFailure()
     this.flush()
-    this.#addRow([0, 0])
-    writeAllSync(this.#options.fd, [Buffer.alloc(endMarkBytes)], this.#position, this.#options.label)
+    this.rows.add(this.#contentOffset, this.#position, 0, 0)
+    writeAllSync(this.#options.fd, [new Uint8Array(endMarkBytes)], this.#position, this.#options.label)
     return this.#position + endMarkBytes
   }
 
   /** Writes the blocks at the head that are ready. */
   flush(): void {
-    const buffers: Buffer[] = []
-    const from = this.#position
+    const pending = this.#pending
     let count = 0
-    for (const block of this.#pending) {
-      if (block.ready === undefined) break
-      this.#addRow(block.checksum)
-      this.#position += block.ready.length
-      this.#contentOffset += block.contentBytes
-      this.#readyBytes -= block.ready.length
-      buffers.push(block.ready)
-      count++
-    }
+    while (count < pending.length && pending[count]!.ready !== undefined) count++
     if (count === 0) return
+    const lengths = new Uint32Array(count)
+    const buffers: Uint8Array[] = []
+    const from = this.#position
+    for (let i = 0; i < count; i++) {
+      const { ready, contentBytes, checksum } = pending[i]!
+      const bytes = ready!.length
+      lengths[i] = bytes === contentBytes ? storedBit | bytes : bytes
+      buffers.push(new Uint8Array(lengths.buffer, lengthBytes * i, lengthBytes), ready!)
+      this.rows.add(this.#contentOffset, this.#position, checksum[0], checksum[1])
+      this.#position += lengthBytes + bytes
+      this.#contentOffset += contentBytes
+      this.#readyBytes -= bytes
+    }
     writeAllSync(this.#options.fd, buffers, from, this.#options.label)
-    for (const block of this.#pending.splice(0, count)) this.#release(block)
+    for (let i = 0; i < count; i++) pending[i]!.slab?.release()
+    pending.splice(0, count)
   }
 
   #isWorthTrying(contentBytes: number): boolean {
@@ -139,62 +155,61 @@ export class BlockWriter {
     return contentBytes < blockBytes || this.#incompressible < giveUpAfter || this.#number % probeEvery === 0
   }
 
-  #compressElsewhere(lz4: Lz4, block: PendingBlock): void {
-    const { cores } = this.#options
+  #compressHere(lz4: Lz4, block: PendingBlock, content: Uint8Array): void {
+    const { slab, at } = this.#slabs
+    const bytes = lz4.compressSync(content, slab.bytes.subarray(at, at + roomBytes))
+    if (this.#isStored(bytes, content.length)) this.#setReady(block, content)
+    else {
+      block.slab?.release()
+      block.slab = this.#slabs.keep(bytes)
+      this.#setReady(block, slab.bytes.subarray(at, at + bytes))
+    }
+  }
+
+  #compressElsewhere(lz4: Lz4, block: PendingBlock, given: Uint8Array): void {
+    const [content, contentSlab] = block.slab === undefined ? this.#copied(given) : [given, block.slab]
+    const { slab, at } = this.#slabs
+    const room = slab.bytes.subarray(at, at + roomBytes)
+    this.#slabs.keep(roomBytes)
+    block.slab = contentSlab
     this.inFlight++
+    const done = (bytes: number) => {
+      const stored = this.#isStored(bytes, content.length)
+      block.slab = stored ? contentSlab : slab
+      const other = stored ? slab : contentSlab
+      other.release()
+      this.#setReady(block, stored ? content : room.subarray(0, bytes))
+    }
     block.compressing = lz4
-      .compress(block.room.content.subarray(0, block.contentBytes))
-      .then(compressed => this.#take(block, compressed))
+      .compress(content, room)
+      .then(done)
       .catch((error: unknown) => {
         this.#failure ??= error
       })
       .finally(() => {
         this.inFlight--
-        cores.giveBack()
+        this.#options.cores.giveBack()
       })
   }
 
-  /** `compressed` has room for the length word in front. */
-  #take(block: PendingBlock, compressed: Buffer): void {
-    const { contentBytes } = block
-    const bytes = compressed.length - lengthBytes
-    if (bytes >= contentBytes - (contentBytes >>> savingShift)) {
-      this.#incompressible++
-      this.#store(block)
-      return
-    }
-    this.#incompressible = 0
-    compressed.writeUInt32LE(bytes, 0)
-    this.#setReady(block, compressed)
-    this.#release(block)
+  /** Whether a block that came out as long as this is stored as it went in. */
+  #isStored(bytes: number, contentBytes: number): boolean {
+    const stored = bytes >= contentBytes - (contentBytes >>> savingShift)
+    this.#incompressible = stored ? this.#incompressible + 1 : 0
+    return stored
   }
 
-  #store(block: PendingBlock): void {
-    const { content } = block.room
-    const whole = Buffer.from(content.buffer, content.byteOffset - lengthBytes, lengthBytes + block.contentBytes)
-    whole.writeUInt32LE((storedBit | block.contentBytes) >>> 0, 0)
-    this.#setReady(block, whole)
+  #copied(bytes: Uint8Array): [copy: Uint8Array, slab: Slab] {
+    const { slab, at } = this.#slabs
+    const copy = slab.bytes.subarray(at, at + bytes.length)
+    copy.set(bytes)
+    return [copy, this.#slabs.keep(bytes.length)]
   }
 
-  #setReady(block: PendingBlock, whole: Buffer): void {
-    block.checksum = this.#options.checksums.xxh64(whole.subarray(lengthBytes))
-    block.ready = whole
-    this.#readyBytes += whole.length
-  }
-
-  #release(block: PendingBlock): void {
-    if (block.released) return
-    block.released = true
-    this.#options.slabs.release(block.room.slab)
-  }
-
-  #addRow([low, high]: readonly [number, number]): void {
-    for (const value of [this.#contentOffset, this.#position]) {
-      this.table.push(value % 2 ** 32)
-      this.table.push(Math.floor(value / 2 ** 32))
-    }
-    this.table.push(low)
-    this.table.push(high)
+  #setReady(block: PendingBlock, ready: Uint8Array): void {
+    block.checksum = this.#options.checksums.xxh64(ready)
+    block.ready = ready
+    this.#readyBytes += ready.length
   }
 
   #throwFailure(): void {

@@ -19,14 +19,22 @@ export function enlarged<T extends Numbers>(values: T, capacity: number): T {
   return larger
 }
 
+/** Puts an integer into a column of 64-bit ones, two words each: two's complement, low word first. */
+export function setInteger(words: Uint32Array, row: number, value: number): void {
+  const high = Math.floor(value / 2 ** 32)
+  words[2 * row] = value - high * 2 ** 32
+  words[2 * row + 1] = high
+}
+
+/** An integer that is not negative. */
+export function integerAt(words: Uint32Array, row: number): number {
+  return words[2 * row]! + words[2 * row + 1]! * 2 ** 32
+}
+
 /** A list of numbers, for what is not written a million times by a hot loop. */
 export class WordList {
   #values = new Uint32Array(firstCapacity)
   length = 0
-
-  get values(): Uint32Array {
-    return this.#values.subarray(0, this.length)
-  }
 
   at(index: number): number {
     return this.#values[index]!
@@ -35,12 +43,6 @@ export class WordList {
   push(value: number): void {
     if (this.length === this.#values.length) this.#values = enlarged(this.#values, grown(this.length))
     this.#values[this.length++] = value
-  }
-
-  /** Lets go of the memory. */
-  clear(): void {
-    this.#values = new Uint32Array(0)
-    this.length = 0
   }
 }
 
@@ -52,7 +54,8 @@ export class ByteArena {
   /** Appends the bytes of a ByteString; the answer is where they begin. */
   add(text: string): number {
     const at = this.#reserve(text.length)
-    this.bytes.write(text, at, text.length, 'latin1')
+    // Names are short: a loop costs less than a call of Buffer's.
+    for (let i = 0; i < text.length; i++) this.bytes[at + i] = text.charCodeAt(i)
     return at
   }
 

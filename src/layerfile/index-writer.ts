@@ -1,7 +1,7 @@
 /** Writes the index and the footer behind the frame, section by section, without holding the whole index in memory. */
 import { limitError } from '../limits.js'
+import type { BlockRows } from './block-rows.js'
 import type { Checksums } from './checksum.js'
-import type { WordList } from './column.js'
 import { writeAllSync } from './file-io.js'
 import {
   encodeFooter,
@@ -19,7 +19,7 @@ export interface IndexInput {
   readonly label: string
   readonly checksums: Checksums
   readonly facts: Pick<Footer, 'diffId' | 'tarBytes' | 'sizeBytes' | 'entries' | 'frameEnd'>
-  readonly blocks: WordList
+  readonly blocks: BlockRows
   readonly tree: TreeIndex
 }
 
@@ -43,8 +43,7 @@ export function writeIndex({ fd, label, checksums, facts, blocks, tree }: IndexI
     writeAllSync(fd, [padding.subarray(0, gap)], at, label)
     at += gap
   }
-  const { buffer, byteOffset, byteLength } = blocks.values
-  write('blocks', [new Uint8Array(buffer, byteOffset, byteLength)])
+  write('blocks', [blocks.bytes])
   blocks.clear()
   for (const [name, parts] of tree.sections()) write(name, parts)
 

@@ -1,7 +1,7 @@
 /** The inodes of a tree while it is built: one column per attribute, in the order in which the tar made them. */
 import type { ByteString } from '../byte-string.js'
 import type { EntryType, TarEntry } from '../tar/entry.js'
-import { ByteArena, enlarged, grown } from './column.js'
+import { ByteArena, enlarged, grown, integerAt, setInteger } from './column.js'
 import { inodeFlags, typeBits, typeMask } from './format.js'
 import { XattrArena } from './xattr-arena.js'
 
@@ -13,12 +13,17 @@ export class InodeTable {
   uid = new Uint32Array(0)
   gid = new Uint32Array(0)
   nlink = new Uint32Array(0)
-  /** Whole seconds; any that a tar can say is exact in a double. */
-  mtimeSec = new Float64Array(0)
+  /** 64-bit integers, two words each, as the index has them: these three. */
+  mtimeSec = new Uint32Array(0)
   mtimeNsec = new Uint32Array(0)
-  size = new Float64Array(0)
-  /** Of a file its content's offset in the tar, of a symlink its target's in `targets`, of a device major and minor. */
-  data = new Float64Array(0)
+  size = new Uint32Array(0)
+  /**
+   * Of a file its content's offset in the tar, of a symlink its target's in `targets`, of a device major and minor.
+   * Those of directories are TreeIndex's to fill in.
+   */
+  data = new Uint32Array(0)
+  /** 1 where the directory is an entry or has one below it; 0 where marks alone have made it. */
+  solid = new Uint8Array(0)
   xattrs = new Uint32Array(0)
   readonly targets = new ByteArena()
   readonly xattrArena = new XattrArena()
@@ -76,8 +81,8 @@ export class InodeTable {
   }
 
   target(inode: number): ByteString {
-    const at = this.data[inode]!
-    return this.targets.bytes.toString('latin1', at, at + this.size[inode]!) as ByteString
+    const at = integerAt(this.data, inode)
+    return this.targets.bytes.toString('latin1', at, at + integerAt(this.size, inode)) as ByteString
   }
 
   #dataOf(entry: TarEntry, type: EntryType): number {
@@ -89,7 +94,7 @@ export class InodeTable {
   #setOwnerAndTime(inode: number, { uid, gid, mtimeSec, mtimeNsec }: TarEntry): void {
     this.uid[inode] = uid
     this.gid[inode] = gid
-    this.mtimeSec[inode] = mtimeSec
+    setInteger(this.mtimeSec, inode, mtimeSec)
     this.mtimeNsec[inode] = mtimeNsec
   }
 
@@ -110,10 +115,10 @@ export class InodeTable {
     this.flags[inode] = flags
     this.uid[inode] = uid
     this.gid[inode] = gid
-    this.mtimeSec[inode] = mtimeSec
+    setInteger(this.mtimeSec, inode, mtimeSec)
     this.mtimeNsec[inode] = mtimeNsec
-    this.size[inode] = size
-    this.data[inode] = data
+    setInteger(this.size, inode, size)
+    setInteger(this.data, inode, data)
     this.xattrs[inode] = xattrs
     return inode
   }
@@ -125,10 +130,11 @@ export class InodeTable {
     this.uid = enlarged(this.uid, capacity)
     this.gid = enlarged(this.gid, capacity)
     this.nlink = enlarged(this.nlink, capacity)
-    this.mtimeSec = enlarged(this.mtimeSec, capacity)
+    this.mtimeSec = enlarged(this.mtimeSec, 2 * capacity)
     this.mtimeNsec = enlarged(this.mtimeNsec, capacity)
-    this.size = enlarged(this.size, capacity)
-    this.data = enlarged(this.data, capacity)
+    this.size = enlarged(this.size, 2 * capacity)
+    this.data = enlarged(this.data, 2 * capacity)
+    this.solid = enlarged(this.solid, capacity)
     this.xattrs = enlarged(this.xattrs, capacity)
   }
 }

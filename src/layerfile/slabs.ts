@@ -1,27 +1,33 @@
 /**
- * Memory that block contents are gathered in: a few large slabs, each cut into blocks one after the other, used again
- * when nothing reads them any more.
+ * Memory for blocks: a few large slabs, each cut into pieces one behind the other, used again when nothing needs them.
  *
- * Invariant: a slab is free only when every block in it has been let go of; a block that the thread pool compresses or
- * that waits to be written holds on to its slab. Each block has `lengthBytes` of room in front of it.
+ * Invariant: a slab is free only when every piece of it has been let go of; a block that the thread pool compresses or
+ * that waits to be written holds on to its slab.
  */
 import { blockBytes, MiB } from '../limits.js'
-import { lengthBytes } from './frame.js'
+import { compressBound } from '../native/lz4-block.js'
 
-export const slabBytes = MiB
-const roomForBlock = lengthBytes + blockBytes
+/** A block, however it comes out. */
+export const roomBytes = compressBound(blockBytes)
+const slabBytes = MiB + roomBytes
 
-interface Slab {
-  readonly bytes: Buffer
-  /** Blocks in it that are in use, and 1 more while it is the one that blocks are cut from. */
-  users: number
-}
+export class Slab {
+  readonly bytes = new Uint8Array(slabBytes)
+  readonly #free: Slab[]
+  /** Pieces of it that are in use, and 1 more while it is the one that pieces are cut from. */
+  #users = 0
 
-/** Room for one block. `bytes` is all that it may become; give back what is not used with `Slabs.keep`. */
-export interface BlockRoom {
-  readonly slab: Slab
-  /** The block's content goes here, 256 KiB at most; the length word's room stands in front of it. */
-  readonly content: Buffer
+  constructor(free: Slab[]) {
+    this.#free = free
+  }
+
+  hold(): void {
+    this.#users++
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.#free.push(this)
+  }
 }
 
 export class Slabs {
@@ -29,10 +35,11 @@ export class Slabs {
   readonly #most: number
   #made = 0
   #current: Slab | undefined
-  #at = 0
+  /** Where the room begins in `slab`: `roomBytes` are free from there on. */
+  at = 0
 
   constructor(mostBytes: number) {
-    this.#most = Math.max(2, Math.floor(mostBytes / slabBytes))
+    this.#most = Math.max(3, Math.floor(mostBytes / slabBytes))
   }
 
   /** Slabs that are free or not made yet. */
@@ -40,38 +47,34 @@ export class Slabs {
     return this.#free.length + this.#most - this.#made
   }
 
-  /** Room for the next block, behind those that were kept. Check `available` beforehand. */
-  room(): BlockRoom {
-    if (this.#current !== undefined && this.#at + roomForBlock > slabBytes) this.#retire()
-    if (this.#current === undefined) {
-      this.#current = this.#free.pop() ?? this.#make()
-      this.#current.users = 1
-      this.#at = 0
+  /** The slab with room; it stays the same until `keep`. Check `available` beforehand. */
+  get slab(): Slab {
+    return this.#current ?? this.#next()
+  }
+
+  /** The first `count` bytes of the room are in use now, until `release` of their slab, which is the answer. */
+  keep(count: number): Slab {
+    const { slab } = this
+    slab.hold()
+    this.at += count
+    if (this.at + roomBytes > slabBytes) {
+      slab.release()
+      this.#current = undefined
     }
-    const from = this.#at + lengthBytes
-    return { slab: this.#current, content: this.#current.bytes.subarray(from, from + blockBytes) }
+    return slab
   }
 
-  /** The room became a block of `count` bytes, which now is in use. */
-  keep({ slab }: BlockRoom, count: number): void {
-    slab.users++
-    this.#at += lengthBytes + count
-  }
-
-  /** Nothing reads the block any more. */
-  release(slab: Slab): void {
-    if (--slab.users === 0) this.#free.push(slab)
-  }
-
-  #retire(): void {
-    const slab = this.#current!
-    this.#current = undefined
-    this.release(slab)
+  #next(): Slab {
+    const slab = this.#free.pop() ?? this.#make()
+    slab.hold()
+    this.#current = slab
+    this.at = 0
+    return slab
   }
 
   #make(): Slab {
     if (this.#made >= this.#most) throw new Error('no slab is free: the writer did not wait')
     this.#made++
-    return { bytes: Buffer.allocUnsafeSlow(slabBytes), users: 0 }
+    return new Slab(this.#free)
   }
 }

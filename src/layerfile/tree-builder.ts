@@ -12,10 +12,10 @@ import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import type { TarEntry } from '../tar/entry.js'
 import { normalizeName } from '../tar/name.js'
-import { checkParents, classifyName } from '../tar/whiteout.js'
+import { checkParents, classifyName, whiteoutPrefix } from '../tar/whiteout.js'
 import { InodeTable } from './inode-table.js'
 import { absent, NameTable } from './name-table.js'
-import { isImplied, solidFlag, TreeWalk } from './tree-walk.js'
+import { isImplied, TreeWalk } from './tree-walk.js'
 import { Warnings } from './warnings.js'
 import { isKept } from './xattr-arena.js'
 
@@ -28,19 +28,32 @@ export class TreeBuilder {
   readonly warnings = new Warnings()
   /** Entries of the tar so far. */
   entries = 0
+  /** Some name has a mark. */
+  marked = false
   readonly #limits: Limits
   readonly #walk: TreeWalk
+  /**
+   * The directory that an entry was put into, and how its name spelled the way there. Most entries lie beside the one
+   * before them, and need no walk. Nothing is remembered any more once a name on that way might lead elsewhere.
+   */
+  #besideDir = absent
+  #beside: string | undefined
 
   constructor(limits: Limits) {
     this.#limits = limits
     this.#walk = new TreeWalk(this.inodes, this.names, limits)
-    this.inodes.setFlag(this.inodes.addImplied(), solidFlag)
+    this.inodes.solid[this.inodes.addImplied()] = 1
   }
 
   /** Throws PATH_ESCAPE, TAR_INVALID, WHITEOUT_INVALID, LIMIT_EXCEEDED; the scanner says which entry it was. */
   add(entry: TarEntry): void {
     this.#walk.allowEntry()
     this.entries++
+    const beside = this.#nameBeside(entry)
+    if (beside !== undefined) {
+      this.#addPlain(this.#besideDir, beside, entry)
+      return
+    }
     const path = normalizeName(entry.name, this.#limits)
     const base = path.at(-1)
     if (base === undefined) checkRoot(entry)
@@ -56,13 +69,28 @@ export class TreeBuilder {
     else if (entry.type === 'char' && entry.deviceMajor === 0 && entry.deviceMinor === 0) {
       this.warnings.add(`${said(entry.name)}: a character device 0:0 is taken as a whiteout`)
       this.#markWhiteout(path, base)
-    } else this.#addPlain(path, base, entry)
+    } else {
+      const dir = this.#walk.to(path, path.length - 1, 'make')
+      this.#besideDir = dir
+      this.#beside = spelledWay(entry.name, base)
+      this.#addPlain(dir, base, entry)
+    }
   }
 
-  #addPlain(path: readonly ByteString[], base: ByteString, entry: TarEntry): void {
+  /** The last component of a plain entry that lies beside the one before; undefined for whatever needs a second look. */
+  #nameBeside({ name, type }: TarEntry): ByteString | undefined {
+    const way = this.#beside
+    if (way === undefined || !name.startsWith(way) || type === 'char') return undefined
+    if (name.length > this.#limits.nameBytes || name.length > this.#limits.pathBytes) return undefined
+    const end = name.endsWith('/') ? name.length - 1 : name.length
+    const base = name.slice(way.length, end) as ByteString
+    const plain = base !== '' && base !== '.' && base !== '..' && !base.startsWith(whiteoutPrefix)
+    return plain && !base.includes('/') && !base.includes('\0') ? base : undefined
+  }
+
+  #addPlain(dir: number, base: ByteString, entry: TarEntry): void {
     if (entry.xattrs.length > 0 && !entry.xattrs.every(isKept))
       this.warnings.add(`${said(entry.name)}: xattrs of the overlay file system are ignored`)
-    const dir = this.#walk.to(path, path.length - 1, 'make')
     const row = this.names.findOrAdd(dir, base)
     if (entry.type === 'hardlink') this.#addLink(row, entry)
     else if (entry.type === 'directory') this.#addDirectory(row, entry)
@@ -73,13 +101,18 @@ export class TreeBuilder {
     this.#walk.to(path, path.length - 1, 'make-for-mark')
     const { row } = this.#walk
     if (row < 0) this.warnings.add('an opaque mark on the root of the layer is ignored')
-    else this.names.marks[row]! |= marks.opaque
+    else this.#mark(row, marks.opaque)
   }
 
   #markWhiteout(path: readonly ByteString[], name: ByteString): void {
     const dir = this.#walk.to(path, path.length - 1, 'make-for-mark')
     const row = this.names.findOrAdd(dir, name)
-    this.names.marks[row]! |= marks.whiteout
+    this.#mark(row, marks.whiteout)
+  }
+
+  #mark(row: number, mark: number): void {
+    this.marked = true
+    this.names.marks[row]! |= mark
   }
 
   #addDirectory(row: number, entry: TarEntry): void {
@@ -90,7 +123,7 @@ export class TreeBuilder {
       if (!isImplied(this.inodes, there)) this.#warnDuplicate(entry)
       this.inodes.redefineDirectory(there, entry)
     }
-    this.inodes.setFlag(this.names.inode[row]!, solidFlag)
+    this.inodes.solid[this.names.inode[row]!] = 1
   }
 
   /** As link(2) after the removal of what has the name: so a link to itself, or into what it replaces, has no target. */
@@ -117,13 +150,22 @@ export class TreeBuilder {
 
   /** Whatever had the name, a directory with all that is below it too, is gone. */
   #put(row: number, inode: number, entry: TarEntry): void {
-    if (this.names.inode[row] !== absent) this.#warnDuplicate(entry)
+    if (this.names.inode[row] !== absent) {
+      this.#warnDuplicate(entry)
+      this.#beside = undefined
+    }
     this.names.inode[row] = inode
   }
 
   #warnDuplicate(entry: TarEntry): void {
     this.warnings.add(`${said(entry.name)}: comes more than once, the last one counts`)
   }
+}
+
+/** All of a name but its last component, where it ends with that or with one slash behind it. */
+function spelledWay(name: ByteString, base: ByteString): string | undefined {
+  const at = name.length - base.length - (name.endsWith('/') ? 1 : 0)
+  return name.startsWith(base, at) && (at === 0 || name[at - 1] === '/') ? name.slice(0, at) : undefined
 }
 
 function said(name: ByteString): string {

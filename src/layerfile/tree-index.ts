@@ -5,16 +5,13 @@
  * Invariant: each section is made when it is asked for and can be let go of before the next, so that memory stays near
  * that of the tree itself. Columns are compacted in place; the builder is used up.
  */
-import { type Numbers, WordList } from './column.js'
+import { integerAt, type Numbers, WordList } from './column.js'
 import { inodeFlags, type SectionName, typeBits, typeMask, whiteoutInode } from './format.js'
 import type { InodeTable } from './inode-table.js'
-import { NameSorter } from './name-sort.js'
+import { sortByName } from './name-sort.js'
 import { absent, type NameTable } from './name-table.js'
 import { marks, type TreeBuilder } from './tree-builder.js'
-import { rootInode, solidFlag } from './tree-walk.js'
-
-/** Writes an inode's number as two words. */
-type WriteRow = (words: Uint32Array, at: number, value: number, inode: number) => void
+import { rootInode } from './tree-walk.js'
 
 /** A row that is in no listing. */
 const hidden = absent
@@ -24,8 +21,6 @@ export class TreeIndex {
   readonly #names: NameTable
   /** Rows in the order of the index: by directory, then by name. */
   readonly #order: Uint32Array
-  /** Of each old inode: where its slice of `#order` begins. One more at the end. */
-  readonly #sliceStart: Uint32Array
   /** Old inode → new number + 1, or 0 when nothing leads to it. */
   readonly #number: Uint32Array
   readonly inodeCount: number
@@ -33,26 +28,16 @@ export class TreeIndex {
   readonly sizeBytes: number
   readonly mostLinks: number
 
-  constructor({ inodes, names }: TreeBuilder) {
+  constructor({ inodes, names, marked }: TreeBuilder) {
     this.#inodes = inodes
     this.#names = names
     names.freeze()
-    settleMarks(inodes, names)
+    if (marked) settleMarks(inodes, names)
     const { order, sliceStart } = rowsByDirectory(inodes.length, names)
-    const reached = reach(inodes, names, order, sliceStart)
-    this.#number = reached
-    const live = sortLive(names, order, sliceStart, reached)
-    this.#order = live.order
-    this.#sliceStart = live.sliceStart
-    this.inodeCount = numberInOrder(reached)
-    let sizeBytes = 0
-    let mostLinks = 0
-    for (let inode = 0; inode < inodes.length; inode++) {
-      if (reached[inode] === 0) continue
-      const type = inodes.mode[inode]! & typeMask
-      if (type === typeBits.file || type === typeBits.symlink) sizeBytes += inodes.size[inode]!
-      mostLinks = Math.max(mostLinks, inodes.nlink[inode]!)
-    }
+    this.#number = reach(inodes, names, order, sliceStart)
+    this.#order = sortLive(inodes, names, order, sliceStart, this.#number)
+    const { count, sizeBytes, mostLinks } = numberInOrder(inodes, this.#number)
+    this.inodeCount = count
     this.sizeBytes = sizeBytes
     this.mostLinks = mostLinks
   }
@@ -60,17 +45,16 @@ export class TreeIndex {
   /** The tree's sections, all but `blocks`, in file order. Each in parts, which are valid until the next is asked for. */
   *sections(): Generator<readonly [name: SectionName, parts: Iterable<Uint8Array>]> {
     const inodes = this.#inodes
-    for (let inode = 0; inode < inodes.length; inode++) inodes.flags[inode]! &= ~solidFlag
-    yield ['mode', this.#compacted(inodes.mode.slice())] // the type is asked for once more below
-    yield ['flags', this.#compacted(inodes.flags)]
-    yield ['uid', this.#compacted(inodes.uid)]
-    yield ['gid', this.#compacted(inodes.gid)]
-    yield ['nlink', this.#compacted(inodes.nlink)]
-    yield ['mtimeSec', this.#words(inodes.mtimeSec)]
-    yield ['mtimeNsec', this.#compacted(inodes.mtimeNsec)]
-    yield ['size', this.#words(inodes.size)]
-    yield ['data', this.#dataWords()]
-    yield ['xattrRef', this.#compacted(inodes.xattrs)]
+    yield ['mode', this.#live(inodes.mode)]
+    yield ['flags', this.#live(inodes.flags)]
+    yield ['uid', this.#live(inodes.uid)]
+    yield ['gid', this.#live(inodes.gid)]
+    yield ['nlink', this.#live(inodes.nlink)]
+    yield ['mtimeSec', this.#live(inodes.mtimeSec, 2)]
+    yield ['mtimeNsec', this.#live(inodes.mtimeNsec)]
+    yield ['size', this.#live(inodes.size, 2)]
+    yield ['data', this.#live(inodes.data, 2)]
+    yield ['xattrRef', this.#live(inodes.xattrs)]
     yield ['direntName', [this.#direntNames()]]
     yield ['direntInode', [this.#direntInodes()]]
     yield ['names', this.#nameParts()]
@@ -78,43 +62,23 @@ export class TreeIndex {
     yield ['xattrs', [inodes.xattrArena.arena.content()]]
   }
 
-  /** In place. */
-  #compacted(values: Numbers): Uint8Array[] {
-    let count = 0
-    for (let inode = 0; inode < this.#number.length; inode++)
-      if (this.#number[inode] !== 0) values[count++] = values[inode]!
-    return [new Uint8Array(values.buffer, values.byteOffset, count * values.BYTES_PER_ELEMENT)]
-  }
-
-  /** As 64-bit integers; in place, for a double has as many bytes. */
-  #words(values: Float64Array, write: WriteRow = writeInteger): Uint8Array[] {
-    const words = new Uint32Array(values.buffer)
-    let at = 0
-    for (let inode = 0; inode < this.#number.length; inode++) {
-      if (this.#number[inode] === 0) continue
-      write(words, at, values[inode]!, inode)
-      at += 2
-    }
-    return [bytesOf(words.subarray(0, at))]
-  }
-
-  /** Of a directory, its slice of the dirents: where it begins and how long it is. */
-  #dataWords(): Uint8Array[] {
-    const { mode, data } = this.#inodes
-    return this.#words(data, (words, at, value, inode) => {
-      const start = this.#sliceStart[inode]!
-      const directory = (mode[inode]! & typeMask) === typeBits.directory
-      writeInteger(words, at, directory ? start : value)
-      if (directory) words[at + 1] = this.#sliceStart[inode + 1]! - start
-    })
+  /** A column of `width` values a row without the rows that nothing leads to; in place. */
+  #live(values: Numbers, width = 1): Uint8Array[] {
+    const { length } = this.#inodes
+    if (this.inodeCount < length)
+      for (let inode = 0; inode < length; inode++)
+        if (this.#number[inode] !== 0)
+          values.copyWithin(width * (this.#number[inode]! - 1), width * inode, width * (inode + 1))
+    return [new Uint8Array(values.buffer, values.byteOffset, this.inodeCount * width * values.BYTES_PER_ELEMENT)]
   }
 
   #direntNames(): Uint8Array {
     const offsets = new Uint32Array(this.#order.length + 1)
+    const { nameLength } = this.#names
     let at = 0
     for (let i = 0; i < this.#order.length; i++) {
       offsets[i] = at
-      at += this.#names.nameLength[this.#order[i]!]!
+      at += nameLength[this.#order[i]!]!
     }
     offsets[this.#order.length] = at
     return bytesOf(offsets)
@@ -130,18 +94,16 @@ export class TreeIndex {
   }
 
   *#nameParts(): Generator<Uint8Array> {
-    const part = Buffer.allocUnsafeSlow(1 << 20)
+    const part = new Uint8Array(1 << 20)
     const { names, nameOffset, nameLength } = this.#names
     let fill = 0
     for (const row of this.#order) {
-      const from = nameOffset[row]!
       const length = nameLength[row]!
       if (fill + length > part.length) {
         yield part.subarray(0, fill)
         fill = 0
       }
-      names.bytes.copy(part, fill, from, from + length)
-      fill += length
+      for (let from = nameOffset[row]!, end = from + length; from < end; from++) part[fill++] = names.bytes[from]!
     }
     yield part.subarray(0, fill)
   }
@@ -155,7 +117,7 @@ function settleMarks(inodes: InodeTable, names: NameTable): void {
     if (mark === 0 || inode === absent || !inodes.isType(inode, 'directory')) continue
     const removed = (mark & marks.whiteout) !== 0
     // A directory that only marks below it have made is not there: nothing but the whiteout is.
-    if (removed && !inodes.hasFlag(inode, solidFlag)) names.inode[row] = absent
+    if (removed && inodes.solid[inode] === 0) names.inode[row] = absent
     else inodes.setFlag(inode, inodeFlags.opaque)
   }
 }
@@ -193,37 +155,44 @@ function reach(inodes: InodeTable, names: NameTable, order: Uint32Array, sliceSt
   return reached
 }
 
-/** Drops the slices of directories that cannot be reached, and sorts the others. */
-function sortLive(names: NameTable, order: Uint32Array, sliceStart: Uint32Array, reached: Uint32Array) {
-  const sorter = new NameSorter(names)
+/**
+ * Drops the slices of directories that cannot be reached, sorts the others, and notes in a directory's `data` where its
+ * slice begins and how long it is.
+ */
+function sortLive(
+  inodes: InodeTable,
+  names: NameTable,
+  order: Uint32Array,
+  sliceStart: Uint32Array,
+  reached: Uint32Array,
+): Uint32Array {
   let to = 0
-  let from = 0
   for (let dir = 0; dir < reached.length; dir++) {
-    const end = sliceStart[dir + 1]!
-    const begin = to
-    if (reached[dir] === 1) {
-      order.copyWithin(to, from, end)
-      to += end - from
-      sorter.sort(order, begin, to)
-    }
-    from = end
-    sliceStart[dir] = begin
+    if (reached[dir] === 0 || !inodes.isType(dir, 'directory')) continue
+    const from = sliceStart[dir]!
+    const count = sliceStart[dir + 1]! - from
+    if (to < from) order.copyWithin(to, from, from + count)
+    if (count > 1) sortByName(names, order, to, to + count)
+    inodes.data[2 * dir] = to
+    inodes.data[2 * dir + 1] = count
+    to += count
   }
-  sliceStart[reached.length] = to
-  return { order: order.subarray(0, to), sliceStart }
+  return order.subarray(0, to)
 }
 
-function numberInOrder(reached: Uint32Array): number {
+/** Gives what was reached its number, 1 and up in the order of the tar, and adds up. */
+function numberInOrder({ mode, size, nlink }: InodeTable, reached: Uint32Array) {
   let count = 0
-  for (let inode = 0; inode < reached.length; inode++) if (reached[inode] === 1) reached[inode] = ++count
-  return count
-}
-
-/** Two's complement, low word first. */
-function writeInteger(words: Uint32Array, at: number, value: number): void {
-  const high = Math.floor(value / 2 ** 32)
-  words[at] = value - high * 2 ** 32
-  words[at + 1] = high
+  let sizeBytes = 0
+  let mostLinks = 0
+  for (let inode = 0; inode < reached.length; inode++) {
+    if (reached[inode] === 0) continue
+    reached[inode] = ++count
+    const type = mode[inode]! & typeMask
+    if (type === typeBits.file || type === typeBits.symlink) sizeBytes += integerAt(size, inode)
+    mostLinks = Math.max(mostLinks, nlink[inode]!)
+  }
+  return { count, sizeBytes, mostLinks }
 }
 
 function bytesOf(words: Uint32Array): Uint8Array {

@@ -15,9 +15,6 @@ import { absent, type NameTable } from './name-table.js'
 
 export const rootInode = 0
 
-/** In `InodeTable.flags` while the tree is built: the directory is an entry, or has one below it; not made by marks alone. */
-export const solidFlag = 4
-
 /** Components of symlink targets that a layer may make us walk: this many, and so many more for each entry. */
 const freeSteps = 1_000_000
 const stepsPerEntry = 64
@@ -91,8 +88,9 @@ export class TreeWalk {
 
   /** Every directory from the root to where the walk ended has an entry below it. */
   #setSolid(dir: number): void {
-    for (const above of this.#dirs) this.#inodes.setFlag(above, solidFlag)
-    this.#inodes.setFlag(dir, solidFlag)
+    const { solid } = this.#inodes
+    for (const above of this.#dirs) solid[above] = 1
+    solid[dir] = 1
   }
 
   #down(dir: number, inode: number, row: number): number {

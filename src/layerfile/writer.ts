@@ -12,7 +12,7 @@ import type { DiffId } from '../oci/digest.js'
 import { joinCores } from '../pool/cores.js'
 import type { BlockCompression } from '../pool/jobs.js'
 import { TarScanner } from '../tar/scanner.js'
-import { BlockCutter } from './block-cutter.js'
+import { type Block, BlockCutter } from './block-cutter.js'
 import { BlockWriter } from './block-writer.js'
 import { type Checksums, loadChecksums } from './checksum.js'
 import { writeAllSync } from './file-io.js'
@@ -49,13 +49,15 @@ export interface WrittenLayer {
   readonly warnings: readonly string[]
 }
 
-/** Content that may wait to be compressed or written. */
-const slabMemory = 12 * MiB
+/** Bytes of blocks that may wait to be compressed or written. */
+const blockMemory = 10 * MiB
+/** Bytes of content that may wait because they lie in two chunks. */
+const gatheredMemory = 5 * MiB
+/** What one chunk's gathering, and one block, may need. */
+const slabsNeeded = 2
 /** Bytes between two looks at the thread pool: while a block is there, and while none is. */
 const shortStep = 64 * KiB
 const longStep = 256 * KiB
-/** What one step may need. */
-const slabsPerStep = 3
 
 /**
  * A chunk of `source` is read until the next one is asked for, never after. Throws what the source throws, the errors
@@ -68,10 +70,10 @@ export async function writeLayerFile(
   requireLittleEndian()
   const [lz4, checksums] = await Promise.all([options.compression === 'lz4' ? loadLz4() : undefined, loadChecksums()])
   const cores = joinCores(options.cores)
-  const slabs = new Slabs(slabMemory)
-  const blocks = new BlockWriter({ fd: options.fd, label: options.label, slabs, checksums, cores, lz4 })
+  const { fd, label } = options
+  const blocks = new BlockWriter({ fd, label, checksums, cores, lz4, memoryBytes: blockMemory })
   try {
-    const pass = new Pass(options, slabs, blocks)
+    const pass = new Pass(options, blocks)
     for await (const chunk of source) await pass.take(chunk)
     return await pass.finish(checksums)
   } finally {
@@ -82,25 +84,22 @@ export async function writeLayerFile(
 
 class Pass {
   readonly #options: WriteLayerOptions
-  readonly #slabs: Slabs
+  readonly #gathered = new Slabs(gatheredMemory)
   readonly #blocks: BlockWriter
   readonly #hash = createHash('sha256')
   readonly #tree: TreeBuilder
   readonly #cutter: BlockCutter
   readonly #scanner: TarScanner
   #tarBytes = 0
+  /** Bytes of blocks since the thread pool was looked at. */
+  #sinceTurn = 0
 
-  constructor(options: WriteLayerOptions, slabs: Slabs, blocks: BlockWriter) {
+  constructor(options: WriteLayerOptions, blocks: BlockWriter) {
     this.#options = options
-    this.#slabs = slabs
     this.#blocks = blocks
     const { limits } = options
     this.#tree = new TreeBuilder(limits)
-    this.#cutter = new BlockCutter(
-      slabs,
-      (room, count, runsOn) => blocks.add(room, count, runsOn),
-      options.smallBlockBytes,
-    )
+    this.#cutter = new BlockCutter(this.#gathered, options.smallBlockBytes)
     this.#scanner = new TarScanner({
       limits,
       onEntry: entry => {
@@ -116,14 +115,17 @@ class Pass {
     if (tarBytes > limits.layerBytes)
       throw limitError('layerBytes', limits.layerBytes, tarBytes, `${label}: bytes of the layer`)
     this.#scan(() => this.#scanner.push(chunk))
-    for (let at = 0; at < chunk.length; ) {
-      const step = chunk.subarray(at, at + (this.#blocks.inFlight > 0 ? shortStep : longStep))
-      at += step.length
-      this.#hash.update(step)
-      if (this.#slabs.available < slabsPerStep) await this.#blocks.waitForSlabs(slabsPerStep)
-      this.#cutter.push(step)
+    while (this.#gathered.available < slabsNeeded) await this.#blocks.makeRoom()
+    let hashed = 0
+    for (const block of this.#cutter.push(chunk)) {
+      hashed += this.#hashStep(chunk, hashed)
+      await this.#add(block)
+    }
+    while (hashed < chunk.length) {
+      hashed += this.#hashStep(chunk, hashed)
       if (this.#blocks.inFlight > 0) await this.#blocks.turn()
     }
+    await this.#blocks.letGoOfChunk()
     // Without a turn of the event loop now and then, memory that native code handed out is not taken back.
     await this.#blocks.turn()
     this.#tarBytes = tarBytes
@@ -133,7 +135,8 @@ class Pass {
   async finish(checksums: Checksums): Promise<WrittenLayer> {
     const { fd, label, limits } = this.#options
     this.#scan(() => this.#scanner.end())
-    this.#cutter.end()
+    const last = this.#cutter.end()
+    if (last !== undefined) await this.#add(last)
     const frameEnd = await this.#blocks.end()
     const tarBytes = this.#tarBytes
     const { entries, warnings } = this.#tree
@@ -142,9 +145,25 @@ class Pass {
       throw limitError('hardLinks', limits.hardLinks, tree.mostLinks, `${label}: names of one inode`)
     const diffId = `sha256:${this.#hash.digest('hex')}` as DiffId
     const facts = { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, frameEnd }
-    const fileBytes = writeIndex({ fd, label, checksums, facts, blocks: this.#blocks.table, tree })
+    const fileBytes = writeIndex({ fd, label, checksums, facts, blocks: this.#blocks.rows, tree })
     writeAllSync(fd, [await frameHeader(tarBytes)], 0, label)
     return { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, fileBytes, warnings: warnings.list() }
+  }
+
+  /** Hashes a little of the chunk, so that the thread pool is looked at often while it works; the answer is how much. */
+  #hashStep(chunk: Uint8Array, from: number): number {
+    const step = chunk.subarray(from, from + (this.#blocks.inFlight > 0 ? shortStep : longStep))
+    if (step.length > 0) this.#hash.update(step)
+    return step.length
+  }
+
+  async #add(block: Block): Promise<void> {
+    while (this.#blocks.available < slabsNeeded) await this.#blocks.makeRoom()
+    this.#blocks.add(block)
+    this.#sinceTurn += block.content.length
+    if (this.#blocks.inFlight === 0 || this.#sinceTurn < shortStep) return
+    this.#sinceTurn = 0
+    await this.#blocks.turn()
   }
 
   #scan(work: () => void): void {

@@ -6,10 +6,9 @@
  * - A buffer that the thread pool writes to or reads from is referenced by the callback of that very call, so that it
  *   outlives the call whatever the caller does with its promise.
  */
-import { chunkBytes } from '../limits.js'
 import { callLimit, callsInFlight } from './call-limit.js'
 import type { Lz4 } from './lz4.js'
-import { damagedBlock, requireRoom, roomBytes } from './lz4-block.js'
+import { damagedBlock, requireBound, requireRoom } from './lz4-block.js'
 import { loadLibrary, type NativeArgument, type NativeFunction } from './native.js'
 
 const names: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
@@ -31,16 +30,14 @@ export async function loadLiblz4(): Promise<Lz4 | undefined> {
   const limited = callLimit(callsInFlight)
   return {
     name: 'liblz4',
-    compressSync(block) {
-      const out = outputFor(block)
-      return written(out, compressDefault(block, out.subarray(roomBytes), block.length, out.length - roomBytes))
+    compressSync(block, into) {
+      requireBound(block, into)
+      return written(compressDefault(block, into, block.length, into.length))
     },
-    compress: block =>
-      limited(async () => {
-        const out = outputFor(block)
-        const capacity = out.length - roomBytes
-        return written(out, await offThread(compressDefault, [block, out.subarray(roomBytes), block.length, capacity]))
-      }),
+    compress(block, into) {
+      requireBound(block, into)
+      return limited(async () => written(await offThread(compressDefault, [block, into, block.length, into.length])))
+    },
     decompressSync(stored, into) {
       requireRoom(stored)
       check(decompressSafe(stored, into, stored.length, into.length), stored, into.length)
@@ -61,14 +58,8 @@ function offThread(fn: NativeFunction, args: readonly NativeArgument[]): Promise
   })
 }
 
-/** Room and the worst case of the format: `LZ4_compressBound`. */
-function outputFor(block: Uint8Array): Buffer {
-  if (block.length > chunkBytes) throw new TypeError(`an LZ4 block of ${block.length} bytes is over ${chunkBytes}`)
-  return Buffer.allocUnsafeSlow(roomBytes + block.length + Math.floor(block.length / 255) + 16)
-}
-
-function written(out: Buffer, blockBytes: unknown): Buffer {
-  if (typeof blockBytes === 'number' && blockBytes > 0) return out.subarray(0, roomBytes + blockBytes)
+function written(blockBytes: unknown): number {
+  if (typeof blockBytes === 'number' && blockBytes > 0) return blockBytes
   throw new Error(`LZ4_compress_default failed with ${String(blockBytes)} although its output had room`)
 }
 

@@ -1,8 +1,19 @@
-/** What the two LZ4 engines have in common: the room in front of a block, and the error of a bad one. */
+/** What the two LZ4 engines have in common: the room that they need, and the error of a bad block. */
 import { PhylloError } from '../errors.js'
 
 /** Bytes in front of every block, for its length. */
 export const roomBytes = 4
+
+/** The most that a block of so many bytes can become: `LZ4_compressBound` of lz4.h. */
+export function compressBound(contentBytes: number): number {
+  return contentBytes + Math.floor(contentBytes / 255) + 16
+}
+
+/** Misuse: a native engine would write behind the end. */
+export function requireBound(block: Uint8Array, into: Uint8Array): void {
+  if (into.length >= compressBound(block.length)) return
+  throw new TypeError(`an LZ4 block of ${block.length} bytes may not fit into ${into.length}`)
+}
 
 export function damagedBlock(storedBytes: number, contentBytes: number, reason: string, cause?: unknown): PhylloError {
   return new PhylloError(

@@ -5,15 +5,15 @@
  */
 import { callLimit, callsInFlight } from './call-limit.js'
 import type { Lz4 } from './lz4.js'
-import { damagedBlock, requireRoom, roomBytes } from './lz4-block.js'
+import { damagedBlock, requireBound, requireRoom, roomBytes } from './lz4-block.js'
 
 export async function loadLz4Napi(): Promise<Lz4> {
   const { default: lz4 } = await import('lz4-napi')
   const limited = callLimit(callsInFlight)
   return {
     name: 'lz4-napi',
-    compressSync: block => lz4.compressSync(asBuffer(block)),
-    compress: block => limited(() => lz4.compress(block)),
+    compressSync: (block, into) => put(lz4.compressSync(asBuffer(block)), block, into),
+    compress: async (block, into) => put(await limited(() => lz4.compress(block)), block, into),
     decompressSync(stored, into) {
       const prefixed = withLength(stored, into.length)
       let content: Buffer
@@ -36,6 +36,13 @@ export async function loadLz4Napi(): Promise<Lz4> {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** What came out, without the content's length in front of it. */
+function put(out: Buffer, block: Uint8Array, into: Uint8Array): number {
+  requireBound(block, into)
+  into.set(out.subarray(roomBytes))
+  return out.length - roomBytes
 }
 
 /** Writes the content's length into the 4 bytes in front of the block. */

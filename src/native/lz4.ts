@@ -2,8 +2,8 @@
  * LZ4 blocks, the raw block format: liblz4 where the machine has it, else lz4-napi. Both write blocks that the other
  * reads; they need not be the same bytes.
  *
- * Four bytes of room stand in front of every block, on both sides, because a frame stores a block behind its 4-byte
- * length, and lz4-napi wants the content's length in the same place: so neither direction copies.
+ * Four bytes of room stand in front of every block to decompress, because a frame stores a block behind its 4-byte
+ * length, and lz4-napi wants the content's length in the same place.
  *
  * Asynchronous calls run on libuv's thread pool, a few at a time; the others wait. Their buffers belong to them until
  * the promise settles: the caller neither writes to nor transfers what it handed in.
@@ -15,11 +15,12 @@ export interface Lz4 {
   readonly name: 'liblz4' | 'lz4-napi'
 
   /**
-   * A buffer of its own memory: 4 bytes of room for the block's length in the frame (their content is undefined), then
-   * the compressed block. A block that does not shrink comes out longer than it went in.
+   * Compresses one block to the beginning of `into`, which must be `compressBound` bytes or more; the answer is how many
+   * it takes. A block that does not shrink comes out longer than it went in.
    */
-  compressSync(block: Uint8Array): Buffer
-  compress(block: Uint8Array): Promise<Buffer>
+  compressSync(block: Uint8Array, into: Uint8Array): number
+  /** The same off this thread: `into` is written by the time the promise settles, and not afterwards. */
+  compress(block: Uint8Array, into: Uint8Array): Promise<number>
 
   /**
    * Decompresses one block. `stored` is the block without its length, and must have 4 bytes in front of it in the same

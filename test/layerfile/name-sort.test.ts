@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { ByteString } from '../../src/byte-string.js'
-import { NameSorter } from '../../src/layerfile/name-sort.js'
+import { sortByName } from '../../src/layerfile/name-sort.js'
 import { NameTable } from '../../src/layerfile/name-table.js'
 
 function sorted(names: readonly string[]): string[] {
   const table = new NameTable()
   const rows = Uint32Array.from(names, name => table.findOrAdd(0, name as ByteString))
-  new NameSorter(table).sort(rows, 0, rows.length)
+  sortByName(table, rows, 0, rows.length)
   return Array.from(rows, row =>
     table.names.bytes.toString('latin1', table.nameOffset[row]!, table.nameOffset[row]! + table.nameLength[row]!),
   )

@@ -266,7 +266,8 @@ test('H2 symlinks do not lead deeper than names may', async t => {
 test('H6 symlinks that are costly to follow end in an error, not in hours', async t => {
   const costly = 'd/../'.repeat(800)
   const archive = [D('d'), S('l0', costly), ...Array.from({ length: 30 }, (_, i) => S(`l${i + 1}`, `${costly}l${i}`))]
-  await check(t, [...archive, ...Array.from({ length: 60 }, (_, i) => F(`l30/${i}`))], 'LIMIT_EXCEEDED')
+  // By another way each time: what lies beside the entry before it costs no walk.
+  await check(t, [...archive, ...Array.from({ length: 60 }, (_, i) => F(`${i}/../l30/${i}`))], 'LIMIT_EXCEEDED')
 })
 
 test('T8 a directory entry over an implied directory gives it its attributes', async t => {

@@ -3,10 +3,22 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Lz4, loadLz4 } from '../../src/native/lz4.js'
+import { compressBound } from '../../src/native/lz4-block.js'
 import { lz4Engines } from '../build/lz4-engines.js'
 
 const engines = await lz4Engines()
 const room = (block: Uint8Array) => Buffer.concat([Buffer.alloc(4), block]).subarray(4)
+
+/** Compressed, with 4 bytes of room in front. */
+function compressed(lz4: Lz4, block: Uint8Array): Buffer {
+  const into = Buffer.alloc(4 + compressBound(block.length))
+  return into.subarray(4, 4 + lz4.compressSync(block, into.subarray(4)))
+}
+
+async function compressedElsewhere(lz4: Lz4, block: Uint8Array): Promise<Buffer> {
+  const into = Buffer.alloc(4 + compressBound(block.length))
+  return into.subarray(4, 4 + (await lz4.compress(block, into.subarray(4))))
+}
 
 /** From the description of the LZ4 block format: token, literals, offset, and 5 literals at the end. */
 const vectors = [
@@ -53,12 +65,12 @@ for (const lz4 of engines) {
         .map(([part, times]) => Buffer.concat(Array.from({ length: times }, () => part))),
     )
     const property = fc.asyncProperty(anyBlock, async block => {
-      for (const stored of [lz4.compressSync(block), await lz4.compress(block)]) {
+      for (const stored of [compressed(lz4, block), await compressedElsewhere(lz4, block)]) {
         for (const reader of engines) {
           const into = Buffer.alloc(block.length)
-          reader.decompressSync(stored.subarray(4), into)
+          reader.decompressSync(stored, into)
           assert.ok(into.equals(block))
-          assert.ok((await decompressed(reader, stored.subarray(4), block.length)).equals(block))
+          assert.ok((await decompressed(reader, stored, block.length)).equals(block))
         }
       }
     })
@@ -68,27 +80,33 @@ for (const lz4 of engines) {
   test(`${lz4.name}: random bytes come out longer, and are read back`, () => {
     for (const bytes of [1, 100, 16_384, 262_144]) {
       const block = randomBytes(bytes)
-      const stored = lz4.compressSync(block)
-      assert.ok(stored.length > 4 + bytes)
+      const stored = compressed(lz4, block)
+      assert.ok(stored.length > bytes)
       const into = Buffer.alloc(bytes)
-      lz4.decompressSync(stored.subarray(4), into)
+      lz4.decompressSync(stored, into)
       assert.ok(into.equals(block))
     }
   })
 
-  test(`${lz4.name}: what comes out has memory of its own, not the pool's`, async () => {
-    const block = Buffer.from('a small block')
-    const stored = lz4.compressSync(block)
-    assert.ok(stored.buffer.byteLength < 100)
-    assert.ok((await lz4.compress(block)).buffer.byteLength < 100)
+  test(`${lz4.name}: compression writes nowhere but where it may, and refuses what could be too small`, async () => {
+    const block = randomBytes(3000)
+    const around = Buffer.alloc(compressBound(block.length) + 40, 0xbb)
+    const into = around.subarray(20, -20)
+    for (const bytes of [lz4.compressSync(block, into), await lz4.compress(block, into)]) {
+      assert.ok(around.subarray(0, 20).equals(Buffer.alloc(20, 0xbb)))
+      assert.ok(around.subarray(-20).equals(Buffer.alloc(20, 0xbb)))
+      assert.ok((await decompressed(lz4, room(into.subarray(0, bytes)), block.length)).equals(block))
+    }
+    await assert.rejects(async () => lz4.compressSync(block, into.subarray(1)), TypeError)
+    await assert.rejects(async () => lz4.compress(block, into.subarray(1)), TypeError)
   })
 
   test(`${lz4.name}: a block within a larger buffer: nothing but its 4 bytes of room is written to`, async () => {
     const block = Buffer.alloc(1000, 'content ')
-    const stored = lz4.compressSync(block)
-    const around = Buffer.alloc(stored.length + 40, 0xaa)
-    stored.copy(around, 20)
-    const inner = around.subarray(24, 20 + stored.length)
+    const stored = compressed(lz4, block)
+    const around = Buffer.alloc(stored.length + 44, 0xaa)
+    stored.copy(around, 24)
+    const inner = around.subarray(24, 24 + stored.length)
     const into = Buffer.alloc(1020, 0xbb)
     lz4.decompressSync(inner, into.subarray(10, 1010))
     assert.ok(into.subarray(10, 1010).equals(block))
@@ -98,13 +116,13 @@ for (const lz4 of engines) {
     assert.ok(into.subarray(10, 1010).equals(block))
     assert.ok(into.subarray(0, 10).equals(Buffer.alloc(10, 0xbb)) && into.subarray(1010).equals(Buffer.alloc(10, 0xbb)))
     assert.ok(around.subarray(0, 20).equals(Buffer.alloc(20, 0xaa)))
-    assert.ok(around.subarray(20 + stored.length).equals(Buffer.alloc(20, 0xaa)))
-    assert.ok(inner.equals(stored.subarray(4)))
+    assert.ok(around.subarray(24 + stored.length).equals(Buffer.alloc(20, 0xaa)))
+    assert.ok(inner.equals(stored))
   })
 
   test(`${lz4.name}: STORE_CORRUPT: another length, truncated, an offset in front of the block`, async () => {
     const block = Buffer.from('content '.repeat(100))
-    const stored = lz4.compressSync(block).subarray(4)
+    const stored = compressed(lz4, block)
     const bad: [Uint8Array, number][] = [
       [stored, block.length - 1],
       [stored, block.length + 1],
@@ -144,8 +162,8 @@ for (const lz4 of engines) {
 
   test(`${lz4.name}: a thousand calls at once`, async () => {
     const blocks = Array.from({ length: 1000 }, (_, i) => Buffer.alloc(2000, `block ${i} `))
-    const stored = await Promise.all(blocks.map(block => lz4.compress(block)))
-    const read = await Promise.all(stored.map(buffer => decompressed(lz4, buffer.subarray(4), 2000)))
+    const stored = await Promise.all(blocks.map(block => compressedElsewhere(lz4, block)))
+    const read = await Promise.all(stored.map(buffer => decompressed(lz4, buffer, 2000)))
     assert.ok(read.every((content, i) => content.equals(blocks[i]!)))
   })
 }
