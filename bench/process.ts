@@ -12,7 +12,8 @@ export interface ProcessOptions {
   readonly input?: Readable
 }
 
-const cli = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
+/** As the package ships it. */
+const cli = fileURLToPath(new URL('../bundle/src/cli/main.js', import.meta.url))
 const peakMemoryHook = new URL('./peak-memory.js', import.meta.url).href
 
 /** The command line of this build on a store. */

@@ -50,7 +50,7 @@ async function writeArchive(layers: readonly Layer[], archive: string): Promise<
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       os: 'linux',
       created,
-      config: { Env: ['PATH=/usr/bin:/bin'], Cmd: ['node', '/app/dist/src/cli/main.js'], WorkingDir: '/app' },
+      config: { Env: ['PATH=/usr/bin:/bin'], Cmd: ['node', '/app/dist/bundle/src/cli/main.js'], WorkingDir: '/app' },
       rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
       history: layers.map(({ createdBy }) => ({ created, created_by: createdBy })),
     }),

@@ -76,7 +76,7 @@ Next, with an archive of your own (docker save -o app.tar app:v1):
   npx phyllo load -i app.tar        npx phyllo images        npx phyllo history app:v1
   npx phyllo ls -l app:v1 /etc      npx phyllo cat app:v1 /etc/os-release
   npx phyllo save -o out.tar app:v1
-In a program: README.md. From this folder the command is: node dist/src/cli/main.js`)
+In a program: README.md. From this folder the command is: node dist/bundle/src/cli/main.js`)
 }
 
 async function look(store: Store, id: string): Promise<void> {

@@ -132,6 +132,8 @@ export class Pool {
       minThreads: 0,
       maxThreads: this.workers,
       idleTimeout: idleTimeoutMs,
+      // Otherwise a job for which no thread is free goes behind all others, and the largest, which come first, last.
+      stricterFIFO: true,
       // A blocking wait between jobs would keep a thread's finished file operations from being cleaned up.
       atomics: 'disabled',
     })
@@ -149,7 +151,8 @@ export class Pool {
   }
 
   #file(name: JobName): URL {
-    // The same relative path in the sources and in the built package: dist/src/pool/pool.js → dist/workers/.
+    // The same relative path in every form of this module: src/pool/pool.ts, dist/src/pool/pool.js, and a chunk of the
+    // package's bundle, dist/bundle/src/chunks/…, beside which lies dist/bundle/workers/.
     return new URL(`${name}.js`, this.#dir ?? new URL('../../workers/', import.meta.url))
   }
 }

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -29,6 +29,7 @@ before(async () => {
     cpSync(join(compiledRoot, name), join(stage, 'dist', name), { recursive: true })
   for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'native-notes.md', 'docs'])
     if (existsSync(join(repoRoot, name))) cpSync(join(repoRoot, name), join(stage, name), { recursive: true })
+  await execute('sh', ['-c', description.scripts.bundle], stage)
   await npm(['pack', '--pack-destination', dir], stage)
   writeFileSync(join(consumer, '.npmrc'), 'ignore-scripts=true\n')
   writeFileSync(join(consumer, 'package.json'), '{ "name": "consumer", "type": "module", "private": true }')
@@ -49,9 +50,10 @@ test('the tarball holds the built sources, the workers and the documents, and no
   const files: string[] = Object.values(listed as Record<string, { files: { path: string }[] }>)[0]!.files.map(
     f => f.path,
   )
-  for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/src/index.js', 'dist/src/index.d.ts'])
+  for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/bundle/src/index.js', 'dist/src/index.d.ts'])
     assert.ok(files.includes(file), `${file} is missing`)
-  assert.ok(files.some(file => /^dist\/workers\/.+\.js$/.test(file)))
+  for (const file of readdirSync(join(repoRoot, 'workers')))
+    assert.ok(files.includes(`dist/bundle/workers/${basename(file, '.ts')}.js`), `${file} is missing`)
   assert.deepEqual(
     files.filter(
       file => /^(dist\/)?(test|bench|examples)\//.test(file) || /\.tsx?$/.test(file.replace(/\.d\.ts$/, '')),
@@ -83,7 +85,7 @@ test('the command line runs from the installed package', async () => {
 })
 
 test('bundled by esbuild, it finds its workers through workersDir', async () => {
-  const workers = `new URL('./node_modules/phyllo/dist/workers/', import.meta.url)`
+  const workers = `new URL('./node_modules/phyllo/dist/bundle/workers/', import.meta.url)`
   await runBundle('with-workers', `{ workers: 2, workersDir: ${workers} }`, external)
 })
 
@@ -213,7 +215,8 @@ async function execute(program: string, args: string[], cwd: string): Promise<{ 
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^npm_/i.test(name) || /^npm_config_(cache|registry|userconfig|globalconfig)$/i.test(name),
   )
-  const env = { ...Object.fromEntries(inherited), NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: undefined }
+  const path = [join(tools, '.bin'), process.env.PATH].join(delimiter)
+  const env = { ...Object.fromEntries(inherited), PATH: path, NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: undefined }
   try {
     return await promisify(execFile)(program, args, { cwd, env, maxBuffer: 2 ** 26 })
   } catch (error) {

@@ -55,7 +55,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the worker files are not packed',
     file: 'package.json',
-    find: '"dist/workers",',
+    find: "'dist/workers/*.js' ",
     replace: '',
     test: 'test/house/package.test.ts',
   },
