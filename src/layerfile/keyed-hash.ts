@@ -6,9 +6,12 @@
 import type { ByteString } from '../byte-string.js'
 
 /** Two random words of 32 bits. */
-export type HashKey = readonly [number, number]
+export interface HashKey {
+  readonly k0: number
+  readonly k1: number
+}
 
-export function hashName([k0, k1]: HashKey, dir: number, name: ByteString): number {
+export function hashName({ k0, k1 }: HashKey, dir: number, name: ByteString): number {
   let v0 = k0 | 0
   let v1 = k1 | 0
   let v2 = 0x6c796765 ^ k0

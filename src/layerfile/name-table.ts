@@ -103,5 +103,5 @@ export class NameTable {
 
 function randomKey(): HashKey {
   const bytes = randomBytes(8)
-  return [bytes.readUInt32LE(0), bytes.readUInt32LE(4)]
+  return { k0: bytes.readUInt32LE(0), k1: bytes.readUInt32LE(4) }
 }

@@ -11,9 +11,10 @@ import { type ByteString, printable } from '../byte-string.js'
 import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import type { TarEntry } from '../tar/entry.js'
-import { normalizeName } from '../tar/name.js'
+import { isShort, normalizeName } from '../tar/name.js'
 import { checkParents, classifyName, whiteoutPrefix } from '../tar/whiteout.js'
 import { InodeTable } from './inode-table.js'
+import { KnownWays, type Way } from './known-ways.js'
 import { absent, NameTable } from './name-table.js'
 import { isImplied, TreeWalk } from './tree-walk.js'
 import { Warnings } from './warnings.js'
@@ -30,30 +31,34 @@ export class TreeBuilder {
   entries = 0
   /** Some name has a mark. */
   marked = false
+  /** Some name stopped standing for what it stood for. */
+  replaced = false
   readonly #limits: Limits
   readonly #walk: TreeWalk
-  /**
-   * The directory that an entry was put into, and how its name spelled the way there. Most entries lie beside the one
-   * before them, and need no walk. Nothing is remembered any more once a name on that way might lead elsewhere.
-   */
-  #besideDir = absent
-  #beside: string | undefined
+  readonly #ways = new KnownWays()
 
   constructor(limits: Limits) {
     this.#limits = limits
     this.#walk = new TreeWalk(this.inodes, this.names, limits)
-    this.inodes.solid[this.inodes.addImplied()] = 1
+    const root = this.inodes.addImplied()
+    this.inodes.solid[root] = 1
+    this.inodes.nlink[root] = 1
   }
 
   /** Throws PATH_ESCAPE, TAR_INVALID, WHITEOUT_INVALID, LIMIT_EXCEEDED; the scanner says which entry it was. */
   add(entry: TarEntry): void {
     this.#walk.allowEntry()
     this.entries++
-    const beside = this.#nameBeside(entry)
-    if (beside !== undefined) {
-      this.#addPlain(this.#besideDir, beside, entry)
-      return
-    }
+    const { name } = entry
+    const end = name.endsWith('/') ? name.length - 1 : name.length
+    const at = name.lastIndexOf('/', end - 1) + 1
+    const way = this.#ways.get(name.slice(0, at))
+    const base = name.slice(at, end) as ByteString
+    if (way !== undefined && isShort(name, this.#limits) && isPlain(base, entry)) this.#addPlain(way, base, entry)
+    else this.#addByWalk(entry)
+  }
+
+  #addByWalk(entry: TarEntry): void {
     const path = normalizeName(entry.name, this.#limits)
     const base = path.at(-1)
     if (base === undefined) checkRoot(entry)
@@ -71,29 +76,18 @@ export class TreeBuilder {
       this.#markWhiteout(path, base)
     } else {
       const dir = this.#walk.to(path, path.length - 1, 'make')
-      this.#besideDir = dir
-      this.#beside = spelledWay(entry.name, base)
-      this.#addPlain(dir, base, entry)
+      const way = { spelled: spelledWay(entry.name, base), dir, depth: this.#walk.depth }
+      this.#ways.add(way)
+      this.#addPlain(way, base, entry)
     }
   }
 
-  /** The last component of a plain entry that lies beside the one before; undefined for whatever needs a second look. */
-  #nameBeside({ name, type }: TarEntry): ByteString | undefined {
-    const way = this.#beside
-    if (way === undefined || !name.startsWith(way) || type === 'char') return undefined
-    if (name.length > this.#limits.nameBytes || name.length > this.#limits.pathBytes) return undefined
-    const end = name.endsWith('/') ? name.length - 1 : name.length
-    const base = name.slice(way.length, end) as ByteString
-    const plain = base !== '' && base !== '.' && base !== '..' && !base.startsWith(whiteoutPrefix)
-    return plain && !base.includes('/') && !base.includes('\0') ? base : undefined
-  }
-
-  #addPlain(dir: number, base: ByteString, entry: TarEntry): void {
+  #addPlain(way: Way, base: ByteString, entry: TarEntry): void {
     if (entry.xattrs.length > 0 && !entry.xattrs.every(isKept))
       this.warnings.add(`${said(entry.name)}: xattrs of the overlay file system are ignored`)
-    const row = this.names.findOrAdd(dir, base)
+    const row = this.names.findOrAdd(way.dir, base)
     if (entry.type === 'hardlink') this.#addLink(row, entry)
-    else if (entry.type === 'directory') this.#addDirectory(row, entry)
+    else if (entry.type === 'directory') this.#addDirectory(row, entry, way, base)
     else this.#put(row, this.inodes.add(entry, entry.type), entry)
   }
 
@@ -115,7 +109,7 @@ export class TreeBuilder {
     this.names.marks[row]! |= mark
   }
 
-  #addDirectory(row: number, entry: TarEntry): void {
+  #addDirectory(row: number, entry: TarEntry, { spelled, depth }: Way, base: ByteString): void {
     const there = this.names.inode[row]!
     if (there === absent || !this.inodes.isType(there, 'directory')) {
       this.#put(row, this.inodes.add(entry, 'directory'), entry)
@@ -123,7 +117,10 @@ export class TreeBuilder {
       if (!isImplied(this.inodes, there)) this.#warnDuplicate(entry)
       this.inodes.redefineDirectory(there, entry)
     }
-    this.inodes.solid[this.names.inode[row]!] = 1
+    const dir = this.names.inode[row]!
+    this.inodes.solid[dir] = 1
+    if (spelled !== undefined && depth < this.#limits.pathDepth)
+      this.#ways.add({ spelled: `${spelled}${base}/`, dir, depth: depth + 1 })
   }
 
   /** As link(2) after the removal of what has the name: so a link to itself, or into what it replaces, has no target. */
@@ -152,9 +149,11 @@ export class TreeBuilder {
   #put(row: number, inode: number, entry: TarEntry): void {
     if (this.names.inode[row] !== absent) {
       this.#warnDuplicate(entry)
-      this.#beside = undefined
+      this.#ways.forget()
+      this.replaced = true
     }
     this.names.inode[row] = inode
+    this.inodes.nlink[inode]!++
   }
 
   #warnDuplicate(entry: TarEntry): void {
@@ -166,6 +165,12 @@ export class TreeBuilder {
 function spelledWay(name: ByteString, base: ByteString): string | undefined {
   const at = name.length - base.length - (name.endsWith('/') ? 1 : 0)
   return name.startsWith(base, at) && (at === 0 || name[at - 1] === '/') ? name.slice(0, at) : undefined
+}
+
+/** Whether a last component stands for nothing but an entry of its name. */
+function isPlain(base: ByteString, { type }: TarEntry): boolean {
+  if (base === '' || base === '.' || base === '..' || type === 'char') return false
+  return !base.startsWith(whiteoutPrefix) && !base.includes('\0')
 }
 
 function said(name: ByteString): string {

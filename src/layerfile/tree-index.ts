@@ -28,13 +28,15 @@ export class TreeIndex {
   readonly sizeBytes: number
   readonly mostLinks: number
 
-  constructor({ inodes, names, marked }: TreeBuilder) {
+  constructor({ inodes, names, marked, replaced }: TreeBuilder) {
     this.#inodes = inodes
     this.#names = names
     names.freeze()
-    if (marked) settleMarks(inodes, names)
+    const removed = marked && settleMarks(inodes, names)
     const { order, sliceStart } = rowsByDirectory(inodes.length, names)
-    this.#number = reach(inodes, names, order, sliceStart)
+    // Every inode got its name in a directory that had one. That changes only when a name stops standing for it.
+    if (replaced || removed) this.#number = reach(inodes, names, order, sliceStart)
+    else this.#number = new Uint32Array(inodes.length).fill(1)
     this.#order = sortLive(inodes, names, order, sliceStart, this.#number)
     const { count, sizeBytes, mostLinks } = numberInOrder(inodes, this.#number)
     this.inodeCount = count
@@ -55,8 +57,9 @@ export class TreeIndex {
     yield ['size', this.#live(inodes.size, 2)]
     yield ['data', this.#live(inodes.data, 2)]
     yield ['xattrRef', this.#live(inodes.xattrs)]
-    yield ['direntName', [this.#direntNames()]]
-    yield ['direntInode', [this.#direntInodes()]]
+    const { offsets, numbers } = this.#dirents()
+    yield ['direntName', [bytesOf(offsets)]]
+    yield ['direntInode', [bytesOf(numbers)]]
     yield ['names', this.#nameParts()]
     yield ['targets', [inodes.targets.content()]]
     yield ['xattrs', [inodes.xattrArena.arena.content()]]
@@ -72,25 +75,20 @@ export class TreeIndex {
     return [new Uint8Array(values.buffer, values.byteOffset, this.inodeCount * width * values.BYTES_PER_ELEMENT)]
   }
 
-  #direntNames(): Uint8Array {
-    const offsets = new Uint32Array(this.#order.length + 1)
-    const { nameLength } = this.#names
+  /** Where each name begins, with the end of the last; and which inode it stands for. */
+  #dirents() {
+    const { nameLength, inode } = this.#names
+    const order = this.#order
+    const offsets = new Uint32Array(order.length + 1)
+    const numbers = new Uint32Array(order.length)
     let at = 0
-    for (let i = 0; i < this.#order.length; i++) {
-      offsets[i] = at
-      at += nameLength[this.#order[i]!]!
+    for (let i = 0; i < order.length; i++) {
+      const named = inode[order[i]!]!
+      numbers[i] = named === absent ? whiteoutInode : this.#number[named]! - 1
+      at += nameLength[order[i]!]!
+      offsets[i + 1] = at
     }
-    offsets[this.#order.length] = at
-    return bytesOf(offsets)
-  }
-
-  #direntInodes(): Uint8Array {
-    const numbers = new Uint32Array(this.#order.length)
-    for (let i = 0; i < numbers.length; i++) {
-      const inode = this.#names.inode[this.#order[i]!]!
-      numbers[i] = inode === absent ? whiteoutInode : this.#number[inode]! - 1
-    }
-    return bytesOf(numbers)
+    return { offsets, numbers }
   }
 
   *#nameParts(): Generator<Uint8Array> {
@@ -109,17 +107,21 @@ export class TreeIndex {
   }
 }
 
-/** Makes of every marked name what it is now that all entries are there. */
-function settleMarks(inodes: InodeTable, names: NameTable): void {
+/** Makes of every marked name what it is now that all entries are there; the answer is whether an inode lost its name. */
+function settleMarks(inodes: InodeTable, names: NameTable): boolean {
+  let lost = false
   for (let row = 0; row < names.length; row++) {
     const mark = names.marks[row]!
     const inode = names.inode[row]!
     if (mark === 0 || inode === absent || !inodes.isType(inode, 'directory')) continue
     const removed = (mark & marks.whiteout) !== 0
     // A directory that only marks below it have made is not there: nothing but the whiteout is.
-    if (removed && inodes.solid[inode] === 0) names.inode[row] = absent
-    else inodes.setFlag(inode, inodeFlags.opaque)
+    if (removed && inodes.solid[inode] === 0) {
+      names.inode[row] = absent
+      lost = true
+    } else inodes.setFlag(inode, inodeFlags.opaque)
   }
+  return lost
 }
 
 /** All rows that say something, grouped by the directory that they are in (a counting sort). */
@@ -138,6 +140,7 @@ function rowsByDirectory(inodeCount: number, names: NameTable) {
 function reach(inodes: InodeTable, names: NameTable, order: Uint32Array, sliceStart: Uint32Array): Uint32Array {
   const reached = new Uint32Array(inodes.length)
   const queue = new WordList()
+  inodes.nlink.fill(0)
   reached[rootInode] = 1
   inodes.nlink[rootInode] = 1
   queue.push(rootInode)

@@ -34,6 +34,11 @@ export class TreeWalk {
   readonly #dirs: number[] = []
   readonly #rows: number[] = []
 
+  /** Directories from the root to where the last walk ended. */
+  get depth(): number {
+    return this.#dirs.length
+  }
+
   constructor(inodes: InodeTable, names: NameTable, limits: Limits) {
     this.#inodes = inodes
     this.#names = names
@@ -141,6 +146,7 @@ export class TreeWalk {
       throw limitError('layerEntries', layerEntries, this.#implied, 'directories that entries imply')
     const inode = this.#inodes.addImplied()
     this.#names.inode[row] = inode
+    this.#inodes.nlink[inode] = 1
     return inode
   }
 }

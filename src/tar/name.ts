@@ -40,7 +40,7 @@ export function checkNameLimits(name: ByteString, limits: Limits): void {
 }
 
 /** True when no bound can be passed, which is so for nearly every name. */
-function isShort(name: ByteString, limits: Limits): boolean {
+export function isShort(name: ByteString, limits: Limits): boolean {
   const { length } = name
   return length <= limits.nameBytes && length <= limits.pathBytes && length < 2 * limits.pathDepth
 }

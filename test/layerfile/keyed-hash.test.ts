@@ -69,7 +69,7 @@ test('a directory and a name are hashed as HalfSipHash-1-3', () => {
       message.writeUInt32LE(dir)
       message.set(name, 4)
       const text = Buffer.from(name).toString('latin1') as ByteString
-      assert.equal(hashName([k0, k1], dir, text), halfSipHash([k0, k1], message, 1, 3))
+      assert.equal(hashName({ k0, k1 }, dir, text), halfSipHash([k0, k1], message, 1, 3))
     }),
   )
 })

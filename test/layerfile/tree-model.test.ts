@@ -10,7 +10,10 @@ import { Refused, type Step, TreeModel } from './tree-model.js'
 const name = fc.constantFrom('a', 'b', 'c')
 const path = fc.array(name, { minLength: 1, maxLength: 3 })
 const links = ['a', 'b', 'c', '..', '.', '/', '/a', '../b', 'a/b', 'b/../c', '/c/./a', '../../../a/b', 'c/..', 'a//b/']
-const step: fc.Arbitrary<Step> = fc.record({
+/** Other ways of saying the same name. */
+const spellings = ['', '', './', '/', 'b/../', './/']
+const step: fc.Arbitrary<Step & { readonly spelling: string }> = fc.record({
+  spelling: fc.constantFrom(...spellings),
   type: fc.constantFrom<Step['type'][]>(
     ...(['file', 'file', 'directory', 'symlink', 'hardlink', 'whiteout', 'opaque', 'null-device'] as const),
   ),
@@ -19,15 +22,15 @@ const step: fc.Arbitrary<Step> = fc.record({
   content: fc.string({ minLength: 1, maxLength: 3, unit: fc.constantFrom('x', 'y', 'z') }),
 })
 
-function bytesOf({ type, path: parts, target, content }: Step): Buffer {
-  const joined = parts.join('/')
+function bytesOf({ type, path: parts, target, content, spelling }: Step & { readonly spelling: string }): Buffer {
+  const joined = spelling + parts.join('/')
   if (type === 'file') return file(joined, content)
   if (type === 'directory') return dir(`${joined}/`)
   if (type === 'symlink') return symlink(joined, target)
   if (type === 'hardlink') return hardlink(joined, target)
   if (type === 'opaque') return file(`${joined}/.wh..wh..opq`)
   if (type === 'null-device') return char(joined, 0, 0)
-  return file([...parts.slice(0, -1), `.wh.${parts.at(-1)}`].join('/'))
+  return file(spelling + [...parts.slice(0, -1), `.wh.${parts.at(-1)}`].join('/'))
 }
 
 function modelOf(steps: readonly Step[]): string[] | 'refused' {

@@ -51,6 +51,12 @@ const cases: readonly Case[] = [
     [D('in'), S('in/up', '..'), S('in/up/esc', '../victim'), F('in/up/esc/x', '1')],
     ['esc l →../victim', 'in d', 'in/up l →..', 'victim d implied', 'victim/x f 1'],
   ],
+  [
+    'below a directory that became a symlink, names go where it leads',
+    [D('b'), D('a'), F('a/x'), S('a', 'b'), F('a/y', '1')],
+    ['a l →b', 'b d', 'b/y f 1'],
+  ],
+  ['below a directory that became a file there is nothing', [D('a'), F('a/x'), F('a'), F('a/y')], 'TAR_INVALID'],
   ['A5 a file over a symlink', [S('f', '../victim/hello'), F('f', 'OVER')], ['f f OVER']],
   ['A7 the root as a file', [F('.')], 'PATH_ESCAPE'],
   ['A7 the root as a symlink', [S('.', '/etc')], 'PATH_ESCAPE'],
@@ -240,6 +246,12 @@ test('C14 names of one inode are bounded', async t => {
   await check(t, links(8), 'LIMIT_EXCEEDED', { limits: { hardLinks: 7 } })
   const layer = await layerOf(t, tar(links(7)), { limits: { hardLinks: 7 } })
   assert.equal(layer.inode(inodeAt(layer, 'f')).nlink, 7)
+})
+
+test('a hard link whose other name went away with its directory is counted once', async t => {
+  const layer = await layerOf(t, tar([D('a'), F('a/f'), H('g', 'a/f'), F('a')]))
+  assert.equal(layer.inode(inodeAt(layer, 'g')).nlink, 1)
+  assert.equal(layer.inodeCount, 3)
 })
 
 test('D31 the header of a hard link speaks of the shared inode', async t => {
