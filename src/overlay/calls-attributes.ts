@@ -7,6 +7,7 @@ import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
 import type { Calls, Implementation } from './forms.js'
 import { S_IFDIR, S_IFMT } from './mode.js'
+import { faultNumber } from './path-cache.js'
 import type { Union } from './union.js'
 
 let notDirectoryIsAbsence: boolean | undefined
@@ -25,15 +26,17 @@ function isAbsence(code: string, syscall: string): boolean {
   return notDirectoryIsAbsence
 }
 
+const absent = faultNumber('ENOENT')
+const noOptions = {}
+
 /** The four stat functions differ in whether they follow, and in whether absence may be undefined. */
 function statSync(union: Union, follow: boolean, syscall: string): Implementation {
   return (path, options) => {
     const known = typeof path === 'string' ? union.find(path, follow) : undefined
-    if (options === undefined && known !== undefined && typeof known !== 'string') return union.stats(known)
-    if (known !== undefined && options !== null && typeof options === 'object') {
-      const { bigint, throwIfNoEntry } = options as { bigint?: unknown; throwIfNoEntry?: unknown }
-      if (typeof known !== 'string') return bigint ? union.bigStats(known) : union.stats(known)
-      if (throwIfNoEntry === false && known === 'ENOENT') return undefined
+    if (known !== undefined && (options === undefined || (options !== null && typeof options === 'object'))) {
+      const { bigint, throwIfNoEntry } = (options ?? noOptions) as { bigint?: unknown; throwIfNoEntry?: unknown }
+      if (known >= 0 && !bigint) return union.statsAt(known)
+      if (throwIfNoEntry === false && known === absent) return undefined
     }
     return statSlowly(union, path, options, follow, syscall)
   }
@@ -93,7 +96,7 @@ function accessMode(mode: unknown): number {
 function existsSync(union: Union): Implementation {
   return path => {
     const known = typeof path === 'string' ? union.find(path, true) : undefined
-    if (known !== undefined) return typeof known !== 'string'
+    if (known !== undefined) return known >= 0
     let found: Dentry | string
     try {
       found = union.walk(pathArgument(path), true)

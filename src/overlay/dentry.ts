@@ -8,6 +8,7 @@
  *   looked up and is not there, as undefined.
  * - Layers never change, so nothing here is ever wrong, only forgotten (`forget`), and a forgotten dentry that somebody
  *   still holds goes on working.
+ * - A row is a dentry's until the tree forgets; who holds rows has to forget them, too (`onForget`).
  */
 import type { ByteString } from '../byte-string.js'
 import type { Inode, Layer } from '../drivers/layer.js'
@@ -15,6 +16,7 @@ import { lookup, rootStack, type Stack } from './lookup.js'
 import { merge } from './merge.js'
 import { isDirectoryMode, S_IFDIR, S_IFLNK, S_IFMT } from './mode.js'
 import type { Walkable } from './resolve.js'
+import { StatRows } from './stat-rows.js'
 
 /**
  * Names looked up one by one before a directory is listed: reading one file out of a directory with a million names must
@@ -22,7 +24,10 @@ import type { Walkable } from './resolve.js'
  */
 const lookupsBeforeListing = 4
 
-/** Dentries held at once, some 150 bytes each. The largest real images have some hundred thousand names. */
+/**
+ * Dentries held at once, some 150 bytes each, and 64 more for one that was asked for. The largest real images have some hundred
+ * thousand names.
+ */
 export const dentryBound = 1_000_000
 
 const rootName = '' as ByteString
@@ -43,7 +48,8 @@ export class Dentry {
   readonly lower: number
   readonly inode: number
   readonly mode: number
-  attributes: Inode | undefined = undefined
+  /** Its row in the tree's `rows`, -1 if it has none; of a forgotten dentry it says nothing. */
+  row = -1
   readonly directory: Directory | undefined
 
   constructor(name: ByteString, parent: Dentry | undefined, stack: Stack, mode: number) {
@@ -61,15 +67,21 @@ export class Dentry {
 
 export class DentryTree implements Walkable<Dentry> {
   root: Dentry
-  /** Counts how often everything was forgotten: whoever holds dentries by path has to forget them, too. */
+  /** Counts how often everything was forgotten. */
   generation = 0
+  readonly rows = new StatRows()
+  /** The dentry of each row. */
+  #dentries: Dentry[] = []
   readonly #lowers: readonly Layer[]
   readonly #bound: number
+  readonly #onForget: () => void
   #count = 0
 
-  constructor(lowers: readonly Layer[], bound = dentryBound) {
+  /** `onForget`: rows that somebody holds are no longer these dentries'. */
+  constructor(lowers: readonly Layer[], bound = dentryBound, onForget: () => void = () => undefined) {
     this.#lowers = lowers
     this.#bound = bound
+    this.#onForget = onForget
     this.root = this.#newRoot()
   }
 
@@ -89,8 +101,21 @@ export class DentryTree implements Walkable<Dentry> {
     return this.#lowers[dentry.lower]!.readlink(dentry.inode)
   }
 
+  /** A fresh object. */
   attributes(dentry: Dentry): Inode {
-    return (dentry.attributes ??= this.#lowers[dentry.lower]!.inode(dentry.inode))
+    return this.#lowers[dentry.lower]?.inode(dentry.inode) ?? emptyRoot
+  }
+
+  /** The dentry's row, which may yet have to be filled. It is the dentry's until the tree forgets. */
+  rowOf(dentry: Dentry): number {
+    if (dentry.row >= 0 && this.#dentries[dentry.row] === dentry) return dentry.row
+    dentry.row = this.rows.add()
+    this.#dentries.push(dentry)
+    return dentry.row
+  }
+
+  dentryAt(row: number): Dentry {
+    return this.#dentries[row]!
   }
 
   child(dentry: Dentry, name: ByteString): Dentry | undefined {
@@ -130,14 +155,16 @@ export class DentryTree implements Walkable<Dentry> {
   forget(): void {
     this.generation++
     this.#count = 0
+    this.rows.clear()
+    this.#dentries = []
     this.root = this.#newRoot()
+    this.#onForget()
   }
 
   #newRoot(): Dentry {
     if (this.#lowers.length > 0)
       return new Dentry(rootName, undefined, rootStack(this.#lowers), this.#lowers[0]!.mode(0))
     const root = new Dentry(rootName, undefined, [{ lower: -1, inode: 0 }], S_IFDIR | 0o755)
-    root.attributes = emptyRoot
     root.directory!.complete = true
     return root
   }
@@ -152,10 +179,10 @@ export class DentryTree implements Walkable<Dentry> {
   #complete(dentry: Dentry, directory: Directory): void {
     if (this.#count > this.#bound) this.forget()
     const { children } = directory
-    const before = new Map(children)
+    const before = children.size === 0 ? undefined : new Map(children)
     children.clear()
     merge(this.#lowers, directory.stack, (name, stack) => {
-      const child = before.get(name) ?? this.#newDentry(name, dentry, stack)
+      const child = before?.get(name) ?? this.#newDentry(name, dentry, stack)
       if (child.directory !== undefined) directory.subdirectories++
       children.set(name, child)
     })

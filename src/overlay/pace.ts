@@ -7,7 +7,7 @@
 const turnAfterMs = 5
 
 /** Items of a loop between two looks at the clock. */
-export const itemsPerLook = 256
+export const itemsPerLook = 64
 
 export class Pace {
   #since: number | undefined

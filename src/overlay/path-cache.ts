@@ -1,8 +1,8 @@
 /**
- * Paths as callers spell them → where they lead, absence included. Two generations: when the young one is full it becomes the
- * old one and the old one is dropped, so that what is used stays, memory is bounded, and there is no bookkeeping on a hit.
+ * Paths as callers spell them → where they lead, absence included, as numbers: these cost the garbage collector nothing. Two
+ * generations: when the young one is full it becomes the old one and the old one is dropped, so that what is used stays, memory
+ * is bounded, and there is no bookkeeping on a hit.
  */
-import type { Dentry } from './dentry.js'
 import type { PathFault } from './resolve.js'
 
 /** Paths in one generation: twice this many are held at most. A scan of a large image in random order should fit. */
@@ -11,21 +11,32 @@ export const pathsPerGeneration = 65_536
 /** Longer paths are walked each time: 2 × 65,536 keys of at most 256 characters are at most 64 MB, and usually 15 MB. */
 export const cachedPathLength = 256
 
+const faults: readonly PathFault[] = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']
+
+/** A reason why there is nothing, as a number below 0; rows are 0 and up. */
+export function faultNumber(fault: PathFault): number {
+  return -1 - faults.indexOf(fault)
+}
+
+export function faultOf(number: number): PathFault {
+  return faults[-1 - number]!
+}
+
 export class PathCache {
   readonly #bound: number
-  #young = new Map<string, Dentry | PathFault>()
-  #old = new Map<string, Dentry | PathFault>()
+  #young = new Map<string, number>()
+  #old = new Map<string, number>()
 
   constructor(bound = pathsPerGeneration) {
     this.#bound = bound
   }
 
-  get(path: string): Dentry | PathFault | undefined {
+  get(path: string): number | undefined {
     const hit = this.#young.get(path)
     return hit !== undefined ? hit : this.#fromOld(path)
   }
 
-  set(path: string, found: Dentry | PathFault): void {
+  set(path: string, found: number): void {
     if (path.length > cachedPathLength) return
     if (this.#young.size >= this.#bound) {
       this.#old = this.#young
@@ -43,7 +54,7 @@ export class PathCache {
     return this.#young.size + this.#old.size
   }
 
-  #fromOld(path: string): Dentry | PathFault | undefined {
+  #fromOld(path: string): number | undefined {
     const hit = this.#old.get(path)
     if (hit === undefined) return undefined
     this.#old.delete(path)

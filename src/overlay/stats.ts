@@ -8,6 +8,7 @@
 import fs from 'node:fs'
 import type { Inode } from '../drivers/layer.js'
 import { S_IFMT } from './mode.js'
+import { word } from './stat-rows.js'
 
 /** Bytes of a block for `blksize`, as overlayfs on ext4 reports it. */
 export const blockSize = 4096
@@ -18,28 +19,28 @@ const datesAreOwn = !('mtime' in fs.Stats.prototype)
 /** Node 26 keeps nanoseconds beside the milliseconds, for its `…Instant` getters. */
 const keepsNanoseconds = 'mtimeInstant' in fs.Stats.prototype
 
-/** Beside a layer's attributes, what the view says: its device, its inode number, its count of names. */
-type Make<S> = new (inode: Inode, dev: number, ino: number, nlink: number) => S
-
 /** The device number in Linux's encoding (glibc makedev). */
 export function deviceNumber(major: number, minor: number): number {
   const high = Math.floor(major / 0x1000) * 2 ** 44 + Math.floor(minor / 0x100) * 2 ** 20
   return high + (major % 0x1000) * 0x100 + (minor % 0x100)
 }
 
-function ViewStats(this: fs.Stats, inode: Inode, dev: number, ino: number, nlink: number): void {
-  const ms = inode.mtimeSec * 1000 + inode.mtimeNsec / 1e6
+/** Each field is read from a row, and written, once: this is most of what a stat costs. */
+function ViewStats(this: fs.Stats, words: Uint32Array, at: number, dev: number): void {
+  const size = wide(words, at + word.size)
+  const ms = (words[at + word.sec]! + (words[at + word.sec + 1]! | 0) * 2 ** 32) * 1000 + words[at + word.nsec]! / 1e6
+  const major = words[at + word.major]!
+  const minor = words[at + word.minor]!
   this.dev = dev
-  this.mode = inode.mode
-  this.nlink = nlink
-  this.uid = inode.uid
-  this.gid = inode.gid
-  this.rdev =
-    inode.deviceMajor === 0 && inode.deviceMinor === 0 ? 0 : deviceNumber(inode.deviceMajor, inode.deviceMinor)
+  this.mode = words[at + word.mode]!
+  this.nlink = words[at + word.nlink]!
+  this.uid = words[at + word.uid]!
+  this.gid = words[at + word.gid]!
+  this.rdev = major === 0 && minor === 0 ? 0 : deviceNumber(major, minor)
   this.blksize = blockSize
-  this.ino = ino
-  this.size = inode.sizeBytes
-  this.blocks = Math.ceil(inode.sizeBytes / sectorSize)
+  this.ino = wide(words, at + word.ino)
+  this.size = size
+  this.blocks = Math.ceil(size / sectorSize)
   this.atimeMs = ms
   this.mtimeMs = ms
   this.ctimeMs = ms
@@ -54,26 +55,31 @@ function ViewStats(this: fs.Stats, inode: Inode, dev: number, ino: number, nlink
 }
 ViewStats.prototype = fs.Stats.prototype
 
-/** A Stats object with exactly the fields that the running Node's have. */
-export type MakeStats = (inode: Inode, dev: number, ino: number, nlink: number) => fs.Stats
+function wide(words: Uint32Array, at: number): number {
+  return words[at]! + words[at + 1]! * 2 ** 32
+}
 
-const Stats = ViewStats as unknown as Make<fs.Stats>
+/** A Stats object with exactly the fields that the running Node's have: from the row at a place of the words, and the view's device. */
+export type MakeStats = (words: Uint32Array, at: number, dev: number) => fs.Stats
+
+const Stats = ViewStats as unknown as new (...row: Parameters<MakeStats>) => fs.Stats
 
 /** Chosen once a view: Node 26 keeps nanoseconds under symbols, which are found on a Stats of its own making. */
 export function makeStats(): MakeStats {
-  if (!keepsNanoseconds) return (inode, dev, ino, nlink) => new Stats(inode, dev, ino, nlink)
+  if (!keepsNanoseconds) return (words, at, dev) => new Stats(words, at, dev)
   const [atime, mtime, ctime, birthtime] = Object.getOwnPropertySymbols(fs.statSync('/')) as [
     symbol,
     symbol,
     symbol,
     symbol,
   ]
-  return (inode, dev, ino, nlink) => {
-    const stats = new Stats(inode, dev, ino, nlink) as fs.Stats & Record<symbol, number>
-    stats[atime] = inode.mtimeNsec
-    stats[mtime] = inode.mtimeNsec
-    stats[ctime] = inode.mtimeNsec
-    stats[birthtime] = inode.mtimeNsec
+  return (words, at, dev) => {
+    const stats = new Stats(words, at, dev) as fs.Stats & Record<symbol, number>
+    const nsec = words[at + word.nsec]!
+    stats[atime] = nsec
+    stats[mtime] = nsec
+    stats[ctime] = nsec
+    stats[birthtime] = nsec
     return stats
   }
 }
@@ -127,8 +133,14 @@ function BigIntStats(this: fs.BigIntStats, inode: Inode, dev: number, ino: numbe
 }
 BigIntStats.prototype = bigPrototype
 
+/** Beside a layer's attributes, what the view says: its device, its inode number, its count of names. */
 export function bigStatsOf(inode: Inode, dev: number, ino: number, nlink: number): fs.BigIntStats {
-  return new (BigIntStats as unknown as Make<fs.BigIntStats>)(inode, dev, ino, nlink)
+  return new (BigIntStats as unknown as new (...of: Parameters<typeof bigStatsOf>) => fs.BigIntStats)(
+    inode,
+    dev,
+    ino,
+    nlink,
+  )
 }
 
 /** statfs fields; Node does not export the class, whose name is all there is to it. */

@@ -7,12 +7,12 @@ import { type ByteString, fromText } from '../byte-string.js'
 import type { Layer } from '../drivers/layer.js'
 import { PhylloError } from '../errors.js'
 import type { PathArgument } from './arguments.js'
-import { type Dentry, DentryTree } from './dentry.js'
+import { type Dentry, DentryTree, dentryBound } from './dentry.js'
 import { errnoError } from './errno.js'
 import { Handles } from './handles.js'
 import { lowersOf } from './lookup.js'
 import { Pace } from './pace.js'
-import { PathCache } from './path-cache.js'
+import { faultNumber, faultOf, PathCache } from './path-cache.js'
 import { locate, type PathFault, type Place, resolve } from './resolve.js'
 import { bigStatsOf, makeStats, statFsOf } from './stats.js'
 
@@ -40,14 +40,13 @@ export class Union {
   readonly #onClose: () => Promise<void>
   readonly #followed = new PathCache()
   readonly #unfollowed = new PathCache()
-  #generation = 0
   #reading = 0
   #quiet: (() => void) | undefined
   #closing: Promise<void> | undefined
 
   constructor(layers: readonly Layer[], { cwd = '/', onClose = async () => undefined, label = 'view' }: UnionOptions) {
     this.lowers = lowersOf(layers)
-    this.tree = new DentryTree(this.lowers)
+    this.tree = new DentryTree(this.lowers, dentryBound, () => this.#forgetPaths())
     this.cwd = fromText(cwd.startsWith('/') ? cwd : `/${cwd}`)
     this.label = label
     this.#onClose = onClose
@@ -62,8 +61,11 @@ export class Union {
     if (this.closed) throw new PhylloError('STORE_CLOSED', `${this.label} is closed`)
   }
 
-  /** The dentry at a path, or why there is none. Strings that were asked for before cost one Map look-up. */
-  find(path: string, follow: boolean): Dentry | PathFault | undefined {
+  /**
+   * What a path that was asked for before leads to, for one Map look-up: the row of its dentry (`statsAt`), or, below 0, the
+   * reason why there is none (`faultOf`).
+   */
+  find(path: string, follow: boolean): number | undefined {
     return (follow ? this.#followed : this.#unfollowed).get(path)
   }
 
@@ -71,18 +73,17 @@ export class Union {
   walk({ text, bytes, exact }: PathArgument, follow: boolean): Dentry | PathFault {
     this.assertOpen()
     const found = resolve(this.tree, this.tree.root, this.#absolute(bytes), follow)
-    if (this.#generation !== this.tree.generation) {
-      this.#generation = this.tree.generation
-      this.#followed.clear()
-      this.#unfollowed.clear()
+    if (exact) {
+      const cache = follow ? this.#followed : this.#unfollowed
+      cache.set(text, typeof found === 'string' ? faultNumber(found) : this.tree.rowOf(found))
     }
-    const cache = follow ? this.#followed : this.#unfollowed
-    if (exact) cache.set(text, found)
     return found
   }
 
   lookup(path: PathArgument, follow: boolean): Dentry | PathFault {
-    return (path.exact ? this.find(path.text, follow) : undefined) ?? this.walk(path, follow)
+    const known = path.exact ? this.find(path.text, follow) : undefined
+    if (known === undefined) return this.walk(path, follow)
+    return known < 0 ? faultOf(known) : this.tree.dentryAt(known)
   }
 
   /** The dentry at a path; throws the errno error of `syscall`. */
@@ -113,7 +114,24 @@ export class Union {
   }
 
   stats(dentry: Dentry): fs.Stats {
-    return this.#makeStats(this.tree.attributes(dentry), this.dev, this.inodeNumber(dentry), this.linkCount(dentry))
+    return this.statsAt(this.tree.rowOf(dentry))
+  }
+
+  /** Of a row that `find` gave just now. */
+  statsAt(row: number): fs.Stats {
+    const { rows } = this.tree
+    const filled = rows.isFilled(row) ? row : this.#fill(this.tree.dentryAt(row))
+    return this.#makeStats(rows.words, rows.at(filled), this.dev)
+  }
+
+  #fill(dentry: Dentry): number {
+    const { tree } = this
+    const inode = tree.attributes(dentry)
+    // Counting may list a directory, and the tree may then forget: the row is taken after that
+    const links = this.linkCount(dentry)
+    const row = tree.rowOf(dentry)
+    tree.rows.fill(row, inode, this.inodeNumber(dentry), links)
+    return row
   }
 
   bigStats(dentry: Dentry): fs.BigIntStats {
@@ -149,10 +167,14 @@ export class Union {
 
   async #close(): Promise<void> {
     this.handles.clear()
-    this.#followed.clear()
-    this.#unfollowed.clear()
+    this.#forgetPaths()
     if (this.#reading > 0) await new Promise<void>(quiet => (this.#quiet = quiet))
     await this.#onClose()
+  }
+
+  #forgetPaths(): void {
+    this.#followed.clear()
+    this.#unfollowed.clear()
   }
 
   #absolute(path: ByteString): ByteString {

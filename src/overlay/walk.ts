@@ -8,7 +8,7 @@ import type { Dentry } from './dentry.js'
 import { globMatcher } from './glob.js'
 import { S_IFMT, S_IFREG } from './mode.js'
 import { itemsPerLook } from './pace.js'
-import { storedContents } from './stored-order.js'
+import { StoredContents, type StoredFile, storedFile } from './stored-order.js'
 import type { Union } from './union.js'
 import { type ViewEntry, viewEntry } from './view-entry.js'
 
@@ -42,19 +42,33 @@ export async function* walk(
     }
     return
   }
-  const files = new Map<Dentry, ByteString>()
+  const files: StoredFile[][] = union.lowers.map(() => [])
   for (const name of named) {
-    if (name !== undefined && (name.dentry.mode & S_IFMT) === S_IFREG) files.set(name.dentry, name.path)
+    if (name !== undefined && (name.dentry.mode & S_IFMT) === S_IFREG)
+      files[name.dentry.lower]!.push(storedFile(union, name.dentry))
     if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
   }
-  const contents = storedContents(union, [...files.keys()])
+  const contents = await StoredContents.of(union, files)
+  const pathOf = pathsOf(union)
   try {
-    for (const dentry of contents.order) {
-      yield entryOf(union, { dentry, path: files.get(dentry)! }, contents.next(dentry))
+    for (const file of contents.order) {
+      const { dentry } = file
+      yield entryOf(union, { dentry, path: pathOf(dentry) }, contents.next(file))
       if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
     }
   } finally {
     contents.end()
+  }
+}
+
+/** Paths of files, one after the other: neighbours in a tar are mostly of one directory. */
+function pathsOf({ tree }: Union): (file: Dentry) => ByteString {
+  let directory: Dentry | undefined
+  let prefix = ''
+  return ({ name, parent }) => {
+    if (parent !== directory) prefix = parent.parent === parent ? '/' : `${tree.pathOf(parent)}/`
+    directory = parent
+    return (prefix + name) as ByteString
   }
 }
 
@@ -64,15 +78,20 @@ interface Named {
 }
 
 function entryOf(union: Union, { dentry, path }: Named, content: () => Promise<Buffer>): WalkEntry {
-  return Object.assign(viewEntry(union, dentry, path), { content })
+  const entry: ViewEntry & { content?: () => Promise<Buffer> } = viewEntry(union, dentry, path)
+  entry.content = content
+  return entry as WalkEntry
 }
 
 /** Every name, parents first; undefined for one that does not match: a place to pause. */
-function* names(union: Union, matches: (path: string) => boolean): Generator<Named | undefined, void, void> {
+function* names(
+  union: Union,
+  matches: ((path: string) => boolean) | undefined,
+): Generator<Named | undefined, void, void> {
   const { tree } = union
   const stack: Named[] = [{ dentry: tree.root, path: '/' as ByteString }]
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    yield matches(toText(next.path)) ? next : undefined
+    yield matches === undefined || matches(toText(next.path)) ? next : undefined
     const { dentry, path } = next
     if (dentry.directory === undefined) continue
     const prefix = path === '/' ? '/' : `${path}/`
@@ -91,8 +110,8 @@ function reverse(stack: Named[], first: number): void {
   }
 }
 
-function testOf(match: WalkOptions['match']): (path: string) => boolean {
-  if (match === undefined) return () => true
+function testOf(match: WalkOptions['match']): ((path: string) => boolean) | undefined {
+  if (match === undefined) return undefined
   if (typeof match === 'function') return match
   if (typeof match === 'string') return globMatcher(match)
   // A regular expression with the flag g or y remembers where it stopped

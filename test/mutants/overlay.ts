@@ -60,8 +60,29 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'hard links are read twice in stored order',
     file: 'src/overlay/stored-order.ts',
-    find: 'const sameFile = fits && last!.single?.inode === file.inode',
+    find: 'const sameFile = fits && last!.single?.inode === dentry.inode',
     replace: 'const sameFile = false && fits',
     test: 'test/overlay/walk.test.ts',
+  },
+  {
+    name: 'contents are parts of memory that is used again',
+    file: 'src/overlay/stored-order.ts',
+    find: 'return Buffer.from(bytes.subarray(offset - batch.from, offset - batch.from + sizeBytes))',
+    replace: 'return bytes.subarray(offset - batch.from, offset - batch.from + sizeBytes)',
+    test: 'test/overlay/walk.test.ts',
+  },
+  {
+    name: 'two batches have the same memory',
+    file: 'src/overlay/stored-order.ts',
+    find: 'this.#spare.pop() ?? Buffer.allocUnsafeSlow(batchBytes)',
+    replace: '(this.#spare[0] ??= Buffer.allocUnsafeSlow(batchBytes))',
+    test: 'test/overlay/walk.test.ts',
+  },
+  {
+    name: 'paths are believed after the tree has forgotten',
+    file: 'src/overlay/union.ts',
+    find: '() => this.#forgetPaths())',
+    replace: '() => undefined)',
+    test: 'test/overlay/bounds.test.ts',
   },
 ]

@@ -1,12 +1,16 @@
 /** Memory stays bounded, cost stays linear: hostile directories, many layers, many paths. Counts, not times. */
 import assert from 'node:assert/strict'
+import type { Stats } from 'node:fs'
 import { test } from 'node:test'
 import { fromText } from '../../src/byte-string.js'
+import { pathArgument } from '../../src/overlay/arguments.js'
+import { attributeCalls } from '../../src/overlay/calls-attributes.js'
 import { DentryTree } from '../../src/overlay/dentry.js'
 import { lowersOf } from '../../src/overlay/lookup.js'
 import { PathCache } from '../../src/overlay/path-cache.js'
+import { Union } from '../../src/overlay/union.js'
 import { createView } from '../../src/overlay/view.js'
-import { type Children, layersOf, opaque, whiteout } from '../build/memory-layer.js'
+import { type Children, file, layersOf, opaque, whiteout } from '../build/memory-layer.js'
 
 function manyNames(count: number): Children {
   return Object.fromEntries(Array.from({ length: count }, (_, n) => [`${'common-prefix-'.repeat(10)}${n}`, '']))
@@ -56,12 +60,12 @@ test('after one visit, looking up costs no layer anything, at 1, 10 and 100 laye
 test('the path cache holds two generations, keeps what is used, and drops the rest', () => {
   const cache = new PathCache(10)
   for (let n = 0; n < 100; n++) {
-    cache.set(`/${n}`, 'ENOENT')
-    assert.equal(cache.get('/0'), 'ENOENT')
+    cache.set(`/${n}`, -1)
+    assert.equal(cache.get('/0'), -1)
     assert.ok(cache.size <= 20)
   }
   assert.equal(cache.get('/50'), undefined)
-  cache.set('/'.repeat(5000), 'ENOENT')
+  cache.set('/'.repeat(5000), -1)
   assert.equal(cache.get('/'.repeat(5000)), undefined)
 })
 
@@ -77,3 +81,46 @@ test('the tree forgets when it has grown too large, and goes on giving right ans
   assert.equal([...tree.children(held)].length, 20)
   assert.equal(tree.pathOf(held), '/d3')
 })
+
+test('what was forgotten is walked anew: a path never gets the attributes of another', () => {
+  const union = new Union(layersOf({ a: 'x', b: 'yy', d: { c: 'zzz', e: {} } }), {})
+  const { stat, exists } = attributeCalls(union)
+  const held = union.lookup(pathArgument('/d/c'), true)
+  assert.ok(typeof held !== 'string')
+  const sizes: [string, number | undefined][] = [
+    ['/a', 1],
+    ['/b', 2],
+    ['/d/c', 3],
+    ['/none', undefined],
+  ]
+  for (let round = 0; round < 4; round++) {
+    for (const [path, size] of sizes) {
+      for (let again = 0; again < 2; again++) {
+        const stats = stat!.sync!(path, { throwIfNoEntry: false }) as Stats | undefined
+        assert.equal(stats?.size, size)
+        assert.equal(exists!.sync!(path), size !== undefined)
+      }
+    }
+    union.tree.forget()
+    sizes.reverse()
+    assert.equal(union.stats(held).size, 3)
+  }
+})
+
+test('the rows of a thousand files are theirs, also where numbers are larger than 32 bits', () => {
+  const union = new Union(
+    layersOf(Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`f${n}`, file('x'.repeat(n), times(n))]))),
+    {},
+  )
+  for (let pass = 0; pass < 2; pass++) {
+    for (let n = 0; n < 1000; n++) {
+      const stats = union.stats(union.at(pathArgument(`/f${n}`), true, 'stat'))
+      const { mtimeSec, mtimeNsec, uid } = times(n)
+      assert.deepEqual([stats.size, stats.uid, stats.mtimeMs], [n, uid, mtimeSec * 1000 + mtimeNsec / 1e6])
+    }
+  }
+})
+
+function times(n: number) {
+  return { mtimeSec: (n - 500) * 2 ** 25, mtimeNsec: n * 1_000_000, uid: 2 ** 32 - 1 - n }
+}

@@ -86,7 +86,7 @@ test('contents in stored order: whole, each byte of tar read at most once, and o
 })
 
 test('a large file with hard links is read once', async () => {
-  for (const size of [1_000_000, 5_000_000]) {
+  for (const size of [5_000_000, 9_000_000]) {
     const layers = layersOf({ large: Buffer.alloc(size, 'L'), twin: hardlink('/large'), zz: 'after' })
     for await (const entry of createView(layers).walk({ order: 'stored' })) {
       assert.equal((await entry.content()).length, entry.sizeBytes)
@@ -106,6 +106,36 @@ test('contents asked late, in part, or after the end of the walk', async () => {
     break
   }
   for await (const entry of view.walk({ match: '/f9' })) assert.equal(String(await entry.content()), 'content 9')
+})
+
+test('contents that are kept stay as they are, whether they were awaited at once or at the end', async () => {
+  const megabyte = 1_000_000
+  const files = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`f${n}`, Buffer.alloc(megabyte + n, n + 1)]))
+  for (const [awaited, slow] of [true, false].flatMap(awaited => [true, false].map(slow => [awaited, slow]))) {
+    const layers = layersOf(files)
+    const tar = Buffer.alloc(layers[0]!.tarBytes)
+    assert.equal(await layers[0]!.readTar(0, tar), tar.length)
+    layers[0]!.readTar = async (position, into) => {
+      if (slow) await new Promise(resolve => setTimeout(resolve, 2))
+      return tar.copy(into, 0, position, position + into.length)
+    }
+    const kept: [string, Promise<Buffer>][] = []
+    for await (const entry of createView(layers).walk({ order: 'stored' })) {
+      const content = entry.content()
+      kept.push([entry.path.slice(1), content])
+      if (awaited) await content
+    }
+    assert.equal(kept.length, 30)
+    for (const [name, content] of kept) assert.ok(files[name]!.equals(await content), name)
+  }
+})
+
+test('a tar that ends before a content does is an error', async () => {
+  const layers = layersOf({ a: 'A', b: 'B' })
+  layers[0]!.readTar = async () => 0
+  for await (const entry of createView(layers).walk({ order: 'stored' })) {
+    await assert.rejects(entry.content(), { code: 'STORE_CORRUPT' })
+  }
 })
 
 test('a damaged layer fails the content that needs it, not the walk', async () => {
