@@ -11,7 +11,8 @@ import { type DiffId, hexOf, shortId } from '../oci/digest.js'
 import { type GoJsonValue, sortedMap } from '../oci/go-json.js'
 import { mediaTypes } from '../oci/media-type.js'
 import { familiarName, familiarRepository } from '../oci/reference.js'
-import { type Content, type WriteOptions, writeArchive } from './archive-writer.js'
+import type { Content } from './archive-layout.js'
+import { type WriteOptions, writeArchive } from './archive-writer.js'
 import { dockerManifestMember } from './docker-archive.js'
 import {
   fields,
@@ -58,7 +59,8 @@ export class DockerArchiveTarget implements ImageTarget {
       members.set(blobMember(manifest.descriptor.digest), manifest.bytes)
       for (const layer of image.layers) {
         const read = (position: number, into: Uint8Array) => layer.readTar(position, into)
-        members.set(blobMember(layer.diffId), { sizeBytes: layer.tarBytes, subject: shortId(layer.diffId), read })
+        const subject = shortId(layer.diffId)
+        members.set(blobMember(layer.diffId), { sizeBytes: layer.tarBytes, subject, layer, read })
       }
     }
     this.#bytesWritten = await writeArchive(this.#output, members, this.#options)

@@ -13,10 +13,20 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import { isErrno, PhylloError } from '../errors.js'
 
+/** A file that is being written, under a name of its own. */
+export interface OutputFile {
+  readonly writtenAs: string
+  /** The name that it gets. */
+  readonly path: string
+}
+
 export interface Output {
   /** False if a chunk may still be in use after `write` has settled. */
   readonly copies: boolean
-  write(chunk: Uint8Array): Promise<void>
+  /** Where others may write to it, too. */
+  readonly file?: OutputFile
+  /** Chunks come in their order; `position` says it once more, for what can be written at any. */
+  write(chunk: Uint8Array, position: number): Promise<void>
   /** All has been written. */
   commit(): Promise<void>
   /** It failed: what was written is worth nothing. */
@@ -33,7 +43,7 @@ export async function openOutput(output: string | Writable, durable: boolean): P
     if (found !== undefined && !found.isFile()) return new StreamOutput(createWriteStream(path, { flags: 'w' }))
     // 0600 as docker save has it: an image may hold secrets.
     const beside = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.part`)
-    return new FileOutput(path, beside, await open(beside, 'wx', 0o600), durable)
+    return new FileOutput({ writtenAs: beside, path }, await open(beside, 'wx', 0o600), durable)
   } catch (cause) {
     throw outputError(cause, path)
   }
@@ -41,23 +51,22 @@ export async function openOutput(output: string | Writable, durable: boolean): P
 
 class FileOutput implements Output {
   readonly copies = true
-  readonly #path: string
-  readonly #beside: string
+  readonly file: OutputFile
   readonly #handle: FileHandle
   readonly #durable: boolean
 
-  constructor(path: string, beside: string, handle: FileHandle, durable: boolean) {
-    this.#path = path
-    this.#beside = beside
+  constructor(file: OutputFile, handle: FileHandle, durable: boolean) {
+    this.file = file
     this.#handle = handle
     this.#durable = durable
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
+  async write(chunk: Uint8Array, position: number): Promise<void> {
     try {
-      for (let done = 0; done < chunk.length; ) done += (await this.#handle.write(chunk, done)).bytesWritten
+      for (let done = 0; done < chunk.length; )
+        done += (await this.#handle.write(chunk, done, chunk.length - done, position + done)).bytesWritten
     } catch (cause) {
-      throw outputError(cause, this.#path)
+      throw outputError(cause, this.file.path)
     }
   }
 
@@ -65,15 +74,15 @@ class FileOutput implements Output {
     try {
       if (this.#durable) await this.#handle.sync()
       await this.#handle.close()
-      await rename(this.#beside, this.#path)
+      await rename(this.file.writtenAs, this.file.path)
     } catch (cause) {
-      throw outputError(cause, this.#path)
+      throw outputError(cause, this.file.path)
     }
   }
 
   async discard(): Promise<void> {
     await this.#handle.close()
-    await rm(this.#beside, { force: true })
+    await rm(this.file.writtenAs, { force: true })
   }
 }
 

@@ -9,6 +9,7 @@ import { hexOf } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
 import type { Pool } from '../pool/pool.js'
 import { DockerArchiveTarget } from './docker-archive-target.js'
+import { layerPlacement } from './layer-placement.js'
 import { type GzippedLayer, OciArchiveTarget } from './oci-archive-target.js'
 
 export type ArchiveFormat = 'docker-archive' | 'oci-archive'
@@ -34,7 +35,10 @@ export function createSaveTarget(output: string | Writable, options: SaveTargetO
     onProgress: (subject: string, done: number, total: number) =>
       operation.emit({ type: 'progress', subject, done, total }),
   }
-  if (format === 'docker-archive') return withDisposal(new DockerArchiveTarget(output, written), async () => undefined)
+  if (format === 'docker-archive') {
+    const target = new DockerArchiveTarget(output, { ...written, place: layerPlacement(options) })
+    return withDisposal(target, async () => undefined)
+  }
   const gzip = new GzipStage(options)
   return withDisposal(new OciArchiveTarget(output, { ...written, gzipLayer: layer => gzip.layer(layer) }), () =>
     gzip.dispose(),

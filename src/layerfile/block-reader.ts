@@ -11,17 +11,18 @@
 import type { PhylloError } from '../errors.js'
 import { KiB } from '../limits.js'
 import type { Lz4 } from '../native/lz4.js'
-import type { FileBlocks } from './block-cache.js'
+import { type FileBlocks, groupBytes } from './block-cache.js'
 import type { BlockTable } from './block-table.js'
 import type { Checksums } from './checksum.js'
 import { readAll, readAllSync } from './file-io.js'
 import { corrupt } from './format.js'
 import { lengthBytes } from './frame.js'
 
-/** Stored bytes that one read takes from the disk. */
-const groupBytes = 512 * KiB
-/** Groups of one read that are under way at a time. */
-const lanes = 4
+/**
+ * Groups of one read that are under way at a time, each with one block on the thread pool: more would take the cores
+ * away from the thread that has to verify and hand on.
+ */
+const lanes = 2
 /** Blocks up to this are decompressed where we are: the thread pool would cost more. */
 const smallContent = 32 * KiB
 /** Stored blocks from here on are read to where they belong, and not copied there. */
@@ -47,24 +48,19 @@ export class BlockReader {
 
   /** Fills `into` with the tar's bytes from `offset` on; they must be there. */
   readSync(offset: number, into: Uint8Array): void {
-    const { table, cache } = this.#options
+    const { table } = this.#options
     const end = offset + into.length
-    for (let block = table.find(offset), at = offset; at < end; block++) {
+    for (let block = table.find(offset), at = offset; at < end; at = table.contentOffset(block)) {
       const from = table.contentOffset(block)
-      const size = table.contentBytes(block)
-      const count = Math.min(from + size, end) - at
-      const part = into.subarray(at - offset, at - offset + count)
-      if (count === size) this.#readWhole(block, part)
-      else {
-        let content = cache.get(block)
-        if (content === undefined) {
-          content = Buffer.allocUnsafeSlow(size)
-          this.#readWhole(block, content)
-          cache.set(block, content)
-        }
-        part.set(content.subarray(at - from, at - from + count))
+      const next = table.contentOffset(block + 1)
+      if (from < at || next > end) {
+        this.#copyPartSync(block, at - from, into.subarray(at - offset, Math.min(next, end) - offset))
+        block++
+      } else {
+        const last = this.#runEnd(block, end)
+        this.#readRunSync(block, last, into.subarray(at - offset, table.contentOffset(last) - offset))
+        block = last
       }
-      at += count
     }
   }
 
@@ -96,28 +92,31 @@ export class BlockReader {
         const skip = at - from
         yield () => this.#copyPart(first, skip, part)
         block++
-      } else if (table.isStored(first) && next - from >= directBytes) {
-        const part = into.subarray(at - offset, next - offset)
-        yield () => this.#readDirect(first, part)
-        block++
       } else {
-        block = this.#groupEnd(first, end)
+        block = this.#runEnd(first, end)
         const last = block
         const part = into.subarray(at - offset, table.contentOffset(last) - offset)
-        yield () => this.#readGroup(first, last, part)
+        yield () => (this.#isDirect(first) ? this.#readDirect(first, part) : this.#readGroup(first, last, part))
       }
       at = table.contentOffset(block)
     }
   }
 
-  #groupEnd(first: number, end: number): number {
+  #isDirect(block: number): boolean {
+    const { table } = this.#options
+    return table.contentBytes(block) >= directBytes && table.isStored(block)
+  }
+
+  /** Behind the last of the whole blocks that are read at once: one that goes where it belongs, or a group. */
+  #runEnd(first: number, end: number): number {
     const { table } = this.#options
     let last = first + 1
+    if (this.#isDirect(first)) return last
     while (
       last < table.count &&
       table.contentOffset(last + 1) <= end &&
       table.fileOffset(last + 1) - table.fileOffset(first) <= groupBytes &&
-      !(table.isStored(last) && table.contentBytes(last) >= directBytes)
+      !this.#isDirect(last)
     )
       last++
     return last
@@ -154,43 +153,65 @@ export class BlockReader {
 
   /** Whole blocks that stand next to each other, with one read. */
   async #readGroup(first: number, end: number, into: Uint8Array): Promise<void> {
-    const { fd, path, table } = this.#options
+    const { fd, path, table, cache } = this.#options
     const begin = table.fileOffset(first)
-    const stored = Buffer.allocUnsafeSlow(table.fileOffset(end) - begin)
-    await readAll(fd, stored, begin, path)
-    const elsewhere: Promise<void>[] = []
-    const failures: unknown[] = []
-    for (let block = first, at = 0; block < end && failures.length === 0; block++) {
-      const size = table.contentBytes(block)
-      const from = table.fileOffset(block) - begin + lengthBytes
-      const bytes = stored.subarray(from, from + table.storedBytes(block))
-      const part = into.subarray(at, at + size)
-      at += size
-      try {
-        this.#verify(block, bytes)
+    const memory = cache.take()
+    try {
+      const stored = memory.subarray(0, table.fileOffset(end) - begin)
+      await readAll(fd, stored, begin, path)
+      for (let block = first, at = 0; block < end; block++) {
+        const part = into.subarray(at, (at += table.contentBytes(block)))
+        const bytes = this.#verified(block, stored, begin)
         if (table.isStored(block)) part.set(bytes)
-        else if (size <= smallContent) this.#decompress(block, bytes, part)
-        else elsewhere.push(this.#decompressElsewhere(block, bytes, part).catch(error => void failures.push(error)))
-      } catch (error) {
-        failures.push(error)
+        else if (part.length <= smallContent) this.#decompress(block, bytes, part)
+        else await this.#decompressElsewhere(block, bytes, part)
       }
+    } finally {
+      cache.giveBack(memory)
     }
-    await Promise.all(elsewhere)
-    if (failures.length > 0) throw failures[0]
   }
 
-  #readWhole(block: number, into: Uint8Array): void {
-    const { fd, path, table } = this.#options
-    if (table.isStored(block)) {
-      readAllSync(fd, into, table.fileOffset(block) + lengthBytes, path)
-      this.#verify(block, into)
+  #copyPartSync(block: number, skip: number, into: Uint8Array): void {
+    const { table, cache } = this.#options
+    let content = cache.get(block)
+    if (content === undefined) {
+      content = Buffer.allocUnsafeSlow(table.contentBytes(block))
+      this.#readRunSync(block, block + 1, content)
+      cache.set(block, content)
+    }
+    into.set(content.subarray(skip, skip + into.length))
+  }
+
+  #readRunSync(first: number, end: number, into: Uint8Array): void {
+    const { fd, path, table, cache } = this.#options
+    const begin = table.fileOffset(first)
+    if (this.#isDirect(first)) {
+      readAllSync(fd, into, begin + lengthBytes, path)
+      this.#verify(first, into)
       return
     }
-    const stored = Buffer.allocUnsafeSlow(lengthBytes + table.storedBytes(block))
-    readAllSync(fd, stored, table.fileOffset(block), path)
-    const bytes = stored.subarray(lengthBytes)
+    const memory = cache.take()
+    try {
+      const stored = memory.subarray(0, table.fileOffset(end) - begin)
+      readAllSync(fd, stored, begin, path)
+      for (let block = first, at = 0; block < end; block++) {
+        const part = into.subarray(at, (at += table.contentBytes(block)))
+        const bytes = this.#verified(block, stored, begin)
+        if (table.isStored(block)) part.set(bytes)
+        else this.#decompress(block, bytes, part)
+      }
+    } finally {
+      cache.giveBack(memory)
+    }
+  }
+
+  /** A block of a group that begins at `begin` of the file. */
+  #verified(block: number, stored: Uint8Array, begin: number): Uint8Array {
+    const { table } = this.#options
+    const from = table.fileOffset(block) - begin + lengthBytes
+    const bytes = stored.subarray(from, from + table.storedBytes(block))
     this.#verify(block, bytes)
-    this.#decompress(block, bytes, into)
+    return bytes
   }
 
   #verify(block: number, stored: Uint8Array): void {

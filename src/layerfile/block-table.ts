@@ -54,6 +54,13 @@ export class BlockTable {
     return low
   }
 
+  /** The first block that begins at `offset` of the tar or behind it; `count` if there is none. */
+  firstFrom(offset: number): number {
+    if (offset >= this.contentOffset(this.count)) return this.count
+    const block = this.find(offset)
+    return this.contentOffset(block) < offset ? block + 1 : block
+  }
+
   #wide(at: number): number {
     return this.#words[at]! + this.#words[at + 1]! * 2 ** 32
   }

@@ -5,16 +5,7 @@
 import type { ByteString } from '../byte-string.js'
 import type { Xattr } from '../tar/entry.js'
 import { BlockTable } from './block-table.js'
-import {
-  corrupt,
-  type Footer,
-  inodeFlags,
-  type SectionName,
-  sectionNames,
-  sections,
-  typeBits,
-  typeMask,
-} from './format.js'
+import { type Footer, inodeFlags, type SectionName, typeBits, typeMask } from './format.js'
 import { decodeXattrs } from './xattr-arena.js'
 
 /** What looking up may give instead of an inode, besides `whiteoutInode`: ABSENT of drivers/layer.ts. */
@@ -39,9 +30,8 @@ export class LayerIndex {
   readonly #targets: Buffer
   readonly #xattrs: Buffer
 
-  /** `bytes` begins an ArrayBuffer of its own and was compared with its checksums. Throws STORE_CORRUPT. */
-  constructor(bytes: Buffer, footer: Footer, path: string) {
-    checkLengths(footer, path)
+  /** `bytes` begins an ArrayBuffer of its own and was compared with its checksums. */
+  constructor(bytes: Buffer, footer: Footer) {
     const words = (name: SectionName) => {
       const { offset, length } = footer.sections[name]
       return new Uint32Array(bytes.buffer, offset, length / 4)
@@ -162,20 +152,5 @@ export class LayerIndex {
       if (difference !== 0) return difference
     }
     return length - name.length
-  }
-}
-
-/** Every column has a row for each inode, every dirent its two numbers, and all of it is inside the index. */
-function checkLengths({ sections: table, indexBytes }: Footer, path: string): void {
-  const inodes = table.mode.length / sections.mode
-  const dirents = table.direntInode.length / sections.direntInode
-  const expected: Partial<Record<SectionName, number>> = { direntName: dirents + 1, direntInode: dirents }
-  const free: readonly SectionName[] = ['blocks', 'names', 'targets', 'xattrs']
-  for (const name of sectionNames) {
-    const { offset, length } = table[name]
-    const rows = length / sections[name]
-    const fits = free.includes(name) ? Number.isInteger(rows) : rows === (expected[name] ?? inodes)
-    if (!fits || offset + length > indexBytes || offset % 8 !== 0 || (name === 'blocks' && rows < 1))
-      throw corrupt(path, `section ${name} of the index does not fit the others`)
   }
 }

@@ -12,19 +12,10 @@ import type { DiffId } from '../oci/digest.js'
 import { BlockCache, type FileBlocks } from './block-cache.js'
 import { BlockReader } from './block-reader.js'
 import type { Checksums } from './checksum.js'
-import { fileBytes, ioError, readAll } from './file-io.js'
-import {
-  corrupt,
-  decodeFooter,
-  type Footer,
-  footerBytes,
-  footerLength,
-  requireLittleEndian,
-  sectionNames,
-  trailerBytes,
-} from './format.js'
+import { ioError, readAll } from './file-io.js'
+import { readFooter, verifySection } from './footer-reader.js'
+import { type Footer, requireLittleEndian, sectionNames } from './format.js'
 import { LayerIndex } from './layer-index.js'
-import { Readahead } from './readahead.js'
 
 export interface OpenLayerOptions {
   /** Shared by as many files as one likes; by default one of its own, 8 MiB. */
@@ -69,7 +60,6 @@ export class LayerFile {
   readonly sizeBytes: number
   readonly entries: number
   readonly #parts: Parts
-  readonly #readahead: Readahead
   readonly #underWay = new Set<Promise<void>>()
   #closing: Promise<void> | undefined
 
@@ -81,7 +71,6 @@ export class LayerFile {
     this.tarBytes = parts.footer.tarBytes
     this.sizeBytes = parts.footer.sizeBytes
     this.entries = parts.footer.entries
-    this.#readahead = new Readahead(this.tarBytes, (offset, into) => this.#track(offset, into))
   }
 
   /** Content of a file from `position` on; the answer is how many bytes there were for `into`. */
@@ -100,11 +89,11 @@ export class LayerFile {
     return wanted.length
   }
 
-  /** Bytes of the tar. Reads that follow each other are made ahead. */
+  /** Bytes of the tar. Ask for the next ones before these are there: each read is made at once. */
   async readTar(position: number, into: Uint8Array): Promise<number> {
     const wanted = this.#within(this.tarBytes, position, into)
     this.#requireOpen()
-    if (wanted.length > 0) await this.#readahead.read(position, wanted)
+    if (wanted.length > 0) await this.#track(position, wanted)
     return wanted.length
   }
 
@@ -140,34 +129,15 @@ export class LayerFile {
   }
 }
 
-async function readFooter(fd: number, path: string, checksums: Checksums): Promise<Footer> {
-  const size = await fileBytes(fd, path)
-  if (size < footerBytes) throw corrupt(path, `${size} bytes are too few for a layer file`)
-  let bytes = Buffer.allocUnsafeSlow(footerBytes)
-  await readAll(fd, bytes, size - footerBytes, path)
-  const length = footerLength(bytes.subarray(footerBytes - trailerBytes), path)
-  if (length > size) throw corrupt(path, 'does not end in the footer of a layer file')
-  if (length !== footerBytes) {
-    bytes = Buffer.allocUnsafeSlow(length)
-    await readAll(fd, bytes, size - length, path)
-  }
-  const footer = decodeFooter(bytes, path, checksums.xxh64)
-  if (footer.indexOffset + footer.indexBytes !== size - length)
-    throw corrupt(path, 'the file is not as long as its footer says')
-  return footer
-}
-
 async function readIndex(fd: number, path: string, footer: Footer, checksums: Checksums): Promise<LayerIndex> {
   const bytes = Buffer.allocUnsafeSlow(footer.indexBytes)
   await readAll(fd, bytes, footer.indexOffset, path)
   for (const name of sectionNames) {
-    const { offset, length, checksum } = footer.sections[name]
-    const [low, high] = checksums.xxh64(bytes.subarray(offset, offset + length))
-    if (low !== checksum[0] || high !== checksum[1])
-      throw corrupt(path, `section ${name} of the index is damaged`, { offset: footer.indexOffset + offset })
+    const { offset, length } = footer.sections[name]
+    verifySection(bytes.subarray(offset, offset + length), name, path, footer, checksums)
     if (length > longSection) await new Promise(resolve => setImmediate(resolve))
   }
-  return new LayerIndex(bytes, footer, path)
+  return new LayerIndex(bytes, footer)
 }
 
 /** After a section like this others get their turn. */

@@ -12,4 +12,5 @@ export interface JobModule<K extends JobName> {
 export const jobModules: { readonly [K in JobName]: () => Promise<JobModule<K>> } = {
   'write-layer': () => import('../../workers/write-layer.js'),
   'gzip-layer': () => import('../../workers/gzip-layer.js'),
+  'place-layers': () => import('../../workers/place-layers.js'),
 }

@@ -59,9 +59,32 @@ export interface GzipLayerOutput {
   readonly sizeBytes: number
 }
 
+/** Tars of layers out of their layer files, verified, each to its place in one file that is there already. */
+export interface PlaceLayersInput {
+  readonly target: string
+  readonly layers: readonly {
+    readonly layerFile: string
+    readonly diffId: DiffId
+    readonly tarBytes: number
+    /** Where its tar begins in the target. */
+    readonly position: number
+  }[]
+  /** Several jobs share the work in pieces of so many bytes of tar; whoever takes a piece does it. */
+  readonly pieceBytes: number
+  /** One BigInt64 for each layer, the bytes of its tar that are placed, and one more: pieces that are taken, of all layers. */
+  readonly counts: SharedArrayBuffer
+  /** See pool/cores.ts. */
+  readonly cores: SharedArrayBuffer
+}
+export interface PlaceLayersOutput {
+  /** Bytes that this job placed. */
+  readonly bytes: number
+}
+
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
+  readonly 'place-layers': { readonly input: PlaceLayersInput; readonly output: PlaceLayersOutput }
 }
 
 export type JobName = keyof Jobs

@@ -56,6 +56,12 @@ test('a stream that fails in the middle: OUTPUT_IO with its reason, and nothing 
   await assert.rejects(new DockerArchiveTarget(failing).write(images()), { code: 'OUTPUT_IO', message: /nobody reads/ })
 })
 
+test('an abort does not wait for a reader that does not read', async () => {
+  const abort = new AbortController()
+  const deaf = new Writable({ write: () => setImmediate(() => abort.abort(new Error('enough'))) })
+  await assert.rejects(new DockerArchiveTarget(deaf, { signal: abort.signal }).write(images()), { message: 'enough' })
+})
+
 test('a slow reader holds the writer back, and gets every byte once', async t => {
   const large = () => [storedImage({ layers: [layerTar({ a: 'abcdefghijk'.repeat(900_000) })] })]
   const path = join(await scratch(t), 'out.tar')

@@ -74,8 +74,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a failed save leaves its half-written file',
     file: 'src/archive/output.ts',
-    find: 'await rm(this.#beside, { force: true })',
-    replace: "await rm(this.#beside + '.x', { force: true })",
+    find: 'await rm(this.file.writtenAs, { force: true })',
+    replace: "await rm(this.file.writtenAs + '.x', { force: true })",
     test: 'test/archive/docker-archive-target.test.ts',
   },
   {
@@ -84,5 +84,40 @@ export const mutants: readonly Mutant[] = [
     find: 'if (more === 0) {',
     replace: 'if (more === 0) break\n      if (more < 0) {',
     test: 'test/archive/docker-archive-target.test.ts',
+  },
+  {
+    name: 'a piece of a layer is taken by every job',
+    file: 'workers/place-layers.ts',
+    find: 'if (piece++ !== mine) continue',
+    replace: 'piece++',
+    test: 'test/archive/layer-placement.test.ts',
+  },
+  {
+    name: 'a job that fails goes unnoticed',
+    file: 'src/archive/layer-placement.ts',
+    find: '      stop.abort(error)\n',
+    replace: '      if (signal.aborted) stop.abort(error)\n',
+    test: 'test/archive/layer-placement.test.ts',
+  },
+  {
+    name: 'a job copies whatever layer the file holds',
+    file: 'workers/place-layers.ts',
+    find: 'if (tar.diffId === diffId && tar.tarBytes === tarBytes) return tar',
+    replace: "if (tar.diffId !== '' || tarBytes < 0 || diffId !== tar.diffId) return tar",
+    test: 'test/archive/layer-placement.test.ts',
+  },
+  {
+    name: 'a buffer goes round short',
+    file: 'src/archive/archive-writer.ts',
+    find: 'this.#free.push(piece.buffer)',
+    replace: 'this.#free.push(piece.buffer.slice(0, 1 << 19))',
+    test: 'test/archive/output.test.ts',
+  },
+  {
+    name: 'an abort waits for a stream that nobody reads',
+    file: 'src/archive/archive-writer.ts',
+    find: 'return this.#out.copies ? sent : Promise.race([sent, this.#aborted])',
+    replace: 'return sent',
+    test: 'test/archive/output.test.ts',
   },
 ]

@@ -1,0 +1,98 @@
+/**
+ * Copies layers into an archive file on the pool: where each stands is known beforehand, so several threads write at
+ * once, and this one has nothing to do.
+ *
+ * Invariant: when it settles, no job of it runs any more, and none of their threads.
+ */
+import { setMaxListeners } from 'node:events'
+import type { Layer } from '../drivers/layer.js'
+import { PhylloError } from '../errors.js'
+import { MiB } from '../limits.js'
+import type { OperationContext } from '../operation.js'
+import type { PlaceLayersInput } from '../pool/jobs.js'
+import type { Pool } from '../pool/pool.js'
+import type { Placed } from './archive-layout.js'
+import type { WriteOptions } from './archive-writer.js'
+
+/** Less than this is written before a thread has started. */
+const leastBytes = 32 * MiB
+/** What a job takes at a time: the last one to end is late by no more. */
+const pieceBytes = 16 * MiB
+
+export interface PlacementOptions {
+  readonly operation: OperationContext
+  readonly pool: () => Pool
+  /** The file that a layer is stored in. */
+  readonly layerFile: (layer: Layer) => string
+}
+
+/** For `writeArchive`. It takes contents that are layers, if they are worth it and the pool has threads. */
+export function layerPlacement(options: PlacementOptions): NonNullable<WriteOptions['place']> {
+  return async (file, contents) => {
+    const pool = options.pool()
+    const bytes = contents.reduce((sum, { content }) => sum + content.sizeBytes, 0)
+    const layers = contents.flatMap(({ position, content: { layer, sizeBytes } }) => {
+      if (layer === undefined) return []
+      return [{ layerFile: options.layerFile(layer), diffId: layer.diffId, tarBytes: sizeBytes, position }]
+    })
+    if (pool.workers === 0 || bytes < leastBytes || layers.length < contents.length) return false
+    const counts = new SharedArrayBuffer(8 * (layers.length + 1))
+    const input = { target: file.writtenAs, layers, pieceBytes, counts, cores: pool.cores }
+    const tell = progressOf(contents, new BigInt64Array(counts), options.operation)
+    try {
+      await runAll(pool, Math.min(pool.workers, Math.ceil(bytes / pieceBytes)), input, options.operation.signal, tell)
+    } catch (error) {
+      throw error instanceof PhylloError && error.code === 'OUTPUT_IO' ? renamed(error, file.path) : error
+    }
+    for (const [index, { tarBytes, layerFile }] of layers.entries()) {
+      const placed = Number(new BigInt64Array(counts)[index])
+      if (placed === tarBytes) continue
+      const reason = `its blocks hold ${placed} of ${tarBytes} bytes`
+      throw new PhylloError('STORE_CORRUPT', `${layerFile}: ${reason}`, { path: layerFile })
+    }
+    return true
+  }
+}
+
+/** The first failure, or an abort, ends all of them. */
+async function runAll(
+  pool: Pool,
+  count: number,
+  input: PlaceLayersInput,
+  signal: AbortSignal,
+  onProgress: () => void,
+): Promise<void> {
+  const stop = new AbortController()
+  // Every job listens to it.
+  setMaxListeners(0, stop.signal)
+  const abort = () => stop.abort(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  const job = async () => {
+    try {
+      await pool.run('place-layers', input, { signal: stop.signal, onProgress })
+    } catch (error) {
+      stop.abort(error)
+    }
+  }
+  await Promise.all(Array.from({ length: count }, job))
+  signal.removeEventListener('abort', abort)
+  stop.signal.throwIfAborted()
+}
+
+/** Tells how far each layer is, if it has moved. */
+function progressOf(contents: readonly Placed[], counts: BigInt64Array, { emit }: OperationContext): () => void {
+  const told = contents.map(() => 0)
+  return () => {
+    for (const [index, { content }] of contents.entries()) {
+      const done = Number(Atomics.load(counts, index))
+      if (done === told[index]) continue
+      told[index] = done
+      emit({ type: 'progress', subject: content.subject, done, total: content.sizeBytes })
+    }
+  }
+}
+
+/** A user knows the file by the name that it was to get. */
+function renamed({ message, cause }: PhylloError, path: string): PhylloError {
+  return new PhylloError('OUTPUT_IO', message, { path, cause })
+}
