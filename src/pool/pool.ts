@@ -15,6 +15,7 @@ import { PhylloError } from '../errors.js'
 import { createCores, reclaimCores } from './cores.js'
 import { type JobModule, jobModules } from './inline.js'
 import type { JobName, Jobs } from './jobs.js'
+import { Turns } from './turns.js'
 import {
   bytesDone,
   type Control,
@@ -52,6 +53,7 @@ export class Pool {
   /** Where the user says that the worker files are. */
   readonly #killAfterMs: number
   readonly #dir: URL | undefined
+  readonly #turns: Turns
   #piscina: Promise<Piscina> | undefined
   #closed = false
 
@@ -60,6 +62,7 @@ export class Pool {
       throw new TypeError(`workers: ${workers} is not a whole number from 0 to 1024`)
     this.workers = workers
     this.cores = createCores(Math.max(workers, 1))
+    this.#turns = new Turns(Math.max(workers, 1))
     this.#killAfterMs = killAfterMs
     this.#dir = workersDir === undefined ? undefined : directoryUrl(workersDir)
   }
@@ -67,7 +70,7 @@ export class Pool {
   async run<K extends JobName>(name: K, input: Jobs[K]['input'], options: RunOptions = {}): Promise<Jobs[K]['output']> {
     const { signal, onProgress } = options
     signal?.throwIfAborted()
-    if (this.#closed) throw new PhylloError('STORE_CLOSED', `${name}: the worker pool is closed`)
+    this.#refuseUse(name)
     const control = createControl()
     const message: JobMessage<K> = { input, control }
     const timer = onProgress && setInterval(() => onProgress(bytesDone(control)), progressIntervalMs)
@@ -97,6 +100,10 @@ export class Pool {
     return this.close()
   }
 
+  #refuseUse(name: JobName): void {
+    if (this.#closed) throw new PhylloError('STORE_CLOSED', `${name}: the worker pool is closed`)
+  }
+
   async #inline<K extends JobName>(name: K, message: JobMessage<K>, signal?: AbortSignal): Promise<JobAnswer<K>> {
     const stop = () => requestStop(message.control)
     signal?.addEventListener('abort', stop, { once: true })
@@ -111,18 +118,21 @@ export class Pool {
 
   async #threaded<K extends JobName>(name: K, message: JobMessage<K>, signal?: AbortSignal): Promise<JobAnswer<K>> {
     const piscina = await (this.#piscina ??= this.#start())
-    signal?.throwIfAborted()
+    await this.#turns.take(signal)
     const watch = signal && watchAbort(piscina, signal, message.control, this.#killAfterMs)
     try {
+      this.#refuseUse(name)
       return (await piscina.run(message, {
         filename: fileURLToPath(this.#file(name)),
         ...(watch && { signal: watch.kill }),
       })) as JobAnswer<K>
     } catch (error) {
       if (signal?.aborted) await watch?.gone()
+      this.#refuseUse(name)
       throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause: error })
     } finally {
       watch?.stop()
+      this.#turns.next()
     }
   }
 
@@ -132,8 +142,6 @@ export class Pool {
       minThreads: 0,
       maxThreads: this.workers,
       idleTimeout: idleTimeoutMs,
-      // Otherwise a job for which no thread is free goes behind all others, and the largest, which come first, last.
-      stricterFIFO: true,
       // A blocking wait between jobs would keep a thread's finished file operations from being cleaned up.
       atomics: 'disabled',
     })

@@ -87,6 +87,20 @@ export const mutants: readonly Mutant[] = [
     test: 'test/pool/pool.test.ts',
   },
   {
+    name: 'the last job that waits for a thread is the first to get one',
+    file: 'src/pool/turns.ts',
+    find: 'this.#waiting.shift()',
+    replace: 'this.#waiting.pop()',
+    test: 'test/pool/pool.test.ts',
+  },
+  {
+    name: 'a job that waits for a thread does not listen to its signal',
+    file: 'src/pool/turns.ts',
+    find: "signal?.addEventListener('abort', leave, { once: true })",
+    replace: '',
+    test: 'test/pool/pool.test.ts',
+  },
+  {
     name: 'a shared pool is closed by the first store that closes',
     file: 'src/store.ts',
     find: 'if (pool !== undefined) return pool',

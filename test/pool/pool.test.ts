@@ -95,6 +95,47 @@ test('a thread that dies is WORKER_DIED, and the pool goes on', async () => {
   assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
 })
 
+test('jobs begin in the order in which they were handed over', async () => {
+  await using pool = new Pool({ workers: 1, workersDir })
+  const { signal } = new AbortController()
+  const ended: string[] = []
+  const labels = Array.from({ length: 8 }, (_, i) => `job ${i}`)
+  const runs = labels.map(async label => {
+    await pool.run('write-layer', input(pool, label), { signal })
+    ended.push(label)
+  })
+  await Promise.all(runs)
+  assert.deepEqual(ended, labels)
+})
+
+test('a job that waits for a thread leaves at once when it is aborted, and the others keep their order', async () => {
+  await using pool = new Pool({ workers: 1, workersDir })
+  const [first, second] = [new AbortController(), new AbortController()]
+  const target = join(dir, 'waited for')
+  writeFileSync(target, '')
+  const run = (label: string, signal?: AbortSignal) =>
+    pool.run('write-layer', { ...input(pool, label), target }, signal && { signal })
+  const running = run('step until stopped', first.signal)
+  const aborted = run('fine', second.signal)
+  const waiting = run('fine')
+  second.abort(new Error('not that one'))
+  await assert.rejects(aborted, /not that one/)
+  first.abort(new Error('enough'))
+  await assert.rejects(running, /enough/)
+  assert.deepEqual((await waiting).warnings, ['fine'])
+})
+
+test('close ends jobs that run and jobs that wait', async () => {
+  const pool = new Pool({ workers: 1, workersDir, killAfterMs: 0 })
+  const target = join(dir, 'closed under it')
+  writeFileSync(target, '')
+  const runs = ['step until stopped', 'fine'].map(label => pool.run('write-layer', { ...input(pool, label), target }))
+  const outcomes = Promise.allSettled(runs)
+  while (statSync(target).size === 0) await sleep(5)
+  await pool.close()
+  for (const outcome of await outcomes) assert.equal((outcome as PromiseRejectedResult).reason.code, 'STORE_CLOSED')
+})
+
 test('no thread before the first job, and a program that forgets close() still exits', async () => {
   const script = join(dir, 'forgets.mjs')
   writeFileSync(
