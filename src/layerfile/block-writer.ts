@@ -19,13 +19,15 @@ import { roomBytes, type Slab, Slabs } from './slabs.js'
 
 /** Bytes that are written at once. */
 const writeBytes = MiB
-/** Handing a smaller block to the thread pool costs more than compressing it. */
-const smallestOffThread = 8 * KiB
+/** Handing a smaller block to the thread pool costs as much of this thread's time as compressing it. */
+const smallestOffThread = 32 * KiB
 /** A block is stored unless compression saves one sixteenth of it. */
 const savingShift = 4
 /** After so many blocks of one content that did not shrink, only every `probeEvery`-th is tried, until one does. */
 const giveUpAfter = 4
 const probeEvery = 8
+
+const noSum = [0, 0] as const
 
 interface PendingBlock {
   readonly contentBytes: number
@@ -73,17 +75,21 @@ export class BlockWriter {
     return this.#slabs.available
   }
 
-  /** Takes a block. Needs two slabs. */
-  add({ content, slab, runsOn }: Block): void {
+  /** Takes a block if this thread need not compress it; the answer is whether it did. Needs two slabs. */
+  offer(block: Block): boolean {
     const { lz4, cores } = this.#options
-    const contentBytes = content.length
-    const block: PendingBlock = { contentBytes, slab, ready: undefined, checksum: [0, 0], compressing: undefined }
-    this.#pending.push(block)
-    if (!this.#runsOn) this.#incompressible = 0
-    this.#runsOn = runsOn
-    if (lz4 === undefined || !this.#isWorthTrying(contentBytes)) this.#setReady(block, content)
-    else if (contentBytes >= smallestOffThread && cores.tryBorrow()) this.#compressElsewhere(lz4, block, content)
-    else this.#compressHere(lz4, block, content)
+    const { content } = block
+    if (lz4 === undefined || !this.#isWorthTrying(block)) this.#setReady(this.#append(block), content)
+    else if (content.length >= smallestOffThread && cores.tryBorrow())
+      this.#compressElsewhere(lz4, this.#append(block), content)
+    else return false
+    if (this.#readyBytes >= writeBytes) this.flush()
+    return true
+  }
+
+  /** Takes a block that was offered in vain. Needs two slabs. */
+  compress(block: Block): void {
+    this.#compressHere(this.#options.lz4!, this.#append(block), block.content)
     if (this.#readyBytes >= writeBytes) this.flush()
   }
 
@@ -150,9 +156,18 @@ export class BlockWriter {
     pending.splice(0, count)
   }
 
-  #isWorthTrying(contentBytes: number): boolean {
+  #isWorthTrying({ content }: Block): boolean {
+    const given = this.#runsOn && this.#incompressible >= giveUpAfter
+    return content.length < blockBytes || !given || this.#number % probeEvery === 0
+  }
+
+  #append({ content, slab, runsOn }: Block): PendingBlock {
+    const block = { contentBytes: content.length, slab, ready: undefined, checksum: noSum, compressing: undefined }
+    this.#pending.push(block)
+    if (!this.#runsOn) this.#incompressible = 0
+    this.#runsOn = runsOn
     this.#number++
-    return contentBytes < blockBytes || this.#incompressible < giveUpAfter || this.#number % probeEvery === 0
+    return block
   }
 
   #compressHere(lz4: Lz4, block: PendingBlock, content: Uint8Array): void {

@@ -91,7 +91,7 @@ class Pass {
   readonly #cutter: BlockCutter
   readonly #scanner: TarScanner
   #tarBytes = 0
-  /** Bytes of blocks since the thread pool was looked at. */
+  /** Bytes of work since the thread pool was looked at. */
   #sinceTurn = 0
 
   constructor(options: WriteLayerOptions, blocks: BlockWriter) {
@@ -116,15 +116,7 @@ class Pass {
       throw limitError('layerBytes', limits.layerBytes, tarBytes, `${label}: bytes of the layer`)
     this.#scan(() => this.#scanner.push(chunk))
     while (this.#gathered.available < slabsNeeded) await this.#blocks.makeRoom()
-    let hashed = 0
-    for (const block of this.#cutter.push(chunk)) {
-      hashed += this.#hashStep(chunk, hashed)
-      await this.#add(block)
-    }
-    while (hashed < chunk.length) {
-      hashed += this.#hashStep(chunk, hashed)
-      if (this.#blocks.inFlight > 0) await this.#blocks.turn()
-    }
+    await this.#work(chunk, this.#cutter.push(chunk))
     await this.#blocks.letGoOfChunk()
     // Without a turn of the event loop now and then, memory that native code handed out is not taken back.
     await this.#blocks.turn()
@@ -136,7 +128,7 @@ class Pass {
     const { fd, label, limits } = this.#options
     this.#scan(() => this.#scanner.end())
     const last = this.#cutter.end()
-    if (last !== undefined) await this.#add(last)
+    if (last !== undefined) await this.#work(new Uint8Array(0), [last])
     const frameEnd = await this.#blocks.end()
     const tarBytes = this.#tarBytes
     const { entries, warnings } = this.#tree
@@ -150,17 +142,33 @@ class Pass {
     return { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, fileBytes, warnings: warnings.list() }
   }
 
-  /** Hashes a little of the chunk, so that the thread pool is looked at often while it works; the answer is how much. */
-  #hashStep(chunk: Uint8Array, from: number): number {
-    const step = chunk.subarray(from, from + (this.#blocks.inFlight > 0 ? shortStep : longStep))
-    if (step.length > 0) this.#hash.update(step)
-    return step.length
+  /**
+   * Hashes the chunk and has its blocks compressed: on the thread pool while this thread hashes, then on both. The thread
+   * pool is looked at often, so that it never waits long for the next block.
+   */
+  async #work(chunk: Uint8Array, blocks: readonly Block[]): Promise<void> {
+    const writer = this.#blocks
+    let hashed = 0
+    for (let next = 0; next < blocks.length || hashed < chunk.length; ) {
+      const block = blocks[next]
+      if (block !== undefined) while (writer.available < slabsNeeded) await writer.makeRoom()
+      if (block !== undefined && writer.offer(block)) {
+        next++
+      } else if (hashed < chunk.length) {
+        const step = chunk.subarray(hashed, hashed + (writer.inFlight > 0 ? shortStep : longStep))
+        this.#hash.update(step)
+        hashed += step.length
+        await this.#pace(step.length)
+      } else {
+        writer.compress(block!)
+        next++
+        await this.#pace(block!.content.length)
+      }
+    }
   }
 
-  async #add(block: Block): Promise<void> {
-    while (this.#blocks.available < slabsNeeded) await this.#blocks.makeRoom()
-    this.#blocks.add(block)
-    this.#sinceTurn += block.content.length
+  async #pace(bytes: number): Promise<void> {
+    this.#sinceTurn += bytes
     if (this.#blocks.inFlight === 0 || this.#sinceTurn < shortStep) return
     this.#sinceTurn = 0
     await this.#blocks.turn()
