@@ -16,7 +16,7 @@ import type { BlockTable } from './block-table.js'
 import type { Checksums } from './checksum.js'
 import { readAll, readAllSync } from './file-io.js'
 import { corrupt } from './format.js'
-import { lengthBytes } from './frame.js'
+import { lengthBytes, storedBit } from './frame.js'
 
 /**
  * Groups of one read that are under way at a time, each with one block on the thread pool: more would take the cores
@@ -153,12 +153,15 @@ export class BlockReader {
 
   /** Whole blocks that stand next to each other, with one read. */
   async #readGroup(first: number, end: number, into: Uint8Array): Promise<void> {
-    const { fd, path, table, cache } = this.#options
+    const { fd, path, table, cache, lz4 } = this.#options
+    const { decompressRun } = lz4
     const begin = table.fileOffset(first)
     const memory = cache.take()
     try {
       const stored = memory.subarray(0, table.fileOffset(end) - begin)
       await readAll(fd, stored, begin, path)
+      if (decompressRun !== undefined && into.length > smallContent)
+        return await this.#decompressRun(decompressRun, first, end, stored, into)
       for (let block = first, at = 0; block < end; block++) {
         const part = into.subarray(at, (at += table.contentBytes(block)))
         const bytes = this.#verified(block, stored, begin)
@@ -168,6 +171,29 @@ export class BlockReader {
       }
     } finally {
       cache.giveBack(memory)
+    }
+  }
+
+  /** A group that was read from `first` on, with its length words, at once. */
+  async #decompressRun(
+    decompressRun: NonNullable<Lz4['decompressRun']>,
+    first: number,
+    end: number,
+    stored: Buffer,
+    into: Uint8Array,
+  ): Promise<void> {
+    const { table } = this.#options
+    const begin = table.fileOffset(first)
+    for (let block = first; block < end; block++) {
+      this.#verified(block, stored, begin)
+      // What the disk says here has no checksum; the table, which has one, says the same.
+      const word = table.isStored(block) ? (storedBit | table.storedBytes(block)) >>> 0 : table.storedBytes(block)
+      stored.writeUInt32LE(word, table.fileOffset(block) - begin)
+    }
+    try {
+      await decompressRun(stored, into)
+    } catch (cause) {
+      throw this.#undecodable(first, cause)
     }
   }
 

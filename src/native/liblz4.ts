@@ -9,6 +9,7 @@
 import { callLimit, callsInFlight } from './call-limit.js'
 import type { Lz4 } from './lz4.js'
 import { damagedBlock, requireBound, requireRoom } from './lz4-block.js'
+import { runDecompressor } from './lz4-run.js'
 import { loadLibrary, type NativeArgument, type NativeFunction } from './native.js'
 
 const names: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
@@ -28,8 +29,10 @@ export async function loadLiblz4(): Promise<Lz4 | undefined> {
     'int LZ4_decompress_safe(const void *source, void *target, int sourceBytes, int capacity)',
   )
   const limited = callLimit(callsInFlight)
+  const decompressRun = runDecompressor(loaded.library)
   return {
     name: 'liblz4',
+    ...(decompressRun && { decompressRun }),
     compressSync(block, into) {
       requireBound(block, into)
       return written(compressDefault(block, into, block.length, into.length))

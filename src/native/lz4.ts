@@ -34,6 +34,12 @@ export interface Lz4 {
 
   /** The same off this thread: `into` is written by the time the promise settles, and not afterwards. */
   decompress(stored: Uint8Array, into: Uint8Array): Promise<void>
+
+  /**
+   * Decompresses blocks that stand one behind the other, each behind its length word as in an LZ4 frame, with one call
+   * off this thread. `into.length` is what they hold together. Absent where the engine has no such call.
+   */
+  readonly decompressRun?: (run: Uint8Array, into: Uint8Array) => Promise<void>
 }
 
 /** The fastest LZ4 of this machine. Cheap to call again, but keep the result: it has no state but a queue. */

@@ -14,18 +14,10 @@ import type { Piscina } from 'piscina'
 import { PhylloError } from '../errors.js'
 import { createCores, reclaimCores } from './cores.js'
 import { type JobModule, jobModules } from './inline.js'
+import { JobStop } from './job-stop.js'
 import type { JobName, Jobs } from './jobs.js'
 import { Turns } from './turns.js'
-import {
-  bytesDone,
-  type Control,
-  createControl,
-  decodeError,
-  hasStarted,
-  type JobAnswer,
-  type JobMessage,
-  requestStop,
-} from './wire.js'
+import { bytesDone, createControl, decodeError, type JobAnswer, type JobMessage, requestStop } from './wire.js'
 
 export interface PoolOptions {
   /** Threads, and cores in use at once, compression of blocks included. 0 runs jobs on the calling thread. Default: the cores there are. */
@@ -54,6 +46,7 @@ export class Pool {
   readonly #killAfterMs: number
   readonly #dir: URL | undefined
   readonly #turns: Turns
+  readonly #running = new Set<JobStop>()
   #piscina: Promise<Piscina> | undefined
   #closed = false
 
@@ -83,15 +76,19 @@ export class Pool {
       return answer.output
     } catch (error) {
       signal?.throwIfAborted()
+      this.#refuseUse(name)
       throw error
     } finally {
       clearInterval(timer)
     }
   }
 
-  /** Ends all threads; jobs that still run are killed. Idempotent. */
+  /** Ends all threads; jobs that still run are stopped. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true
+    const running = [...this.#running]
+    for (const stop of running) stop.request()
+    await Promise.all(running.map(({ ended }) => ended))
     const piscina = await this.#piscina
     if (piscina !== undefined) await piscina.destroy()
   }
@@ -119,19 +116,23 @@ export class Pool {
   async #threaded<K extends JobName>(name: K, message: JobMessage<K>, signal?: AbortSignal): Promise<JobAnswer<K>> {
     const piscina = await (this.#piscina ??= this.#start())
     await this.#turns.take(signal)
-    const watch = signal && watchAbort(piscina, signal, message.control, this.#killAfterMs)
+    const stop = new JobStop(piscina, message.control, this.#killAfterMs)
+    const onAbort = () => stop.request()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted) stop.request()
+    this.#running.add(stop)
     try {
       this.#refuseUse(name)
-      return (await piscina.run(message, {
-        filename: fileURLToPath(this.#file(name)),
-        ...(watch && { signal: watch.kill }),
-      })) as JobAnswer<K>
+      const filename = fileURLToPath(this.#file(name))
+      return (await piscina.run(message, { filename, signal: stop.kill })) as JobAnswer<K>
     } catch (error) {
-      if (signal?.aborted) await watch?.gone()
+      await stop.gone()
       this.#refuseUse(name)
       throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause: error })
     } finally {
-      watch?.stop()
+      signal?.removeEventListener('abort', onAbort)
+      this.#running.delete(stop)
+      stop.end()
       this.#turns.next()
     }
   }
@@ -162,39 +163,6 @@ export class Pool {
     // The same relative path in every form of this module: src/pool/pool.ts, dist/src/pool/pool.js, and a chunk of the
     // package's bundle, dist/bundle/src/chunks/…, beside which lies dist/bundle/workers/.
     return new URL(`${name}.js`, this.#dir ?? new URL('../../workers/', import.meta.url))
-  }
-}
-
-/**
- * Stops a job after an abort: it is asked first, and its thread is killed when it does not listen. A thread that is killed
- * inside of a native call can take the process with it (koffi: napi_throw, seen in 1 of some 2,000 aborts).
- */
-function watchAbort(piscina: Piscina, signal: AbortSignal, control: Control, killAfterMs: number) {
-  const kill = new AbortController()
-  const ends: { readonly worker: Worker; readonly ended: Promise<void> }[] = []
-  let timer: NodeJS.Timeout | undefined
-  const killNow = () => {
-    // Taken before piscina's own listener runs: it still holds the thread which that one will kill.
-    for (const worker of piscina.threads)
-      ends.push({ worker, ended: new Promise(end => worker.once('exit', () => end())) })
-    kill.abort()
-  }
-  const onAbort = () => {
-    requestStop(control)
-    if (hasStarted(control) && killAfterMs > 0) timer = setTimeout(killNow, killAfterMs)
-    else killNow()
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  return {
-    kill: kill.signal,
-    stop() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    },
-    async gone(): Promise<void> {
-      const alive = new Set(piscina.threads)
-      await Promise.all(ends.filter(({ worker }) => !alive.has(worker)).map(({ ended }) => ended))
-    },
   }
 }
 

@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.js'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'a decoder is used again after an error',
+    file: 'src/native/lz4-run.ts',
+    find: 'if (whole && idle.length < keptDecoders)',
+    replace: 'if (idle.length < keptDecoders)',
+    test: 'test/native/lz4.test.ts',
+  },
+  {
     name: 'lz4-napi: a block that is shorter than its index says is taken for good',
     file: 'src/native/lz4-napi.ts',
     find: 'if (content.length === contentBytes) return content',

@@ -75,7 +75,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'run settles before the killed thread is gone',
     file: 'src/pool/pool.ts',
-    find: 'if (signal?.aborted) await watch?.gone()',
+    find: 'await stop.gone()',
     replace: '',
     test: 'test/pool/pool.test.ts',
   },
@@ -84,6 +84,13 @@ export const mutants: readonly Mutant[] = [
     file: 'src/pool/wire.ts',
     find: '    facts,\n    cause: cause === undefined',
     replace: '    facts: { code: facts.code },\n    cause: cause === undefined',
+    test: 'test/pool/pool.test.ts',
+  },
+  {
+    name: 'a thread is killed before its job has begun',
+    file: 'src/pool/job-stop.ts',
+    find: 'if (!hasStarted(this.#control)) {',
+    replace: 'if (this.#killAfterMs < 0) {',
     test: 'test/pool/pool.test.ts',
   },
   {

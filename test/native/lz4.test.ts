@@ -167,3 +167,54 @@ for (const lz4 of engines) {
     assert.ok(read.every((content, i) => content.equals(blocks[i]!)))
   })
 }
+
+for (const { name, decompressRun } of engines)
+  if (decompressRun !== undefined) {
+    const blocks = Array.from({ length: 40 }, (_, i) =>
+      i % 3 === 0 ? randomBytes(700 * i) : Buffer.alloc(900 * i + 1, `b${i} `),
+    )
+    /** As they stand in a frame: the highest bit of a length word says that the block is stored. */
+    const runOf = (contents: readonly Buffer[]): Buffer =>
+      Buffer.concat(
+        contents.flatMap((content, i) => {
+          const block = i % 3 === 0 ? content : compressed(engines[i % engines.length]!, content)
+          const word = Buffer.alloc(4)
+          word.writeUInt32LE(i % 3 === 0 ? (0x8000_0000 | block.length) >>> 0 : block.length)
+          return block.length === 0 ? [] : [word, block]
+        }),
+      )
+
+    test(`${name}: a run of blocks, compressed and stored, comes out in one piece`, async () => {
+      const content = Buffer.concat(blocks)
+      const around = Buffer.alloc(content.length + 64, 0xbb)
+      const outcomes = Array.from({ length: 12 }, async () => {
+        const into = Buffer.alloc(content.length)
+        await decompressRun(runOf(blocks), into)
+        return into.equals(content)
+      })
+      assert.ok((await Promise.all(outcomes)).every(Boolean))
+      await decompressRun(runOf(blocks), around.subarray(32, -32))
+      assert.ok(
+        around.subarray(0, 32).equals(Buffer.alloc(32, 0xbb)) && around.subarray(-32).equals(Buffer.alloc(32, 0xbb)),
+      )
+    })
+
+    test(`${name}: a run that is damaged or of another length is STORE_CORRUPT, and the next one is not`, async () => {
+      const run = runOf(blocks)
+      const { length } = Buffer.concat(blocks)
+      const damaged = Buffer.from(run)
+      damaged.fill(0xff, 0, 4) // a block of 2 GiB
+      for (const [bytes, size] of [
+        [run, length - 1],
+        [run, length + 1],
+        [run.subarray(0, -1), length],
+        [damaged, length],
+        [Buffer.alloc(0), 1],
+      ] as const) {
+        await assert.rejects(decompressRun(bytes, Buffer.alloc(size)), { code: 'STORE_CORRUPT' })
+        const into = Buffer.alloc(length)
+        await decompressRun(run, into)
+        assert.ok(into.equals(Buffer.concat(blocks)))
+      }
+    })
+  }

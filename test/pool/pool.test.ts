@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { Worker } from 'node:worker_threads'
 import { PhylloError } from '../../src/errors.js'
 import { defaultLimits } from '../../src/limits.js'
 import { coresInUse } from '../../src/pool/cores.js'
@@ -87,6 +88,20 @@ test('after an aborted run no thread writes any more, 20 times', async () => {
     assert.equal(statSync(target).size, size)
     assert.equal(coresInUse(pool.cores), 0, 'cores of a killed job are given back')
   }
+})
+
+test('a thread that has not begun its job is not killed: it may be importing', async () => {
+  const before = new Worker('', { eval: true })
+  const { threadId } = before
+  await using pool = new Pool({ workers: 1, workersDir, killAfterMs: 0 })
+  const abort = new AbortController()
+  const run = pool.run('write-layer', input(pool, 'fine'), { signal: abort.signal })
+  const outcome = assert.rejects(run, /too early/)
+  await sleep(10)
+  abort.abort(new Error('too early'))
+  await outcome
+  // Ids are given out in order: had the pool's first thread been killed, this would be the next one.
+  assert.deepEqual((await pool.run('write-layer', input(pool, 'which thread'))).warnings, [`${threadId + 1}`])
 })
 
 test('a thread that dies is WORKER_DIED, and the pool goes on', async () => {

@@ -1,5 +1,6 @@
 /** A stand-in for the real job, told by `label` how to behave: what a pool must survive is easier to ask for than to provoke. */
 import { appendFileSync, openSync, writeSync } from 'node:fs'
+import { threadId } from 'node:worker_threads'
 import { PhylloError } from '../../../src/errors.js'
 import type { DiffId } from '../../../src/oci/digest.js'
 import { joinCores } from '../../../src/pool/cores.js'
@@ -26,5 +27,13 @@ export default job('write-layer', async ({ label, target, cores }, { progress })
   progress(7)
   share.leave()
   const diffId = `sha256:${'0'.repeat(64)}` as DiffId
-  return { diffId, digest: diffId, tarBytes: 7, sizeBytes: 1, entries: 1, fileBytes: 9, warnings: [label] }
+  return {
+    diffId,
+    digest: diffId,
+    tarBytes: 7,
+    sizeBytes: 1,
+    entries: 1,
+    fileBytes: 9,
+    warnings: [label === 'which thread' ? `${threadId}` : label],
+  }
 })
