@@ -7,8 +7,12 @@
  * of some 500). A thread that has not begun its job is importing, or about to; it will look at once.
  */
 import type { Worker } from 'node:worker_threads'
-import type { Piscina } from 'piscina'
 import { type Control, hasStarted, requestStop } from './wire.js'
+
+/** The part of a piscina that is asked here. */
+interface Threads {
+  readonly threads: readonly Worker[]
+}
 
 /** Between two looks at a job that has not begun. */
 const lookMs = 20
@@ -16,7 +20,7 @@ const lookMs = 20
 export class JobStop {
   /** Resolved when the job has ended. */
   readonly ended: Promise<void>
-  readonly #piscina: Piscina
+  readonly #pool: Threads
   readonly #control: Control
   readonly #killAfterMs: number
   readonly #kill = new AbortController()
@@ -25,8 +29,8 @@ export class JobStop {
   #timer: NodeJS.Timeout | undefined
   #settle: () => void = () => undefined
 
-  constructor(piscina: Piscina, control: Control, killAfterMs: number) {
-    this.#piscina = piscina
+  constructor(pool: Threads, control: Control, killAfterMs: number) {
+    this.#pool = pool
     this.#control = control
     this.#killAfterMs = killAfterMs
     this.ended = new Promise(resolve => (this.#settle = resolve))
@@ -51,7 +55,7 @@ export class JobStop {
 
   /** Waits until a thread that was killed is gone. */
   async gone(): Promise<void> {
-    const alive = new Set(this.#piscina.threads)
+    const alive = new Set(this.#pool.threads)
     await Promise.all(this.#exits.filter(({ worker }) => !alive.has(worker)).map(({ exit }) => exit))
   }
 
@@ -61,7 +65,7 @@ export class JobStop {
       return
     }
     // Taken before piscina's own listener runs: it still holds the thread which that one will kill.
-    for (const worker of this.#piscina.threads)
+    for (const worker of this.#pool.threads)
       this.#exits.push({ worker, exit: new Promise(gone => worker.once('exit', () => gone())) })
     this.#kill.abort()
   }
