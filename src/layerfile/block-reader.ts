@@ -5,8 +5,8 @@
  * - Every block that comes from the disk is compared with its checksum before any byte of it counts as read. After an
  *   error what the destination holds is undefined.
  * - An asynchronous read settles only when nothing writes to its destination any more.
- * - Asynchronous reads hold the calling thread for a few hundred microseconds at a stretch: large blocks are
- *   decompressed on the thread pool.
+ * - Asynchronous reads hold the calling thread for a few hundred microseconds at a stretch: large blocks, and whole
+ *   groups where the engine can, are decompressed on the thread pool.
  */
 import type { PhylloError } from '../errors.js'
 import { KiB } from '../limits.js'
@@ -19,7 +19,7 @@ import { corrupt } from './format.js'
 import { lengthBytes, storedBit } from './frame.js'
 
 /**
- * Groups of one read that are under way at a time, each with one block on the thread pool: more would take the cores
+ * Groups of one read that are under way at a time, each with one call on the thread pool: more would take the cores
  * away from the thread that has to verify and hand on.
  */
 const lanes = 2

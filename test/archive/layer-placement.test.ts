@@ -22,6 +22,9 @@ const layers = [
   tar([file('text', 'all work and no play makes Jack a dull boy\n'.repeat(500_000))]),
 ]
 
+/** An operation that nobody watches and nobody aborts. */
+const operation = { signal: new AbortController().signal, emit: () => undefined, report: {}, stage: undefined } as never
+
 async function storeWith(t: TestContext, workers: number): Promise<{ store: Store; pool: Pool }> {
   const pool = new Pool({ workers })
   t.after(() => pool.close())
@@ -76,6 +79,7 @@ test('a damaged block: STORE_CORRUPT, every job ended, no file, and what was the
 
 test('an abort: its reason, every job ended, no file', async t => {
   const { store, pool } = await storeWith(t, 2)
+  let aborted = 0
   for (const delayMs of [20, 80, 140]) {
     const folder = scratchDir(t)
     const abort = new AbortController()
@@ -90,17 +94,13 @@ test('an abort: its reason, every job ended, no file', async t => {
     if (outcome === undefined) break
     assert.equal(outcome, reason)
     assert.deepEqual(readdirSync(folder), [])
+    aborted++
   }
+  assert.ok(aborted > 0, 'every save was done before it was aborted')
 })
 
 test('a target that cannot be written is told by the name that the user knows', async t => {
   const { store, pool } = await storeWith(t, 2)
-  const operation = {
-    signal: new AbortController().signal,
-    emit: () => undefined,
-    report: {},
-    stage: undefined,
-  } as never
   const layerFile = ({ diffId }: { diffId: string }) => join(store.root, 'packed', `${diffId.slice(7)}.tar.lz4`)
   const place = layerPlacement({ operation, pool: () => pool, layerFile })
   const contents = layers.map(bytes => {
@@ -118,12 +118,6 @@ test('a target that cannot be written is told by the name that the user knows', 
 
 test('a layer file of another layer, or of another length, is STORE_CORRUPT', async t => {
   const { store, pool } = await storeWith(t, 2)
-  const operation = {
-    signal: new AbortController().signal,
-    emit: () => undefined,
-    report: {},
-    stage: undefined,
-  } as never
   const other = join(store.root, 'packed', `${digestOf(layers[0]!).slice(7)}.tar.lz4`)
   const place = layerPlacement({ operation, pool: () => pool, layerFile: () => other })
   const writtenAs = join(scratchDir(t), 'part')
