@@ -28,7 +28,7 @@ import { defaultLimits, type Limits } from './limits.js'
 import { hexOf } from './oci/digest.js'
 import { parseReference, withDefaultTag } from './oci/reference.js'
 import { Operation } from './operation.js'
-import { createView, type View } from './overlay/view.js'
+import type { View } from './overlay/view.js'
 import type { BlockCompression } from './pool/jobs.js'
 import { Pool } from './pool/pool.js'
 
@@ -153,8 +153,8 @@ export class Store implements AsyncDisposable {
         ...(platform && { platform }),
         ...(name && { name }),
       })
-      const ids = await copyIntoStore(source, this.#copyTarget(), stage, op)
-      return Promise.all(ids.map(id => this.#catalog.get(id)))
+      const copied = await copyIntoStore(source, this.#copyTarget(), stage, op)
+      return Promise.all(copied.map(({ id, layers }) => this.#catalog.get(id, layers)))
     }, signal)
   }
 
@@ -200,7 +200,7 @@ export class Store implements AsyncDisposable {
    */
   async view(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<View> {
     this.#assertOpen()
-    const { image } = await this.#catalog.resolve(name)
+    const [{ createView }, { image }] = await Promise.all([import('./overlay/view.js'), this.#catalog.resolve(name)])
     const { diffIds } = image.config
     const lease = await this.#layers.lease({ stacks: [diffIds], images: [image.id] })
     try {

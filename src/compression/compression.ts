@@ -6,10 +6,6 @@
  */
 import type { Limits } from '../limits.js'
 import { Bounds } from './bounds.js'
-import { decompressBzip2 } from './bzip2.js'
-import { decompressGzip } from './gzip.js'
-import { decompressXz } from './xz.js'
-import { decompressZstd } from './zstd.js'
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz'
 
@@ -18,21 +14,31 @@ type Decompressor = (source: AsyncIterable<Uint8Array>, label: string, limits: L
 interface Format {
   /** First bytes; undefined stands for any. */
   readonly magics: readonly (readonly (number | undefined)[])[]
-  readonly decompress: Decompressor
+  /** Imported when it is needed: opening zlib, or what starts programs, takes longer than reading a small file. */
+  load(): Promise<Decompressor>
 }
 
 const formats: Readonly<Record<Exclude<Compression, 'none'>, Format>> = {
-  gzip: { magics: [[0x1f, 0x8b, 0x08]], decompress: decompressGzip },
+  gzip: {
+    magics: [[0x1f, 0x8b, 0x08]],
+    load: async () => (await import('./gzip.js')).decompressGzip,
+  },
   zstd: {
     magics: [
       [0x28, 0xb5, 0x2f, 0xfd],
       // Skippable frames: 16 magics, 0x50 to 0x5f.
       ...Array.from({ length: 16 }, (_, low) => [0x50 | low, 0x2a, 0x4d, 0x18]),
     ],
-    decompress: decompressZstd,
+    load: async () => (await import('./zstd.js')).decompressZstd,
   },
-  bzip2: { magics: [[0x42, 0x5a, 0x68]], decompress: decompressBzip2 },
-  xz: { magics: [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]], decompress: decompressXz },
+  bzip2: {
+    magics: [[0x42, 0x5a, 0x68]],
+    load: async () => (await import('./bzip2.js')).decompressBzip2,
+  },
+  xz: {
+    magics: [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+    load: async () => (await import('./xz.js')).decompressXz,
+  },
 }
 
 /** Bytes that `sniff` needs to be sure. */
@@ -72,7 +78,10 @@ export async function* decompress(
     const bounds = new Bounds(limits, label)
     const whole = rejoin(head, chunks)
     if (name === 'none') yield* bounds.limitOutput(whole, false)
-    else yield* bounds.limitOutput(formats[name].decompress(bounds.countInput(whole), label, limits), true)
+    else {
+      const decompressor = await formats[name].load()
+      yield* bounds.limitOutput(decompressor(bounds.countInput(whole), label, limits), true)
+    }
   } finally {
     await chunks.return?.()
   }

@@ -7,11 +7,12 @@
  * - Modes come out as they are asked for, whatever the umask is.
  */
 import { randomBytes } from 'node:crypto'
-import { constants, close as fsClose, open as fsOpen } from 'node:fs'
+import { constants, close as fsClose, fstat as fsFstat, open as fsOpen, read as fsRead } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { isErrno, PhylloError } from '../errors.js'
+import { KiB } from '../limits.js'
 import { deleteTree } from './delete-tree.js'
 
 export interface FileStatus {
@@ -95,19 +96,26 @@ async function call<T>(operation: string, path: string, work: () => Promise<T>):
 
 const openFd = promisify(fsOpen)
 const closeFd = promisify(fsClose)
+const fstatFd = promisify(fsFstat)
+const readFd = promisify(fsRead)
 
+/** A file that may be longer is asked for its size before there is memory for it. */
+const readUnasked = 4 * KiB
+
+/** By descriptors: an image has dozens of small files, and a FileHandle for each costs more than reading it. */
 async function readBounded(path: string, maxBytes: number): Promise<Buffer> {
-  const file = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const fd = await openFd(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0)
   try {
-    const into = Buffer.allocUnsafe(Math.min(maxBytes + 1, Math.max((await file.stat()).size, 0) + 1))
+    const sizeBytes = maxBytes <= readUnasked ? maxBytes : Math.max((await fstatFd(fd)).size, 0)
+    const into = Buffer.allocUnsafe(Math.min(maxBytes, sizeBytes) + 1)
     let length = 0
     for (let got = -1; got !== 0 && length < into.length; length += got) {
-      got = (await file.read(into, length, into.length - length, length)).bytesRead
+      got = (await readFd(fd, into, length, into.length - length, length)).bytesRead
     }
     if (length <= maxBytes) return into.subarray(0, length)
     throw new PhylloError('STORE_CORRUPT', `${path}: more than ${maxBytes} bytes`, { path })
   } finally {
-    await file.close()
+    await closeFd(fd)
   }
 }
 

@@ -110,7 +110,10 @@ async function makeOwnDirectories(io: Io, paths: StorePaths): Promise<void> {
     await io.mkdirAll(dirname(paths.root))
     await makeDirectory(io, paths.root, 0o710)
   }
-  for (const [path, mode] of paths.ownDirectories()) await makeDirectory(io, path, mode)
+  const own = paths.ownDirectories()
+  // The first is the parent of the others.
+  for (const part of [own.slice(0, 1), own.slice(1)])
+    await Promise.all(part.map(([path, mode]) => makeDirectory(io, path, mode)))
 }
 
 /** The tree first, store.json last: what dies on the way is no store yet, and making it again finds nothing in its way. */

@@ -12,6 +12,7 @@ import type { Lease } from '../disk/lease.js'
 import type { Stage } from '../disk/stage.js'
 import { PhylloError, withFacts } from '../errors.js'
 import type { LayerLook, LayerStore } from '../layers/layer-store.js'
+import type { LayerRecord } from '../layers/record.js'
 import type { Limits } from '../limits.js'
 import { type DiffId, type ImageId, isDigest, shortId } from '../oci/digest.js'
 import { familiarName } from '../oci/reference.js'
@@ -32,13 +33,19 @@ export interface CopyTarget {
   readonly compression: BlockCompression
 }
 
-/** Brings every image of the source into the store; answers with their ids, in the source's order. */
+export interface CopiedImage {
+  readonly id: ImageId
+  /** Base first. */
+  readonly layers: readonly LayerRecord[]
+}
+
+/** Brings every image of the source into the store; the answer is in the source's order. */
 export async function copyIntoStore(
   source: ImageSource,
   to: CopyTarget,
   stage: Stage,
   op: OperationContext,
-): Promise<ImageId[]> {
+): Promise<CopiedImage[]> {
   const { pool, limits, compression } = to
   const jobs = new LayerJobs({ pool, stage, limits, compression, archive: source.name }, op)
   try {
@@ -46,11 +53,10 @@ export async function copyIntoStore(
     const images = await op.stage('catalogue', () => source.images())
     await followed
     await using lease = await to.layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
-    const missing = await op.stage('look', () => findMissing(images, to, op))
+    const { missing, unknown } = await op.stage('look', () => findMissing(images, to, op))
     const written = await op.stage('layers', () => writeLayers(missing, source.name, jobs, op))
     op.signal.throwIfAborted()
-    await op.stage('publish', () => publishAll({ images, written, lease }, to, op))
-    return images.map(({ imageId }) => imageId)
+    return await op.stage('publish', () => publishAll({ images, unknown, written, lease }, to, op))
   } finally {
     await jobs.stop()
     op.report.bytesRead += source.bytesRead()
@@ -76,15 +82,23 @@ function isMissing(look: LayerLook | undefined): boolean {
   return look?.record === undefined && look?.sizeBytes === undefined
 }
 
-/** The layers whose content is not there, once each. */
+interface Missing {
+  /** The layers whose content is not there, once each. */
+  readonly missing: readonly SourceLayer[]
+  /** The images of which some layer has to be published. */
+  readonly unknown: ReadonlySet<SourceImage>
+}
+
 async function findMissing(
   images: readonly SourceImage[],
   { layers }: CopyTarget,
   op: OperationContext,
-): Promise<SourceLayer[]> {
+): Promise<Missing> {
   const missing = new Map<DiffId, SourceLayer | undefined>()
+  const unknown = new Set<SourceImage>()
   for (const image of images) {
     for (const [index, look] of (await layers.look(stackOf(image))).entries()) {
+      if (look.record === undefined) unknown.add(image)
       if (missing.has(look.diffId)) continue
       const layer = image.layers[index]!
       missing.set(look.diffId, isMissing(look) ? layer : undefined)
@@ -95,7 +109,8 @@ async function findMissing(
   }
   // The largest first: what is left for the end is then small, and no core waits long for another.
   const size = ({ range }: SourceLayer) => range?.sizeBytes ?? 0
-  return [...missing.values()].filter(layer => layer !== undefined).sort((a, b) => size(b) - size(a))
+  const largestFirst = [...missing.values()].filter(layer => layer !== undefined).sort((a, b) => size(b) - size(a))
+  return { missing: largestFirst, unknown }
 }
 
 async function writeLayers(
@@ -144,23 +159,28 @@ function verify({ diffId, digest }: SourceLayer, output: WrittenLayer): void {
 
 interface Verified {
   readonly images: readonly SourceImage[]
+  /** Of these not every layer was there at the look: the lease keeps what was. */
+  readonly unknown: ReadonlySet<SourceImage>
   readonly written: ReadonlyMap<DiffId, WrittenLayer>
   /** Covers all of it since before the look. */
   readonly lease: Lease
 }
 
-async function publishAll(verified: Verified, to: CopyTarget, op: OperationContext): Promise<void> {
+async function publishAll(verified: Verified, to: CopyTarget, op: OperationContext): Promise<CopiedImage[]> {
   const staged = new Map(verified.written)
+  const copied: CopiedImage[] = []
   for (const image of verified.images) {
-    await publishLayers(image, staged, verified, to)
-    await to.layers.settle(stackOf(image))
+    if (verified.unknown.has(image)) await publishLayers(image, staged, verified, to)
+    const layers = await to.layers.settle(stackOf(image))
     await to.images.put(image.config)
+    copied.push({ id: image.imageId, layers })
     op.emit({ type: 'image', subject: image.imageId, message: `Loaded image ID: ${image.imageId}` })
   }
   for (const image of verified.images) {
     if (image.parent !== undefined) await to.images.setParent(image.imageId, image.parent)
     for (const reference of image.references) await giveTag(reference, image.imageId, to, op)
   }
+  return copied
 }
 
 async function publishLayers(

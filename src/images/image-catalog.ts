@@ -1,6 +1,7 @@
 /** Images read as their users see them: configs, references and layers of one store put together. */
 import type { LayerStore } from '../layers/layer-store.js'
 import type { OpenLayers } from '../layers/open-layers.js'
+import type { LayerRecord } from '../layers/record.js'
 import type { ImageId } from '../oci/digest.js'
 import { Image, ImageLayer, namesOf } from './image.js'
 import type { ImageRecord, ImageStore } from './image-store.js'
@@ -56,15 +57,19 @@ export class ImageCatalog {
     return found
   }
 
-  async get(id: ImageId): Promise<Image> {
+  /** `chain`: its layers, base first, as they were just now. */
+  async get(id: ImageId, chain: readonly LayerRecord[]): Promise<Image> {
     const record = await this.#parts.images.get(id)
     if (record === undefined) throw imageNotFound(id)
-    return this.#put(record, await this.#parts.references.list())
+    return this.#imageOf(record, await this.#parts.references.list(), chain)
   }
 
   async #put(record: ImageRecord, associations: readonly Association[]): Promise<Image> {
-    const { layers, open, driver } = this.#parts
-    const chain = await layers.chainOf(record.config.diffIds)
+    return this.#imageOf(record, associations, await this.#parts.layers.chainOf(record.config.diffIds))
+  }
+
+  #imageOf(record: ImageRecord, associations: readonly Association[], chain: readonly LayerRecord[]): Image {
+    const { open, driver } = this.#parts
     const opened = chain.map(layer => new ImageLayer(layer, () => open.acquire(layer)))
     return new Image(record, namesOf(record.id, associations), opened, driver)
   }

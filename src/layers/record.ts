@@ -31,7 +31,7 @@ const cacheIdGrammar = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/
 /**
  * The record, or undefined when there is none.
  *
- * The files are read one after the other, and meanwhile a collector may take the directory away or an adder put it
+ * The files are not read at one moment, and meanwhile a collector may take the directory away or an adder put it
  * back. A record that does not hold together is therefore read again before it is called corrupt.
  *
  * @throws STORE_CORRUPT naming the file
@@ -51,7 +51,7 @@ async function readOnce({ io, paths }: Root, chainId: ChainId): Promise<LayerRec
   const read = async (name: string) => (await ifThere(io.readFile(paths.below(directory, name), maxBytes)))?.toString()
   const diff = await read('diff')
   if (diff === undefined) return undefined
-  const [size, cacheId, parent] = [await read('size'), await read('cache-id'), await read('parent')]
+  const [size, cacheId, parent] = await Promise.all([read('size'), read('cache-id'), read('parent')])
   return parseRecord(directory, chainId, { diff, size, cacheId, parent })
 }
 

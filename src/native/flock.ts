@@ -6,7 +6,6 @@
  *
  * Invariant: nothing here ever waits for a lock. Two stores of one process would wait for each other for ever.
  */
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { isErrno } from '../errors.js'
 import { type Libc, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, loadLibc } from './libc.js'
@@ -63,6 +62,7 @@ function flockByProgram(program: string): Flock {
 
 /** flock(1) exits 1 without a word when the lock is held by another, and says why when it failed. */
 async function runFlock(program: string, option: '-x' | '-s' | '-u', fd: number): Promise<boolean> {
+  const { spawn } = await import('node:child_process')
   const child = spawn(program, ['-n', option, '3'], {
     env: cleanEnvironment,
     stdio: ['ignore', 'ignore', 'pipe', fd],
