@@ -103,5 +103,6 @@ export class NameTable {
 
 function randomKey(): HashKey {
   const bytes = randomBytes(8)
-  return { k0: bytes.readUInt32LE(0), k1: bytes.readUInt32LE(4) }
+  // Signed, so that V8 keeps them in one way whatever they are.
+  return { k0: bytes.readInt32LE(0), k1: bytes.readInt32LE(4) }
 }

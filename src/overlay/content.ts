@@ -5,7 +5,7 @@
 import { constants } from 'node:buffer'
 import type { Layer } from '../drivers/layer.js'
 import { MiB } from '../limits.js'
-import type { Dentry } from './dentry.js'
+import type { Standing } from './dentry.js'
 import { abortError, errnoError, nodeError } from './errno.js'
 import { S_IFMT, S_IFREG } from './mode.js'
 import type { Union } from './union.js'
@@ -20,12 +20,12 @@ const slicesInFlight = 2
 const readFileBytes = 2 ** 31 - 1
 
 /** Reads of what is not a file fail as the kernel's do. Nothing ever waits: fifos and devices cannot be opened. */
-export function fileSize(union: Union, dentry: Dentry): number {
+export function fileSize(union: Union, dentry: Standing): number {
   if (dentry.directory !== undefined) throw errnoError('EISDIR', 'read')
   return (dentry.mode & S_IFMT) === S_IFREG ? union.tree.attributes(dentry).sizeBytes : 0
 }
 
-function bytesFrom(union: Union, dentry: Dentry, position: number): number {
+function bytesFrom(union: Union, dentry: Standing, position: number): number {
   const size = Math.max(0, fileSize(union, dentry) - position)
   if (size > readFileBytes || size > constants.MAX_LENGTH) {
     throw nodeError('ERR_FS_FILE_TOO_LARGE', `File size (${size}) is greater than 2 GiB`, RangeError)
@@ -34,13 +34,13 @@ function bytesFrom(union: Union, dentry: Dentry, position: number): number {
 }
 
 /** The content from `position` to the end. */
-export function readAllSync(union: Union, dentry: Dentry, position: number): Buffer {
+export function readAllSync(union: Union, dentry: Standing, position: number): Buffer {
   const buffer = Buffer.allocUnsafeSlow(bytesFrom(union, dentry, position))
   return buffer.subarray(0, readSync(union, dentry, position, buffer))
 }
 
 /** Fills `into` from `position` on, as far as there is content; returns how many bytes. */
-export function readSync(union: Union, dentry: Dentry, position: number, into: Uint8Array): number {
+export function readSync(union: Union, dentry: Standing, position: number, into: Uint8Array): number {
   const layer = union.layerOf(dentry)
   let done = 0
   while (done < into.length) {
@@ -51,7 +51,7 @@ export function readSync(union: Union, dentry: Dentry, position: number, into: U
   return done
 }
 
-export async function readAll(union: Union, dentry: Dentry, position: number, signal?: AbortSignal): Promise<Buffer> {
+export async function readAll(union: Union, dentry: Standing, position: number, signal?: AbortSignal): Promise<Buffer> {
   if (signal?.aborted) throw abortError(signal)
   const buffer = Buffer.allocUnsafeSlow(bytesFrom(union, dentry, position))
   const count = await read(union, dentry, position, buffer, signal)
@@ -61,7 +61,7 @@ export async function readAll(union: Union, dentry: Dentry, position: number, si
 /** `readSync` off the main thread. */
 export function read(
   union: Union,
-  dentry: Dentry,
+  dentry: Standing,
   position: number,
   into: Uint8Array,
   signal?: AbortSignal,

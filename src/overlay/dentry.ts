@@ -65,6 +65,9 @@ export class Dentry {
   }
 }
 
+/** What a name stands for, without the name. */
+export type Standing = Pick<Dentry, 'lower' | 'inode' | 'mode' | 'directory'>
+
 export class DentryTree implements Walkable<Dentry> {
   root: Dentry
   /** Counts how often everything was forgotten. */
@@ -102,7 +105,7 @@ export class DentryTree implements Walkable<Dentry> {
   }
 
   /** A fresh object. */
-  attributes(dentry: Dentry): Inode {
+  attributes(dentry: Standing): Inode {
     return this.#lowers[dentry.lower]?.inode(dentry.inode) ?? emptyRoot
   }
 

@@ -7,7 +7,7 @@ import { type ByteString, fromText } from '../byte-string.js'
 import type { Layer } from '../drivers/layer.js'
 import { PhylloError } from '../errors.js'
 import type { PathArgument } from './arguments.js'
-import { type Dentry, DentryTree, dentryBound } from './dentry.js'
+import { type Dentry, DentryTree, dentryBound, type Standing } from './dentry.js'
 import { errnoError } from './errno.js'
 import { Handles } from './handles.js'
 import { lowersOf } from './lookup.js'
@@ -98,7 +98,7 @@ export class Union {
     return locate(this.tree, this.tree.root, this.#absolute(bytes))
   }
 
-  layerOf(dentry: Dentry): Layer {
+  layerOf(dentry: Standing): Layer {
     this.assertOpen()
     return this.lowers[dentry.lower]!
   }

@@ -2,7 +2,7 @@
 import { type ByteString, toText } from '../byte-string.js'
 import type { DiffId } from '../oci/digest.js'
 import type { Xattr } from '../tar/entry.js'
-import type { Dentry } from './dentry.js'
+import type { Standing } from './dentry.js'
 import { type FileType, fileTypeOf } from './mode.js'
 import type { Union } from './union.js'
 
@@ -38,17 +38,31 @@ export interface ViewEntry {
   readonly layers: readonly number[]
 }
 
-/** `path` is the dentry's, where the caller knows it already. */
-export function viewEntry(union: Union, dentry: Dentry, path: ByteString = union.tree.pathOf(dentry)): ViewEntry {
+export interface WalkEntry extends ViewEntry {
+  /** The content of a regular file. In stored order it is read once for all its hard links, which come one after the other. */
+  content(): Promise<Buffer>
+}
+
+export function withContent(
+  entry: ViewEntry & { content?: WalkEntry['content'] },
+  content: WalkEntry['content'],
+): WalkEntry {
+  entry.content = content
+  return entry as WalkEntry
+}
+
+/** `text` is the path's, where the caller knows it already. */
+export function viewEntry(union: Union, dentry: Standing, path: ByteString, text = toText(path)): ViewEntry {
   const { tree, lowers } = union
   const layer = lowers[dentry.lower]
   const base = lowers.length - 1
   const attributes = tree.attributes(dentry)
+  const type = fileTypeOf(dentry.mode)
   // Field by field: spreading the attributes is an order of magnitude slower, and walks make one of these for each name
   return {
-    path: toText(path),
+    path: text,
     pathBytes: path,
-    type: fileTypeOf(dentry.mode),
+    type,
     layer: layer === undefined ? -1 : base - dentry.lower,
     diffId: layer?.diffId,
     inode: dentry.inode,
@@ -64,12 +78,12 @@ export function viewEntry(union: Union, dentry: Dentry, path: ByteString = union
     opaque: attributes.opaque,
     implied: attributes.implied,
     xattrs: layer === undefined ? [] : layer.xattrs(dentry.inode),
-    linkTarget: tree.isSymlink(dentry) ? toText(tree.linkTarget(dentry)) : undefined,
+    linkTarget: type === 'symlink' ? toText(layer!.readlink(dentry.inode)) : undefined,
     layers: layersOf(dentry, base),
   }
 }
 
-function layersOf({ directory, lower }: Dentry, base: number): readonly number[] {
+function layersOf({ directory, lower }: Standing, base: number): readonly number[] {
   if (lower < 0) return []
   return directory === undefined ? [base - lower] : directory.stack.map(member => base - member.lower)
 }

@@ -34,7 +34,8 @@ export function createView(layers: readonly Layer[], options: ViewOptions = {}):
       const argument = pathArgument(path)
       const found = union.lookup(argument, follow)
       if (found === 'ENOENT' || found === 'ENOTDIR') return undefined
-      return viewEntry(union, typeof found === 'string' ? union.at(argument, follow, 'entry') : found)
+      const dentry = typeof found === 'string' ? union.at(argument, follow, 'entry') : found
+      return viewEntry(union, dentry, union.tree.pathOf(dentry))
     },
     walk: (walkOptions?: WalkOptions) => walk(union, walkOptions),
   }

@@ -6,11 +6,11 @@ import { type ByteString, toText } from '../byte-string.js'
 import { readAll } from './content.js'
 import type { Dentry } from './dentry.js'
 import { globMatcher } from './glob.js'
-import { S_IFMT, S_IFREG } from './mode.js'
 import { itemsPerLook } from './pace.js'
-import { StoredContents, type StoredFile, storedFile } from './stored-order.js'
+import { StoredContents } from './stored-contents.js'
+import { StoredFiles } from './stored-files.js'
 import type { Union } from './union.js'
-import { type ViewEntry, viewEntry } from './view-entry.js'
+import { viewEntry, type WalkEntry, withContent } from './view-entry.js'
 
 export interface WalkOptions {
   /** Which paths: absolute ones are tested. A glob is taken from the root, and its wildcards match dot files. */
@@ -22,65 +22,55 @@ export interface WalkOptions {
   readonly order?: 'path' | 'stored'
 }
 
-export interface WalkEntry extends ViewEntry {
-  /** The content of a regular file. In stored order it is read once for all its hard links, which come one after the other. */
-  content(): Promise<Buffer>
+export type { WalkEntry }
+
+type Match = WalkOptions['match']
+
+export function walk(union: Union, { match, order = 'path' }: WalkOptions = {}): AsyncGenerator<WalkEntry, void, void> {
+  return order === 'path' ? pathWalk(union, match) : storedWalk(union, match)
 }
 
-export async function* walk(
-  union: Union,
-  { match, order = 'path' }: WalkOptions = {},
-): AsyncGenerator<WalkEntry, void, void> {
+async function* pathWalk(union: Union, match: Match): AsyncGenerator<WalkEntry, void, void> {
   union.assertOpen()
   const { pace } = union
-  const named = names(union, testOf(match))
   let visited = 0
-  if (order === 'path') {
-    for (const name of named) {
-      if (name !== undefined) yield entryOf(union, name, () => readAll(union, name.dentry, 0))
-      if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
+  for (const name of names(union, testOf(match))) {
+    if (name !== undefined) {
+      const { dentry, path } = name
+      yield withContent(viewEntry(union, dentry, path), () => readAll(union, dentry, 0))
     }
-    return
-  }
-  const files: StoredFile[][] = union.lowers.map(() => [])
-  for (const name of named) {
-    if (name !== undefined && (name.dentry.mode & S_IFMT) === S_IFREG)
-      files[name.dentry.lower]!.push(storedFile(union, name.dentry))
     if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
   }
-  const contents = await StoredContents.of(union, files)
-  const pathOf = pathsOf(union)
+}
+
+async function* storedWalk(union: Union, match: Match): AsyncGenerator<WalkEntry, void, void> {
+  union.assertOpen()
+  const { pace } = union
+  const layers = await StoredFiles.of(union, testOf(match))
+  const contents = await StoredContents.of(union, layers)
+  let visited = 0
   try {
-    for (const file of contents.order) {
-      const { dentry } = file
-      yield entryOf(union, { dentry, path: pathOf(dentry) }, contents.next(file))
-      if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
+    for (const files of layers) {
+      let prefix: ByteString | undefined
+      let folder = ''
+      for (let at = 0; at < files.length; at++) {
+        const name = files.name(at)
+        // Neighbours are mostly of one directory
+        if (files.prefix(at) !== prefix) folder = toText((prefix = files.prefix(at)))
+        const file = files.file(at)
+        const entry = viewEntry(union, file, (prefix + name) as ByteString, folder + toText(name))
+        yield withContent(entry, contents.next(file))
+        if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
+      }
     }
   } finally {
     contents.end()
   }
 }
 
-/** Paths of files, one after the other: neighbours in a tar are mostly of one directory. */
-function pathsOf({ tree }: Union): (file: Dentry) => ByteString {
-  let directory: Dentry | undefined
-  let prefix = ''
-  return ({ name, parent }) => {
-    if (parent !== directory) prefix = parent.parent === parent ? '/' : `${tree.pathOf(parent)}/`
-    directory = parent
-    return (prefix + name) as ByteString
-  }
-}
-
 interface Named {
   readonly dentry: Dentry
   readonly path: ByteString
-}
-
-function entryOf(union: Union, { dentry, path }: Named, content: () => Promise<Buffer>): WalkEntry {
-  const entry: ViewEntry & { content?: () => Promise<Buffer> } = viewEntry(union, dentry, path)
-  entry.content = content
-  return entry as WalkEntry
 }
 
 /** Every name, parents first; undefined for one that does not match: a place to pause. */
@@ -110,7 +100,7 @@ function reverse(stack: Named[], first: number): void {
   }
 }
 
-function testOf(match: WalkOptions['match']): ((path: string) => boolean) | undefined {
+function testOf(match: Match): ((path: string) => boolean) | undefined {
   if (match === undefined) return undefined
   if (typeof match === 'function') return match
   if (typeof match === 'string') return globMatcher(match)
