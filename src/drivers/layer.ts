@@ -1,8 +1,8 @@
 /**
- * One layer, read-only for ever: a tree of inodes, whatever it is stored in. The union is computed over this interface
- * alone. All look-ups are synchronous: a layer's metadata is in memory while it is open.
+ * What the union is computed over: trees of inodes, whatever they are stored in. A layer is one that never changes; the upper
+ * of a container (upper.ts) is one that does. All look-ups are synchronous: the metadata of a tree is in memory while it is open.
  *
- * Inode numbers are the layer's own, dense, and 0 is its root directory.
+ * Inode numbers are the tree's own, and 0 is its root directory.
  */
 import type { ByteString } from '../byte-string.js'
 import type { DiffId } from '../oci/digest.js'
@@ -32,8 +32,21 @@ export interface Inode {
   readonly implied: boolean
 }
 
-export interface Layer {
-  readonly diffId: DiffId
+/** An inode of one of the trees of a union. */
+export interface Member {
+  /** Index into the trees of the union, 0 is the topmost: of a container its upper, of a view its topmost layer. */
+  readonly lower: number
+  /** The tree's own inode number. */
+  readonly inode: number
+}
+
+/**
+ * What makes up one visible object, top first: one member for what is not a directory, one or more for a directory. Attributes
+ * are the first member's; the others contribute names.
+ */
+export type Stack = readonly Member[]
+
+export interface Tree {
   readonly inodeCount: number
 
   /** Inode of `name` in the directory `dir`, WHITEOUT, or ABSENT. */
@@ -45,15 +58,22 @@ export interface Layer {
   /** Type and permission bits alone, without an object. */
   mode(inode: number): number
   opaque(inode: number): boolean
+  /** Of a directory that says itself what it merges with: what lies below it, wherever that is. Undefined: the same name below. */
+  merges?(inode: number): Stack | undefined
   readlink(inode: number): ByteString
   xattrs(inode: number): readonly Xattr[]
 
-  /** Where the content stands in the stored order of this layer: its offset in the tar. Ascending order reads each block once. */
+  /** Where the content stands in the stored order of the tree: of a layer its offset in the tar. Ascending order reads each block once. */
   contentOffset(inode: number): number
   /** Copies content bytes from `position` on into `into`; returns how many (0 at or past the end). Verifies what it reads. */
   readSync(inode: number, position: number, into: Uint8Array): number
   /** The same off the main thread: reading and decompression happen on the thread pool. */
   read(inode: number, position: number, into: Uint8Array): Promise<number>
+}
+
+/** A tree that never changes, dense in its inode numbers. */
+export interface Layer extends Tree {
+  readonly diffId: DiffId
 
   /** The layer's exact tar, `contentBytes` long, hashing to `diffId`. */
   readonly tarBytes: number

@@ -3,7 +3,7 @@
  * caller gets: nothing holds the event loop, and no byte is copied twice.
  */
 import { constants } from 'node:buffer'
-import type { Layer } from '../drivers/layer.js'
+import type { Tree } from '../drivers/layer.js'
 import { MiB } from '../limits.js'
 import type { Standing } from './dentry.js'
 import { abortError, errnoError, nodeError } from './errno.js'
@@ -41,7 +41,7 @@ export function readAllSync(union: Union, dentry: Standing, position: number): B
 
 /** Fills `into` from `position` on, as far as there is content; returns how many bytes. */
 export function readSync(union: Union, dentry: Standing, position: number, into: Uint8Array): number {
-  const layer = union.layerOf(dentry)
+  const layer = union.treeOf(dentry)
   let done = 0
   while (done < into.length) {
     const count = layer.readSync(dentry.inode, position + done, into.subarray(done))
@@ -66,11 +66,11 @@ export function read(
   into: Uint8Array,
   signal?: AbortSignal,
 ): Promise<number> {
-  return union.reading(() => readSlices(union.layerOf(dentry), dentry.inode, position, into, signal))
+  return union.reading(() => readSlices(union.treeOf(dentry), dentry.inode, position, into, signal))
 }
 
 async function readSlices(
-  layer: Layer,
+  layer: Tree,
   inode: number,
   position: number,
   into: Uint8Array,
@@ -96,7 +96,7 @@ async function readSlices(
   return total
 }
 
-async function readSlice(layer: Layer, inode: number, position: number, into: Uint8Array): Promise<number> {
+async function readSlice(layer: Tree, inode: number, position: number, into: Uint8Array): Promise<number> {
   let done = 0
   while (done < into.length) {
     const count = await layer.read(inode, position + done, into.subarray(done))

@@ -6,12 +6,13 @@
  * - A dentry is one name; hard links are several dentries of one (lower, inode).
  * - `children` of a complete directory holds exactly the visible names. Of an incomplete one it also holds what was
  *   looked up and is not there, as undefined.
- * - Layers never change, so nothing here is ever wrong, only forgotten (`forget`), and a forgotten dentry that somebody
- *   still holds goes on working.
+ * - Layers never change, so over layers alone nothing here is ever wrong, only forgotten (`forget`), and a forgotten dentry that
+ *   somebody still holds goes on working. Who changes the upper says so here in the same moment (`added`, `removed`, `moved`,
+ *   `raised`).
  * - A row is a dentry's until the tree forgets; who holds rows has to forget them, too (`onForget`).
  */
 import type { ByteString } from '../byte-string.js'
-import type { Inode, Layer } from '../drivers/layer.js'
+import type { Inode, Tree } from '../drivers/layer.js'
 import { lookup, rootStack, type Stack } from './lookup.js'
 import { merge } from './merge.js'
 import { isDirectoryMode, S_IFDIR, S_IFLNK, S_IFMT } from './mode.js'
@@ -33,21 +34,23 @@ export const dentryBound = 1_000_000
 const rootName = '' as ByteString
 
 interface Directory {
-  readonly stack: Stack
-  readonly children: Map<ByteString, Dentry | undefined>
+  stack: Stack
+  children: Map<ByteString, Dentry | undefined>
   complete: boolean
+  /** The names are in the map in byte order. */
+  sorted: boolean
   lookups: number
   /** Counted when complete. */
   subdirectories: number
 }
 
 export class Dentry {
-  readonly name: ByteString
+  name: ByteString
   /** Itself for the root. */
-  readonly parent: Dentry
-  readonly lower: number
-  readonly inode: number
-  readonly mode: number
+  parent: Dentry
+  lower: number
+  inode: number
+  mode: number
   /** Its row in the tree's `rows`, -1 if it has none; of a forgotten dentry it says nothing. */
   row = -1
   readonly directory: Directory | undefined
@@ -60,7 +63,7 @@ export class Dentry {
     this.inode = inode
     this.mode = mode
     this.directory = isDirectoryMode(mode)
-      ? { stack, children: new Map(), complete: false, lookups: 0, subdirectories: 0 }
+      ? { stack, children: new Map(), complete: false, sorted: true, lookups: 0, subdirectories: 0 }
       : undefined
   }
 }
@@ -75,13 +78,13 @@ export class DentryTree implements Walkable<Dentry> {
   readonly rows = new StatRows()
   /** The dentry of each row. */
   #dentries: Dentry[] = []
-  readonly #lowers: readonly Layer[]
+  readonly #lowers: readonly Tree[]
   readonly #bound: number
   readonly #onForget: () => void
   #count = 0
 
   /** `onForget`: rows that somebody holds are no longer these dentries'. */
-  constructor(lowers: readonly Layer[], bound = dentryBound, onForget: () => void = () => undefined) {
+  constructor(lowers: readonly Tree[], bound = dentryBound, onForget: () => void = () => undefined) {
     this.#lowers = lowers
     this.#bound = bound
     this.#onForget = onForget
@@ -139,6 +142,7 @@ export class DentryTree implements Walkable<Dentry> {
   children(dentry: Dentry): IterableIterator<Dentry> {
     const directory = dentry.directory!
     if (!directory.complete) this.#complete(dentry, directory)
+    if (!directory.sorted) sortNames(directory)
     return directory.children.values() as IterableIterator<Dentry>
   }
 
@@ -153,6 +157,40 @@ export class DentryTree implements Walkable<Dentry> {
     const names: ByteString[] = []
     for (let at = dentry; at !== at.parent; at = at.parent) names.push(at.name)
     return `/${names.reverse().join('/')}` as ByteString
+  }
+
+  /** A name has come into a directory, in the place of nothing. */
+  added(parent: Dentry, name: ByteString, stack: Stack): Dentry {
+    const dentry = this.#newDentry(name, parent, stack)
+    this.#enter(parent.directory!, dentry)
+    return dentry
+  }
+
+  /** A name is gone. Who holds its dentry still reads and writes what it stood for. */
+  removed(dentry: Dentry): void {
+    const directory = dentry.parent.directory!
+    if (directory.complete) directory.children.delete(dentry.name)
+    else directory.children.set(dentry.name, undefined)
+    if (dentry.directory !== undefined) directory.subdirectories--
+    this.#count--
+  }
+
+  /** A name has become another, in the place of nothing; what was below it is below it still. */
+  moved(dentry: Dentry, parent: Dentry, name: ByteString): void {
+    this.removed(dentry)
+    this.#count++
+    dentry.parent = parent
+    dentry.name = name
+    this.#enter(parent.directory!, dentry)
+  }
+
+  /** What a name stands for is in the upper from now on. */
+  raised(dentry: Dentry, stack: Stack): void {
+    const { lower, inode } = stack[0]!
+    dentry.lower = lower
+    dentry.inode = inode
+    if (dentry.directory !== undefined) dentry.directory.stack = stack
+    this.rows.empty(dentry.row)
   }
 
   forget(): void {
@@ -178,19 +216,33 @@ export class DentryTree implements Walkable<Dentry> {
     return new Dentry(name, parent, stack, this.#lowers[lower]!.mode(inode))
   }
 
+  #enter(directory: Directory, dentry: Dentry): void {
+    directory.children.set(dentry.name, dentry)
+    directory.sorted = false
+    if (dentry.directory !== undefined) directory.subdirectories++
+  }
+
   /** Lists a directory once; what was looked up by name before keeps its dentry. */
   #complete(dentry: Dentry, directory: Directory): void {
     if (this.#count > this.#bound) this.forget()
     const { children } = directory
     const before = children.size === 0 ? undefined : new Map(children)
     children.clear()
+    directory.subdirectories = 0
     merge(this.#lowers, directory.stack, (name, stack) => {
       const child = before?.get(name) ?? this.#newDentry(name, dentry, stack)
       if (child.directory !== undefined) directory.subdirectories++
       children.set(name, child)
     })
     directory.complete = true
+    directory.sorted = true
   }
+}
+
+function sortNames(directory: Directory): void {
+  const names = [...directory.children.keys()].sort()
+  directory.children = new Map(names.map(name => [name, directory.children.get(name)]))
+  directory.sorted = true
 }
 
 /** The root of a view without layers. */

@@ -1,34 +1,32 @@
 /**
  * One name through a stack of layers: rule R-LK-1, as a pure function.
  *
- * A stack is what makes up one visible object, top first: one member for what is not a directory, one or more for a
- * directory. Attributes are the first member's; the others contribute names. A writable upper goes on top of the lowers as one
- * more tree; nothing here knows the difference.
+ * A writable upper goes on top of the lowers as one more tree. All that is special about it: its directories say themselves what
+ * they merge with, since one that was renamed goes on merging with what it merged with before.
  */
 import type { ByteString } from '../byte-string.js'
-import { ABSENT, type Layer, WHITEOUT } from '../drivers/layer.js'
+import { ABSENT, type Member, type Stack, WHITEOUT, type Tree as WholeTree } from '../drivers/layer.js'
 import { isDirectoryMode } from './mode.js'
 
-/** The part of a layer that decides what is visible. */
-export type Tree = Pick<Layer, 'lookup' | 'list' | 'mode' | 'opaque'>
+export type { Member, Stack }
 
-export interface Member {
-  /** Index into the lowers of the view, 0 is the topmost. */
-  readonly lower: number
-  /** The layer's own inode number. */
-  readonly inode: number
-}
-
-export type Stack = readonly Member[]
+/** The part of a tree that decides what is visible. */
+export type Tree = Pick<WholeTree, 'lookup' | 'list' | 'mode' | 'opaque' | 'merges'>
 
 /** From an image's layers (base first) to a view's lowers (top first): the one place where the order turns round. */
 export function lowersOf<L>(layers: readonly L[]): L[] {
   return [...layers].reverse()
 }
 
-/** The union's root: the roots of all layers, whatever opaque marks they bear (R-LK-3). */
+/** The union's root: the roots of all trees, whatever opaque marks they bear (R-LK-3). */
 export function rootStack(lowers: readonly Tree[]): Stack {
   return lowers.map((_, lower) => ({ lower, inode: 0 }))
+}
+
+/** The stack of a directory that says itself what it merges with. */
+export function ownStack(tree: Tree, member: Member): Stack | undefined {
+  const below = tree.merges?.(member.inode)
+  return below && [member, ...below]
 }
 
 /** The stack of `name` in a directory's stack; empty if the name does not exist. */
@@ -41,6 +39,8 @@ export function lookup(lowers: readonly Tree[], directory: Stack, name: ByteStri
     if (inode === WHITEOUT) break
     const directoryHere = isDirectoryMode(tree.mode(inode))
     if (!directoryHere && found.length > 0) break
+    const own = directoryHere ? ownStack(tree, { lower, inode }) : undefined
+    if (own !== undefined) return own
     found.push({ lower, inode })
     if (!directoryHere || tree.opaque(inode)) break
   }

@@ -5,7 +5,7 @@
  */
 import type { ByteString } from '../byte-string.js'
 import { WHITEOUT } from '../drivers/layer.js'
-import type { Member, Stack, Tree } from './lookup.js'
+import { type Member, ownStack, type Stack, type Tree } from './lookup.js'
 import { isDirectoryMode } from './mode.js'
 
 /** What a name came to so far. `closed`: lower layers have no say any more. An empty, closed one is hidden. */
@@ -43,13 +43,18 @@ function listAlone(
   { lower, inode: parent }: Member,
   visit: (name: ByteString, stack: Stack) => void,
 ): void {
-  lowers[lower]!.list(parent, (name, inode) => {
-    if (inode !== WHITEOUT) visit(name, [{ lower, inode }])
+  const tree = lowers[lower]!
+  tree.list(parent, (name, inode) => {
+    if (inode === WHITEOUT) return
+    const member = { lower, inode }
+    visit(name, (isDirectoryMode(tree.mode(inode)) && ownStack(tree, member)) || [member])
   })
 }
 
 function begin(tree: Tree, lower: number, inode: number): Merging {
   if (inode === WHITEOUT) return { members: [], closed: true }
+  const own = isDirectoryMode(tree.mode(inode)) ? ownStack(tree, { lower, inode }) : undefined
+  if (own !== undefined) return { members: [...own], closed: true }
   return { members: [{ lower, inode }], closed: !isDirectoryMode(tree.mode(inode)) || tree.opaque(inode) }
 }
 

@@ -2,7 +2,8 @@
  * What stat tells of a dentry, in rows of one cache line outside the JavaScript heap: whoever asks for twenty thousand paths in
  * random order waits for memory, and the garbage collector has nothing to move or to mark.
  *
- * Invariant: a row is empty, with 0 links, until it is filled; then it never changes.
+ * Invariant: a row is empty, with 0 links, until it is filled; then it never changes, but may be emptied for good. What is in an
+ * upper changes, and has no filled row.
  */
 import type { Inode } from '../drivers/layer.js'
 
@@ -46,24 +47,38 @@ export class StatRows {
   }
 
   fill(row: number, inode: Inode, ino: number, nlink: number): void {
-    const { words } = this
-    const at = row << rowShift
-    words[at + word.mode] = inode.mode
-    words[at + word.uid] = inode.uid
-    words[at + word.gid] = inode.gid
-    words[at + word.nlink] = nlink
-    setWide(words, at + word.ino, ino)
-    setWide(words, at + word.size, inode.sizeBytes)
-    setWide(words, at + word.sec, inode.mtimeSec)
-    words[at + word.nsec] = inode.mtimeNsec
-    words[at + word.major] = inode.deviceMajor
-    words[at + word.minor] = inode.deviceMinor
+    fillWords(this.words, row << rowShift, inode, ino, nlink)
+  }
+
+  /** Of a row number below 0 there is nothing to empty. */
+  empty(row: number): void {
+    if (row >= 0) this.words[(row << rowShift) + word.nlink] = 0
   }
 
   clear(): void {
     this.words = new Uint32Array(firstRows << rowShift)
     this.#count = 0
   }
+}
+
+/** One row alone. */
+export function rowOf(inode: Inode, ino: number, nlink: number): Uint32Array {
+  const words = new Uint32Array(1 << rowShift)
+  fillWords(words, 0, inode, ino, nlink)
+  return words
+}
+
+function fillWords(words: Uint32Array, at: number, inode: Inode, ino: number, nlink: number): void {
+  words[at + word.mode] = inode.mode
+  words[at + word.uid] = inode.uid
+  words[at + word.gid] = inode.gid
+  words[at + word.nlink] = nlink
+  setWide(words, at + word.ino, ino)
+  setWide(words, at + word.size, inode.sizeBytes)
+  setWide(words, at + word.sec, inode.mtimeSec)
+  words[at + word.nsec] = inode.mtimeNsec
+  words[at + word.major] = inode.deviceMajor
+  words[at + word.minor] = inode.deviceMinor
 }
 
 /** As 64 bits in two's complement. */

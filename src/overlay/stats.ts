@@ -7,12 +7,15 @@
  */
 import fs from 'node:fs'
 import type { Inode } from '../drivers/layer.js'
+import type { Time } from '../tar/numbers.js'
 import { S_IFMT } from './mode.js'
 import { word } from './stat-rows.js'
 
 /** Bytes of a block for `blksize`, as overlayfs on ext4 reports it. */
 export const blockSize = 4096
 const sectorSize = 512
+
+const dateNames = ['atime', 'mtime', 'ctime', 'birthtime'] as const
 
 /** Own dates, or getters of the prototype that make them. */
 const datesAreOwn = !('mtime' in fs.Stats.prototype)
@@ -84,8 +87,6 @@ export function makeStats(): MakeStats {
   }
 }
 
-const dateNames = ['atime', 'mtime', 'ctime', 'birthtime'] as const
-
 /** Node does not export BigIntStats; its base class, with isFile and the others, is the base of Stats as well. */
 const bigPrototype: object = Object.create(Object.getPrototypeOf(fs.Stats.prototype), {
   constructor: { value: BigIntStats, writable: true, configurable: true },
@@ -141,6 +142,35 @@ export function bigStatsOf(inode: Inode, dev: number, ino: number, nlink: number
     ino,
     nlink,
   )
+}
+
+/** The four times of what is in an upper. */
+export type Times = Record<(typeof dateNames)[number], Time>
+
+/** As Node does: milliseconds with a fraction, and dates rounded to whole ones. */
+export function setTimes(stats: fs.Stats, times: Times): void {
+  for (const name of dateNames) {
+    const { sec, nsec } = times[name]
+    const ms = sec * 1000 + nsec / 1e6
+    stats[`${name}Ms`] = ms
+    if (datesAreOwn) stats[name] = new Date(Math.round(ms))
+  }
+  if (keepsNanoseconds)
+    Object.getOwnPropertySymbols(stats).forEach((symbol, at) => setNanoseconds(stats, symbol, times[dateNames[at]!]))
+}
+
+function setNanoseconds(stats: fs.Stats, symbol: symbol, { nsec }: Time): void {
+  ;(stats as fs.Stats & Record<symbol, number>)[symbol] = nsec
+}
+
+export function setBigTimes(stats: fs.BigIntStats, times: Times): void {
+  for (const name of dateNames) {
+    const { sec, nsec } = times[name]
+    const ns = BigInt(sec) * 1_000_000_000n + BigInt(nsec)
+    stats[`${name}Ns`] = ns
+    stats[`${name}Ms`] = ns / 1_000_000n
+    if (datesAreOwn) stats[name] = new Date(Number(ns / 1_000_000n))
+  }
 }
 
 /** statfs fields; Node does not export the class, whose name is all there is to it. */

@@ -4,7 +4,8 @@
  */
 import type fs from 'node:fs'
 import { type ByteString, fromText } from '../byte-string.js'
-import type { Layer } from '../drivers/layer.js'
+import type { Layer, Tree } from '../drivers/layer.js'
+import type { Upper, UpperNode } from '../drivers/upper.js'
 import { PhylloError } from '../errors.js'
 import type { PathArgument } from './arguments.js'
 import { type Dentry, DentryTree, dentryBound, type Standing } from './dentry.js'
@@ -14,9 +15,12 @@ import { lowersOf } from './lookup.js'
 import { Pace } from './pace.js'
 import { faultNumber, faultOf, PathCache } from './path-cache.js'
 import { locate, type PathFault, type Place, resolve } from './resolve.js'
-import { bigStatsOf, makeStats, statFsOf } from './stats.js'
+import { rowOf } from './stat-rows.js'
+import { bigStatsOf, makeStats, setBigTimes, setTimes, statFsOf } from './stats.js'
 
 export interface UnionOptions {
+  /** What a container has changed. Without it nothing can be changed. */
+  readonly upper?: Upper
   /** Where relative paths begin; `/` by default. Need not exist: relative paths are then ENOENT. */
   readonly cwd?: string
   /** Releases the layers. Called once, when nothing is being read any more. */
@@ -26,7 +30,10 @@ export interface UnionOptions {
 }
 
 export class Union {
-  /** Top first. */
+  /** Top first; the upper, if there is one, is the first. */
+  readonly trees: readonly Tree[]
+  readonly upper: Upper | undefined
+  /** Top first, without the upper. */
   readonly lowers: readonly Layer[]
   readonly tree: DentryTree
   readonly handles = new Handles()
@@ -44,13 +51,18 @@ export class Union {
   #quiet: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor(layers: readonly Layer[], { cwd = '/', onClose = async () => undefined, label = 'view' }: UnionOptions) {
+  constructor(layers: readonly Layer[], options: UnionOptions) {
+    const { cwd = '/', onClose = async () => undefined, label = 'view', upper } = options
     this.lowers = lowersOf(layers)
-    this.tree = new DentryTree(this.lowers, dentryBound, () => this.#forgetPaths())
+    this.upper = upper
+    this.trees = upper === undefined ? this.lowers : [upper, ...this.lowers]
+    // What is open in a container has to be the very dentry that a change finds by its path.
+    const bound = upper === undefined ? dentryBound : Number.POSITIVE_INFINITY
+    this.tree = new DentryTree(this.trees, bound, () => this.#forgetPaths())
     this.cwd = fromText(cwd.startsWith('/') ? cwd : `/${cwd}`)
     this.label = label
     this.#onClose = onClose
-    this.#inodesBelow = inodesBelow(layers).reverse()
+    this.#inodesBelow = inodesBelow(layers, upper !== undefined).reverse()
   }
 
   get closed(): boolean {
@@ -98,14 +110,25 @@ export class Union {
     return locate(this.tree, this.tree.root, this.#absolute(bytes))
   }
 
-  layerOf(dentry: Standing): Layer {
+  treeOf(dentry: Standing): Tree {
     this.assertOpen()
-    return this.lowers[dentry.lower]!
+    return this.trees[dentry.lower]!
+  }
+
+  /** What a dentry is in the upper; undefined while it is in the layers below. */
+  nodeOf(dentry: Standing): UpperNode | undefined {
+    return this.upper !== undefined && dentry.lower === 0 ? this.upper.node(dentry.inode) : undefined
+  }
+
+  /** To be called when a name has come, gone or moved. */
+  namesChanged(): void {
+    this.#forgetPaths()
   }
 
   /** Unique in the view, and the same in every view that has the same layers below. Hard links share it. */
   inodeNumber(dentry: Dentry): number {
-    return (this.#inodesBelow[dentry.lower] ?? 0) + dentry.inode + 1
+    const { lower, inode } = this.nodeOf(dentry)?.origin ?? dentry
+    return (this.#inodesBelow[lower] ?? 0) + inode + 1
   }
 
   /** Of directories as on a plain Linux file system: `.`, their own name, and `..` of each child. (overlayfs itself says 1.) */
@@ -120,22 +143,37 @@ export class Union {
   /** Of a row that `find` gave just now. */
   statsAt(row: number): fs.Stats {
     const { rows } = this.tree
-    const filled = rows.isFilled(row) ? row : this.#fill(this.tree.dentryAt(row))
-    return this.#makeStats(rows.words, rows.at(filled), this.dev)
+    if (rows.isFilled(row)) return this.#makeStats(rows.words, rows.at(row), this.dev)
+    const dentry = this.tree.dentryAt(row)
+    return this.nodeOf(dentry) === undefined ? this.#statsOfLower(dentry) : this.#statsOfUpper(dentry)
   }
 
-  #fill(dentry: Dentry): number {
+  #statsOfLower(dentry: Dentry): fs.Stats {
     const { tree } = this
     const inode = tree.attributes(dentry)
     // Counting may list a directory, and the tree may then forget: the row is taken after that
     const links = this.linkCount(dentry)
     const row = tree.rowOf(dentry)
     tree.rows.fill(row, inode, this.inodeNumber(dentry), links)
-    return row
+    return this.#makeStats(tree.rows.words, tree.rows.at(row), this.dev)
+  }
+
+  /** What is in the upper may change, and has four times of its own: nothing is kept. */
+  #statsOfUpper(dentry: Dentry): fs.Stats {
+    const stats = this.#makeStats(
+      rowOf(this.tree.attributes(dentry), this.inodeNumber(dentry), this.linkCount(dentry)),
+      0,
+      this.dev,
+    )
+    setTimes(stats, this.nodeOf(dentry)!)
+    return stats
   }
 
   bigStats(dentry: Dentry): fs.BigIntStats {
-    return bigStatsOf(this.tree.attributes(dentry), this.dev, this.inodeNumber(dentry), this.linkCount(dentry))
+    const stats = bigStatsOf(this.tree.attributes(dentry), this.dev, this.inodeNumber(dentry), this.linkCount(dentry))
+    const node = this.nodeOf(dentry)
+    if (node !== undefined) setBigTimes(stats, node)
+    return stats
   }
 
   statFs(bigint: boolean): fs.StatsFs | fs.BigIntStatsFs {
@@ -182,12 +220,13 @@ export class Union {
   }
 }
 
-/** How many inodes the layers below each layer have; base first, as `layers` is. */
-function inodesBelow(layers: readonly Layer[]): number[] {
+/** Where the inode numbers of each tree begin; base first, as `layers` is, and the upper last. */
+function inodesBelow(layers: readonly Layer[], hasUpper: boolean): number[] {
   let below = 0
-  return layers.map(layer => {
+  const starts = layers.map(layer => {
     const here = below
     below += layer.inodeCount
     return here
   })
+  return hasUpper ? [...starts, below] : starts
 }

@@ -1,5 +1,6 @@
 /** What a view knows of a path beyond Stats: which layer it comes from, xattrs, device numbers, marks. */
 import { type ByteString, toText } from '../byte-string.js'
+import type { Layer, Tree } from '../drivers/layer.js'
 import type { DiffId } from '../oci/digest.js'
 import type { Xattr } from '../tar/entry.js'
 import type { Standing } from './dentry.js'
@@ -12,7 +13,10 @@ export interface ViewEntry {
   /** The path's bytes, which need not be UTF-8. */
   readonly pathBytes: ByteString
   readonly type: FileType
-  /** Index of the layer that gives the attributes and the content: 0 is the base. -1 for the root of a view without layers. */
+  /**
+   * Index of the layer that gives the attributes and the content: 0 is the base. -1 for the root of a view without layers; of a
+   * container, what it has changed itself is one more layer on top.
+   */
   readonly layer: number
   readonly diffId: DiffId | undefined
   /** The layer's own inode number; names with the same layer and inode are hard links of each other. */
@@ -53,9 +57,9 @@ export function withContent(
 
 /** `text` is the path's, where the caller knows it already. */
 export function viewEntry(union: Union, dentry: Standing, path: ByteString, text = toText(path)): ViewEntry {
-  const { tree, lowers } = union
-  const layer = lowers[dentry.lower]
-  const base = lowers.length - 1
+  const { tree, trees } = union
+  const layer: (Tree & Partial<Pick<Layer, 'diffId'>>) | undefined = trees[dentry.lower]
+  const base = trees.length - 1
   const attributes = tree.attributes(dentry)
   const type = fileTypeOf(dentry.mode)
   // Field by field: spreading the attributes is an order of magnitude slower, and walks make one of these for each name

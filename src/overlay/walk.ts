@@ -17,7 +17,7 @@ export interface WalkOptions {
   readonly match?: string | RegExp | ((path: string) => boolean)
   /**
    * `path` (default): parents before children, children in byte order, entries of every type.
-   * `stored`: regular files alone, as they lie in their layers, base first. The fast way to read all contents.
+   * `stored`: regular files alone, of an image as they lie in their layers, base first. The fast way to read all contents.
    */
   readonly order?: 'path' | 'stored'
 }
@@ -27,7 +27,8 @@ export type { WalkEntry }
 type Match = WalkOptions['match']
 
 export function walk(union: Union, { match, order = 'path' }: WalkOptions = {}): AsyncGenerator<WalkEntry, void, void> {
-  return order === 'path' ? pathWalk(union, match) : storedWalk(union, match)
+  if (order === 'path') return pathWalk(union, match)
+  return union.upper === undefined ? storedWalk(union, match) : filesOf(pathWalk(union, match))
 }
 
 async function* pathWalk(union: Union, match: Match): AsyncGenerator<WalkEntry, void, void> {
@@ -41,6 +42,11 @@ async function* pathWalk(union: Union, match: Match): AsyncGenerator<WalkEntry, 
     }
     if (++visited % itemsPerLook === 0 && pace.due()) await pace.turn()
   }
+}
+
+/** Of a container: its own contents lie in no order that is worth keeping to. */
+async function* filesOf(entries: AsyncGenerator<WalkEntry, void, void>): AsyncGenerator<WalkEntry, void, void> {
+  for await (const entry of entries) if (entry.type === 'file') yield entry
 }
 
 async function* storedWalk(union: Union, match: Match): AsyncGenerator<WalkEntry, void, void> {

@@ -1,0 +1,284 @@
+/**
+ * The tree of an upper in memory. Contents are somebody else's: the tree knows where a node's content is kept, by an object that
+ * it does not look into.
+ *
+ * Invariants:
+ * - Every change is one `Change`, and `#apply` is the only place that makes one true, when it happens and when it is played again.
+ * - A node is forgotten, and its content let go of, when it has neither a name nor a holder.
+ */
+import type { ByteString } from '../byte-string.js'
+import type { Xattr } from '../tar/entry.js'
+import type { Time } from '../tar/numbers.js'
+import { ABSENT, type Inode, type Member, type Stack, type Tree, WHITEOUT } from './layer.js'
+import type { Attributes, NewNode, UpperNode } from './upper.js'
+import type { Change } from './upper-change.js'
+
+export const rootId = 0
+
+const typeMask = 0o170000
+const directoryType = 0o040000
+const none = '' as ByteString
+
+type Child = Node | typeof WHITEOUT
+
+/** Of what is no directory. Nobody puts anything in: a name is only ever given in a directory. */
+const noChildren = new Map<ByteString, Child>()
+
+/** Mutable here, read-only for everybody else. */
+class Node implements UpperNode {
+  readonly id: number
+  mode: number
+  uid: number
+  gid: number
+  atime: Time
+  mtime: Time
+  ctime: Time
+  birthtime: Time
+  readonly deviceMajor: number
+  readonly deviceMinor: number
+  nlink = 0
+  xattrs: readonly Xattr[]
+  readonly target: ByteString
+  readonly origin: Member | undefined
+  lowerContent: Member | undefined
+  readonly children: Map<ByteString, Child>
+  readonly lowers: Stack
+  /** Content bytes of a file. */
+  contentBytes: number
+  /** Where content of its own is; undefined while there is none. */
+  stored: unknown
+  holders = 0
+
+  constructor(id: number, node: NewNode) {
+    this.id = id
+    this.mode = node.mode
+    this.uid = node.uid
+    this.gid = node.gid
+    this.atime = node.atime
+    this.mtime = node.mtime
+    this.ctime = node.ctime
+    this.birthtime = node.birthtime
+    this.deviceMajor = node.deviceMajor ?? 0
+    this.deviceMinor = node.deviceMinor ?? 0
+    this.xattrs = node.xattrs ?? []
+    this.target = node.target ?? none
+    this.origin = node.origin
+    const { lowerContent } = node
+    this.lowerContent = lowerContent && { lower: lowerContent.lower, inode: lowerContent.inode }
+    this.contentBytes = lowerContent?.sizeBytes ?? 0
+    this.children = this.isDirectory ? new Map() : noChildren
+    this.lowers = node.lowers ?? []
+  }
+
+  get isDirectory(): boolean {
+    return (this.mode & typeMask) === directoryType
+  }
+
+  get sizeBytes(): number {
+    return this.target === none ? this.contentBytes : this.target.length
+  }
+}
+
+export interface UpperTreeOptions {
+  /** Told of every change that happens here, and of none that is played again. */
+  readonly record: (change: Change) => void
+  /** A node is gone: its content is not needed any more. */
+  readonly letGo: (stored: unknown) => void
+}
+
+/** Everything of an Upper but its contents. */
+export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffset'> {
+  readonly root: UpperNode
+  /** Nodes and whiteouts. */
+  usedEntries = 0
+  readonly #nodes = new Map<number, Node>()
+  readonly #options: UpperTreeOptions
+  #next = rootId
+  #playing = false
+
+  /** The root is the union's own: it is there from the beginning and merges with the roots of all lowers. */
+  constructor(root: NewNode, options: UpperTreeOptions) {
+    this.#options = options
+    this.root = this.#add(this.#next, root)
+    this.#find(rootId).nlink = 1
+  }
+
+  get inodeCount(): number {
+    return this.#nodes.size
+  }
+
+  node(id: number): UpperNode {
+    return this.#find(id)
+  }
+
+  lookup(dir: number, name: ByteString): number {
+    const child = this.#find(dir).children.get(name)
+    return child === undefined ? ABSENT : child === WHITEOUT ? WHITEOUT : child.id
+  }
+
+  list(dir: number, visit: (name: ByteString, inode: number) => void): void {
+    const { children } = this.#find(dir)
+    for (const name of [...children.keys()].sort()) visit(name, this.lookup(dir, name))
+  }
+
+  inode(inode: number): Inode {
+    const node = this.#find(inode)
+    const { mode, uid, gid, nlink, sizeBytes, mtime, deviceMajor, deviceMinor } = node
+    const opaque = node.isDirectory && inode !== rootId && node.lowers.length === 0
+    const time = { mtimeSec: mtime.sec, mtimeNsec: mtime.nsec }
+    return { mode, uid, gid, nlink, sizeBytes, ...time, deviceMajor, deviceMinor, opaque, implied: false }
+  }
+
+  mode(inode: number): number {
+    return this.#find(inode).mode
+  }
+
+  opaque(inode: number): boolean {
+    return inode !== rootId && this.#find(inode).lowers.length === 0
+  }
+
+  merges(inode: number): Stack | undefined {
+    return this.#find(inode).lowers
+  }
+
+  readlink(inode: number): ByteString {
+    return this.#find(inode).target
+  }
+
+  xattrs(inode: number): readonly Xattr[] {
+    return this.#find(inode).xattrs
+  }
+
+  /** Where content of its own is kept; undefined if it has none. */
+  storedOf(node: UpperNode): unknown {
+    return this.#find(node.id).stored
+  }
+
+  create(node: NewNode): UpperNode {
+    const id = this.#next
+    this.#happen({ op: 'create', id, node })
+    const made = this.#find(id)
+    made.holders++
+    return made
+  }
+
+  place(directory: UpperNode, name: ByteString, node: UpperNode): void {
+    this.#happen({ op: 'place', directory: directory.id, name, id: node.id })
+  }
+
+  remove(directory: UpperNode, name: ByteString): void {
+    this.#happen({ op: 'remove', directory: directory.id, name })
+  }
+
+  whiteout(directory: UpperNode, name: ByteString): void {
+    this.#happen({ op: 'whiteout', directory: directory.id, name })
+  }
+
+  setAttributes(node: UpperNode, attributes: Partial<Attributes>): void {
+    this.#happen({ op: 'attributes', id: node.id, attributes })
+  }
+
+  setXattrs(node: UpperNode, xattrs: readonly Xattr[]): void {
+    this.#happen({ op: 'xattrs', id: node.id, xattrs })
+  }
+
+  setContent(node: UpperNode, sizeBytes: number, stored: unknown): void {
+    this.#happen({ op: 'content', id: node.id, sizeBytes, stored })
+  }
+
+  hold(node: UpperNode): void {
+    this.#find(node.id).holders++
+  }
+
+  release(node: UpperNode): void {
+    const held = this.#find(node.id)
+    held.holders--
+    this.#forgetIfLost(held)
+  }
+
+  /** Plays changes again, from the beginning or from where an earlier play ended. Nothing is recorded. */
+  play(changes: Iterable<Change>): void {
+    // What has no name may still be changed by what follows: somebody had it open then.
+    this.#playing = true
+    for (const change of changes) this.#apply(change)
+    this.#playing = false
+  }
+
+  /** Ends playing: who held what had no name is gone. */
+  forgetNameless(): void {
+    for (const node of this.#nodes.values()) this.#forgetIfLost(node)
+  }
+
+  #happen(change: Change): void {
+    this.#apply(change)
+    this.#options.record(change)
+  }
+
+  #apply(change: Change): void {
+    switch (change.op) {
+      case 'create':
+        this.#add(change.id, change.node)
+        return
+      case 'place':
+        return this.#place(this.#find(change.directory), change.name, this.#find(change.id))
+      case 'remove':
+        return this.#replace(this.#find(change.directory), change.name, undefined)
+      case 'whiteout':
+        return this.#replace(this.#find(change.directory), change.name, WHITEOUT)
+      case 'attributes':
+        Object.assign(this.#find(change.id), change.attributes)
+        return
+      case 'xattrs':
+        this.#find(change.id).xattrs = change.xattrs
+        return
+      case 'content':
+        this.#setContent(this.#find(change.id), change.sizeBytes, change.stored)
+    }
+  }
+
+  #find(id: number): Node {
+    const node = this.#nodes.get(id)
+    if (node === undefined) throw new Error(`the upper has no node ${id}`)
+    return node
+  }
+
+  #add(id: number, fields: NewNode): Node {
+    const node = new Node(id, fields)
+    this.#nodes.set(id, node)
+    this.#next = Math.max(this.#next, id + 1)
+    this.usedEntries++
+    return node
+  }
+
+  #place(directory: Node, name: ByteString, node: Node): void {
+    node.nlink++
+    this.#replace(directory, name, node)
+  }
+
+  #replace(directory: Node, name: ByteString, child: Child | undefined): void {
+    const before = directory.children.get(name)
+    if (child === undefined) directory.children.delete(name)
+    else directory.children.set(name, child)
+    if (child === WHITEOUT) this.usedEntries++
+    if (before === WHITEOUT) this.usedEntries--
+    else if (before !== undefined) {
+      before.nlink--
+      this.#forgetIfLost(before)
+    }
+  }
+
+  #setContent(node: Node, sizeBytes: number, stored: unknown): void {
+    if (node.stored !== undefined && node.stored !== stored) this.#options.letGo(node.stored)
+    node.lowerContent = undefined
+    node.contentBytes = sizeBytes
+    node.stored = stored
+  }
+
+  #forgetIfLost(node: Node): void {
+    if (node.nlink > 0 || node.holders > 0 || this.#playing) return
+    this.#nodes.delete(node.id)
+    this.usedEntries--
+    for (const name of [...node.children.keys()]) this.#replace(node, name, undefined)
+    if (node.stored !== undefined) this.#options.letGo(node.stored)
+  }
+}
