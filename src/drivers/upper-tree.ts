@@ -220,11 +220,14 @@ export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffse
         this.#add(change.id, change.node)
         return
       case 'place':
-        return this.#place(this.#find(change.directory), change.name, this.#find(change.id))
+        this.#place(this.#find(change.directory), change.name, this.#find(change.id))
+        return
       case 'remove':
-        return this.#replace(this.#find(change.directory), change.name, undefined)
+        this.#replace(this.#find(change.directory), change.name, undefined)
+        return
       case 'whiteout':
-        return this.#replace(this.#find(change.directory), change.name, WHITEOUT)
+        this.#replace(this.#find(change.directory), change.name, WHITEOUT)
+        return
       case 'attributes':
         Object.assign(this.#find(change.id), change.attributes)
         return

@@ -41,10 +41,10 @@ export function readAllSync(union: Union, dentry: Standing, position: number): B
 
 /** Fills `into` from `position` on, as far as there is content; returns how many bytes. */
 export function readSync(union: Union, dentry: Standing, position: number, into: Uint8Array): number {
-  const layer = union.treeOf(dentry)
+  const { tree, inode } = contentOf(union, dentry)
   let done = 0
   while (done < into.length) {
-    const count = layer.readSync(dentry.inode, position + done, into.subarray(done))
+    const count = tree.readSync(inode, position + done, into.subarray(done))
     if (count === 0) break
     done += count
   }
@@ -66,7 +66,18 @@ export function read(
   into: Uint8Array,
   signal?: AbortSignal,
 ): Promise<number> {
-  return union.reading(() => readSlices(union.treeOf(dentry), dentry.inode, position, into, signal))
+  return union.reading(() => {
+    const { tree, inode } = contentOf(union, dentry)
+    return readSlices(tree, inode, position, into, signal)
+  })
+}
+
+/** Where the bytes of a file lie: what was copied up leaves them below until somebody writes. */
+export function contentOf(union: Union, dentry: Standing): { readonly tree: Tree; readonly inode: number } {
+  const below = union.nodeOf(dentry)?.lowerContent
+  return below === undefined
+    ? { tree: union.treeOf(dentry), inode: dentry.inode }
+    : { tree: union.trees[below.lower]!, inode: below.inode }
 }
 
 async function readSlices(

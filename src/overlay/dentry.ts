@@ -54,6 +54,8 @@ export class Dentry {
   /** Its row in the tree's `rows`, -1 if it has none; of a forgotten dentry it says nothing. */
   row = -1
   readonly directory: Directory | undefined
+  /** How often it is open. */
+  opens = 0
 
   constructor(name: ByteString, parent: Dentry | undefined, stack: Stack, mode: number) {
     const { lower, inode } = stack[0]!
@@ -182,6 +184,18 @@ export class DentryTree implements Walkable<Dentry> {
     dentry.parent = parent
     dentry.name = name
     this.#enter(parent.directory!, dentry)
+  }
+
+  /** Each of two has the other's name. */
+  exchanged(first: Dentry, second: Dentry): void {
+    const one = { parent: first.parent, name: first.name }
+    const other = { parent: second.parent, name: second.name }
+    this.removed(second)
+    this.moved(first, other.parent, other.name)
+    second.parent = one.parent
+    second.name = one.name
+    this.#count++
+    this.#enter(one.parent.directory!, second)
   }
 
   /** What a name stands for is in the upper from now on. */

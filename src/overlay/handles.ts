@@ -15,6 +15,8 @@ export interface OpenFile {
   readonly dentry: Dentry
   /** As it was opened, for what reports a path. */
   readonly path: string
+  /** As of open(2). */
+  readonly flags: number
   /** Where the next read without a position begins, bytes. */
   position: number
 }

@@ -19,7 +19,7 @@ const O_ACCMODE = 3
 export function openFile(union: Union, argument: PathArgument, flags: number, syscall = 'open'): number {
   const dentry = openable(union, argument, flags)
   if (typeof dentry === 'string') throw errnoError(dentry, syscall, argument.text)
-  return union.handles.add({ dentry, path: argument.text, position: 0 })
+  return union.handles.add({ dentry, path: argument.text, flags, position: 0 })
 }
 
 /** What opening would give: the dentry, or the code of the failure. */

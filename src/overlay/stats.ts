@@ -156,7 +156,9 @@ export function setTimes(stats: fs.Stats, times: Times): void {
     if (datesAreOwn) stats[name] = new Date(Math.round(ms))
   }
   if (keepsNanoseconds)
-    Object.getOwnPropertySymbols(stats).forEach((symbol, at) => setNanoseconds(stats, symbol, times[dateNames[at]!]))
+    for (const [at, symbol] of Object.getOwnPropertySymbols(stats).entries()) {
+      setNanoseconds(stats, symbol, times[dateNames[at]!])
+    }
 }
 
 function setNanoseconds(stats: fs.Stats, symbol: symbol, { nsec }: Time): void {

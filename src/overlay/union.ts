@@ -7,6 +7,7 @@ import { type ByteString, fromText } from '../byte-string.js'
 import type { Layer, Tree } from '../drivers/layer.js'
 import type { Upper, UpperNode } from '../drivers/upper.js'
 import { PhylloError } from '../errors.js'
+import type { Time } from '../tar/numbers.js'
 import type { PathArgument } from './arguments.js'
 import { type Dentry, DentryTree, dentryBound, type Standing } from './dentry.js'
 import { errnoError } from './errno.js'
@@ -21,6 +22,17 @@ import { bigStatsOf, makeStats, setBigTimes, setTimes, statFsOf } from './stats.
 export interface UnionOptions {
   /** What a container has changed. Without it nothing can be changed. */
   readonly upper?: Upper
+  /** Whether directories that show something of the layers can be renamed; `exdev` is the kernel's default. Default `copy`. */
+  readonly directoryRename?: 'copy' | 'exdev'
+  /** Bounds of the upper: EDQUOT beyond. */
+  readonly maxBytes?: number
+  readonly maxEntries?: number
+  /** Whose everything is that is made; default 0:0. */
+  readonly owner?: { readonly uid: number; readonly gid: number }
+  /** Mode bits that are never set on what is made. Default 0o022. */
+  readonly umask?: number
+  /** For tests: the clock. */
+  readonly now?: () => Time
   /** Where relative paths begin; `/` by default. Need not exist: relative paths are then ENOENT. */
   readonly cwd?: string
   /** Releases the layers. Called once, when nothing is being read any more. */
@@ -40,6 +52,12 @@ export class Union {
   readonly pace = new Pace()
   readonly cwd: ByteString
   readonly label: string
+  readonly directoryRename: 'copy' | 'exdev'
+  readonly maxBytes: number
+  readonly maxEntries: number
+  readonly owner: { readonly uid: number; readonly gid: number }
+  readonly umask: number
+  readonly now: () => Time
   /** Over 2^32, where no kernel's device numbers are, so that nobody takes a file of a view for one of the host. */
   readonly dev = 2 ** 32 + Math.floor(Math.random() * 2 ** 20)
   readonly #inodesBelow: readonly number[]
@@ -53,6 +71,12 @@ export class Union {
 
   constructor(layers: readonly Layer[], options: UnionOptions) {
     const { cwd = '/', onClose = async () => undefined, label = 'view', upper } = options
+    this.directoryRename = options.directoryRename ?? 'copy'
+    this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
+    this.maxEntries = options.maxEntries ?? Number.POSITIVE_INFINITY
+    this.owner = options.owner ?? { uid: 0, gid: 0 }
+    this.umask = options.umask ?? 0o022
+    this.now = options.now ?? clock
     this.lowers = lowersOf(layers)
     this.upper = upper
     this.trees = upper === undefined ? this.lowers : [upper, ...this.lowers]
@@ -218,6 +242,13 @@ export class Union {
   #absolute(path: ByteString): ByteString {
     return path.length === 0 || path.startsWith('/') ? path : (`${this.cwd}/${path}` as ByteString)
   }
+}
+
+/** The time, as far below the millisecond as Node tells it. */
+function clock(): Time {
+  const ms = performance.timeOrigin + performance.now()
+  const sec = Math.floor(ms / 1000)
+  return { sec, nsec: Math.floor((ms - sec * 1000) * 1e6) }
 }
 
 /** Where the inode numbers of each tree begin; base first, as `layers` is, and the upper last. */

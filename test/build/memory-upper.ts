@@ -1,0 +1,92 @@
+/** An upper that nothing outlives: the tree of uppers, with contents in buffers. */
+import type { NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
+import type { Change } from '../../src/drivers/upper-change.js'
+import { UpperTree } from '../../src/drivers/upper-tree.js'
+
+interface Stored {
+  bytes: Buffer
+}
+
+const now = { sec: 1_700_000_000, nsec: 0 }
+export const plainRoot: NewNode = { mode: 0o40755, uid: 0, gid: 0, atime: now, mtime: now, ctime: now, birthtime: now }
+
+export interface MemoryUpper extends Upper {
+  /** All that has happened, in its order. */
+  readonly changes: readonly Change[]
+  /** Contents that are kept. */
+  readonly contents: ReadonlySet<unknown>
+}
+
+export function memoryUpper(root: NewNode = plainRoot): MemoryUpper {
+  const changes: Change[] = []
+  const contents = new Set<unknown>()
+  const tree = new UpperTree(root, {
+    record: change => changes.push(change),
+    letGo: stored => void contents.delete(stored),
+  })
+  const storedOf = (node: UpperNode) => tree.storedOf(node) as Stored | undefined
+  const replace = (node: UpperNode, bytes: Buffer) => {
+    const stored: Stored = { bytes }
+    contents.add(stored)
+    tree.setContent(node, bytes.length, stored)
+  }
+  const grown = (node: UpperNode, size: number) => {
+    const bytes = storedOf(node)?.bytes ?? Buffer.alloc(0)
+    return Buffer.concat([bytes.subarray(0, size), Buffer.alloc(Math.max(0, size - bytes.length))])
+  }
+  const readSync = (id: number, position: number, into: Uint8Array) => {
+    const bytes = storedOf(tree.node(id))?.bytes ?? Buffer.alloc(0)
+    return bytes.copy(into, 0, Math.min(position, bytes.length))
+  }
+  return {
+    changes,
+    contents,
+    root: tree.root,
+    get usedBytes() {
+      return [...contents].reduce<number>((sum, stored) => sum + (stored as Stored).bytes.length, 0)
+    },
+    get usedEntries() {
+      return tree.usedEntries
+    },
+    get inodeCount() {
+      return tree.inodeCount
+    },
+    node: id => tree.node(id),
+    lookup: (dir, name) => tree.lookup(dir, name),
+    list: (dir, visit) => tree.list(dir, visit),
+    inode: id => tree.inode(id),
+    mode: id => tree.mode(id),
+    opaque: id => tree.opaque(id),
+    merges: id => tree.merges(id),
+    readlink: id => tree.readlink(id),
+    xattrs: id => tree.xattrs(id),
+    contentOffset: id => id,
+    readSync,
+    read: async (id, position, into) => readSync(id, position, into),
+    atomically: work => work(),
+    create: node => tree.create(node),
+    place: (directory, name, node) => tree.place(directory, name, node),
+    remove: (directory, name) => tree.remove(directory, name),
+    whiteout: (directory, name) => tree.whiteout(directory, name),
+    setAttributes: (node, attributes) => tree.setAttributes(node, attributes),
+    setXattrs: (node, xattrs) => tree.setXattrs(node, xattrs),
+    hold: node => tree.hold(node),
+    release: node => tree.release(node),
+    writeSync(node, position, bytes) {
+      const content = grown(node, Math.max(node.sizeBytes, position + bytes.length))
+      content.set(bytes, position)
+      replace(node, content)
+    },
+    truncateSync: (node, sizeBytes) => replace(node, grown(node, sizeBytes)),
+    draft() {
+      const pieces: Buffer[] = []
+      return Object.assign(
+        { append: (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes)), discard: () => undefined },
+        { pieces },
+      )
+    },
+    adopt: (node, draft) => replace(node, Buffer.concat((draft as unknown as { pieces: Buffer[] }).pieces)),
+    sync: async () => undefined,
+    close: async () => undefined,
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * Random sequences of operations on a container and on a real overlay mount: the errno of every operation, the merged tree after
+ * every ten, the canonical upper at the end, and the mount of an upper made from ours. Needs root.
+ */
+import { test } from 'node:test'
+import { compareWithKernel, Differences } from '../build/union-against-kernel.js'
+
+const sequences = 200
+const operations = 60
+
+test(`${sequences} sequences of ${operations} operations do what the kernel's overlayfs does`, async () => {
+  const seed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
+  console.log(`seed ${seed}`)
+  await compareWithKernel({ seed, sequences, operations, differences: new Differences() })
+})
