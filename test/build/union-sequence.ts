@@ -38,7 +38,8 @@ export interface Sequence {
 
 const names = ['a', 'b', 'c', 'd']
 const fileModes = [0o644, 0o600, 0o755, 0o4755, 0o2711, 0]
-const directoryModes = [0o755, 0o700, 0o1777, 0o555]
+/** Sticky, but not for everybody to write to: there the kernel's protection of files of others (fs.protected_regular) would mix in. */
+const directoryModes = [0o755, 0o700, 0o1755, 0o555]
 /** Before anything that a test could call now. */
 const times = [1_000_000_000_000_000_000, 1_100_000_000_500_000_000, 1_200_000_000_000_000_000]
 

@@ -8,8 +8,17 @@ import { compareWithKernel, Differences } from '../build/union-against-kernel.js
 const sequences = 200
 const operations = 60
 
-test(`${sequences} sequences of ${operations} operations do what the kernel's overlayfs does`, async () => {
+function seedOf(): number {
   const seed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
   console.log(`seed ${seed}`)
-  await compareWithKernel({ seed, sequences, operations, differences: new Differences() })
+  return seed
+}
+
+test(`${sequences} sequences of ${operations} operations do what the kernel's overlayfs does`, async () => {
+  await compareWithKernel({ seed: seedOf(), sequences, operations, differences: new Differences() })
+})
+
+test('with every directory renamed, they do what a mount with redirect_dir=on does', async () => {
+  const directoryRename = 'copy'
+  await compareWithKernel({ seed: seedOf(), sequences, operations, directoryRename, differences: new Differences() })
 })

@@ -1,0 +1,196 @@
+/** The calls that a union is compared in, over the naive trees: each with its checks in the kernel's order. */
+import { blank, Fault, type Members, NaiveTrees, type Node, now, type Spot, umask } from './naive-trees.js'
+import type { Op, TreeNodes } from './union-sequence.js'
+
+/** Calls that the model knows. */
+export const modelled: ReadonlySet<string> = new Set(
+  'mkdir mknod symlink link unlink rmdir chmod chown utimes truncate readlink readdir rename open stat'.split(' '),
+)
+
+export class NaiveUnion extends NaiveTrees {
+  readonly copies: boolean
+
+  /** `copies`: a directory of the layers is renamed by copying all of it. */
+  constructor(layers: readonly TreeNodes[], copies = false) {
+    super(layers)
+    this.copies = copies
+  }
+
+  run([call, ...args]: Op): unknown {
+    return (this as unknown as Record<string, (...args: unknown[]) => unknown>)[`${call}_`]!(...args) ?? null
+  }
+
+  stat_(path: string, follow: boolean): number {
+    const types = { d: 4, f: 8, l: 10, c: 2, b: 6, p: 1, s: 12, w: 0 }
+    return types[this.find(path, follow).members[0]![1].t]
+  }
+
+  open_(path: string, how: string, mode: number, data: string): void {
+    const flags = new Set(how.split('+'))
+    const [writes, truncates] = [flags.has('w') || flags.has('rw'), flags.has('t')]
+    const spot = this.opened(path, flags, mode)
+    const { t } = spot.members[0]![1]
+    if (t === 'l') throw new Fault('ELOOP')
+    if (t === 'd' && (writes || truncates || flags.has('c'))) throw new Fault('EISDIR')
+    if (t === 'd') return
+    if (flags.has('d')) throw new Fault('ENOTDIR')
+    if (t !== 'f') throw new Fault('ENXIO')
+    if (!writes && !truncates) return
+    const node = this.copyUp(spot)
+    if (truncates) Object.assign(node, { data: '', mtime: now })
+    if (!writes || data === '') return
+    node.data = flags.has('a') ? node.data + data : data + node.data.slice(data.length)
+    node.mtime = now
+  }
+
+  opened(path: string, flags: ReadonlySet<string>, mode: number): Spot {
+    if (!flags.has('c')) return this.find(path, !flags.has('n'))
+    const spot = this.walk(path.replace(/\/+$/, '') || '/', !flags.has('x') && !flags.has('n'))
+    if (spot.last !== 'name') throw new Fault(flags.has('x') ? 'EEXIST' : 'EISDIR')
+    if (/.\/$/.test(path)) throw new Fault('EISDIR')
+    if (spot.members.length > 0 && flags.has('x')) throw new Fault('EEXIST')
+    if (spot.members.length > 0) return spot
+    if (spot.slash) throw new Fault('EISDIR')
+    this.put(spot.parent, spot.name!, blank('f', mode & 0o7777 & ~umask))
+    return { ...spot, members: this.look(this.at(spot.parent), spot.name!) }
+  }
+
+  newName(path: string, slashAllowed = false): { parent: readonly string[]; name: string } {
+    const { parent, name, members, slash, last } = this.walk(path.replace(/\/+$/, '') || '/', false)
+    if (last !== 'name' || members.length > 0) throw new Fault('EEXIST')
+    if ((slash || /\/$/.test(path)) && !slashAllowed) throw new Fault('ENOENT')
+    return { parent, name: name! }
+  }
+
+  mkdir_(path: string, mode: number): void {
+    const { parent, name } = this.newName(path, true)
+    this.put(parent, name, blank('d', mode & 0o1777 & ~umask))
+  }
+
+  mknod_(path: string, mode: number, major: number, minor: number): void {
+    const { parent, name } = this.newName(path)
+    const t = (mode & 0o170000) === 0o020000 ? 'c' : 'p'
+    if (t === 'c' && major === 0 && minor === 0) throw new Fault('EPERM')
+    this.put(parent, name, Object.assign(blank(t, mode & 0o7777 & ~umask), t === 'c' && { rdev: [major, minor] }))
+  }
+
+  symlink_(target: string, path: string): void {
+    const { parent, name } = this.newName(path)
+    this.put(parent, name, Object.assign(blank('l', 0o777), { target }))
+  }
+
+  link_(from: string, to: string): void {
+    const source = this.find(from, false)
+    const { parent, name } = this.newName(to)
+    if (source.members[0]![1].t === 'd') throw new Fault('EPERM')
+    const node = this.copyUp(source)
+    this.put(parent, name, node)
+  }
+
+  unlink_(path: string): void {
+    const { parent, name, members, slash, last } = this.walk(path.replace(/\/+$/, '') || '/', false)
+    if (last !== 'name') throw new Fault('EISDIR')
+    if (members.length === 0) throw new Fault('ENOENT')
+    if (members[0]![1].t === 'd') throw new Fault('EISDIR')
+    if (slash || /.\/$/.test(path)) throw new Fault('ENOTDIR')
+    this.remove(parent, name!)
+  }
+
+  rmdir_(path: string): void {
+    const { parent, name, members, last } = this.walk(path.replace(/\/+$/, '') || '/', false)
+    if (last !== 'name') throw new Fault(last === 'dot' ? 'EINVAL' : last === 'dotdot' ? 'ENOTEMPTY' : 'EBUSY')
+    if (members.length === 0) throw new Fault('ENOENT')
+    if (members[0]![1].t !== 'd') throw new Fault('ENOTDIR')
+    if (this.names(members).length > 0) throw new Fault('ENOTEMPTY')
+    this.remove(parent, name!)
+  }
+
+  chmod_(path: string, mode: number): void {
+    this.copyUp(this.find(path, true)).mode = mode
+  }
+
+  chown_(path: string, uid: number, gid: number, follow: boolean): void {
+    const node = this.copyUp(this.find(path, follow))
+    Object.assign(node, { uid, gid })
+    if (node.t !== 'd') node.mode &= ~0o4000 & ((node.mode & 0o010) === 0 ? ~0 : ~0o2000)
+  }
+
+  utimes_(path: string, mtime: number, follow: boolean): void {
+    this.copyUp(this.find(path, follow)).mtime = mtime
+  }
+
+  truncate_(path: string, size: number): void {
+    const spot = this.find(path, true)
+    const { t } = spot.members[0]![1]
+    if (t !== 'f') throw new Fault(t === 'd' ? 'EISDIR' : 'EINVAL')
+    const node = this.copyUp(spot)
+    node.data = node.data.slice(0, size).padEnd(size, '\0')
+    node.mtime = now
+  }
+
+  readlink_(path: string): string {
+    const [, { t, target }] = this.find(path, false).members[0]!
+    if (t !== 'l') throw new Fault('EINVAL')
+    return target
+  }
+
+  readdir_(path: string): string[] {
+    const { members } = this.find(path, true)
+    if (members[0]![1].t !== 'd') throw new Fault('ENOTDIR')
+    return this.names(members)
+  }
+
+  rename_(from: string, to: string, flag: string): void {
+    const [old, target] = [from, to].map(path => this.walk(path.replace(/\/+$/, '') || '/', false)) as [Spot, Spot]
+    if (old.last !== 'name') throw new Fault('EBUSY')
+    if (target.last !== 'name') throw new Fault(flag === 'noreplace' ? 'EEXIST' : 'EBUSY')
+    if (old.members.length === 0) throw new Fault('ENOENT')
+    const code = this.renameFault(old, target, { flag, slashes: [/\/$/.test(from), /\/$/.test(to)] })
+    if (code === 'same') return
+    if (code !== undefined) throw new Fault(code)
+    const [node, other] = [this.movable(old), flag === 'exchange' ? this.movable(target) : undefined]
+    if (other === undefined) this.remove(old.parent, old.name!)
+    else this.put(old.parent, old.name!, other)
+    this.put(target.parent, target.name!, node)
+  }
+
+  /** What is renamed, all of it in the upper. */
+  movable(spot: Spot): Node {
+    const [, node] = spot.members[0]!
+    if (node.t !== 'd') return this.copyUp(spot)
+    const whole = (members: Members): Node => ({
+      ...members[0]![1],
+      opaque: true,
+      children: new Map(
+        this.names(members).map(name => {
+          const below = this.look(members, name)
+          const [tree, child] = below[0]!
+          if (child.t === 'd') return [name, whole(below)]
+          return [name, tree === 0 ? child : { ...child, xattrs: { ...child.xattrs } }]
+        }),
+      ),
+    })
+    return whole(spot.members)
+  }
+
+  renameFault(old: Spot, target: Spot, { flag, slashes }: { flag: string; slashes: boolean[] }): string | undefined {
+    const source = old.members[0]![1]
+    const there = target.members[0]?.[1]
+    const paths = [old, target].map(({ parent, name }) => `/${[...parent, name!].join('/')}/`) as [string, string]
+    const parents = [old, target].map(({ parent }) => `/${parent.join('/')}/`.replace('//', '/')) as [string, string]
+    if (flag === 'noreplace' && there !== undefined) return 'EEXIST'
+    if (flag === 'exchange' && there === undefined) return 'ENOENT'
+    if (flag === 'exchange' && slashes[1] && there!.t !== 'd') return 'ENOTDIR'
+    if (source.t !== 'd' && (slashes[0] || (slashes[1] && flag !== 'exchange'))) return 'ENOTDIR'
+    if (parents[1].startsWith(paths[0])) return 'EINVAL'
+    if (there !== undefined && parents[0].startsWith(paths[1])) return flag === 'exchange' ? 'EINVAL' : 'ENOTEMPTY'
+    if (paths[0] === paths[1]) return 'same'
+    if (source === there && old.members[0]![0] === 0) return 'same'
+    const stuck = ({ members }: Spot) => !this.copies && members[0]![1].t === 'd' && members.some(([tree]) => tree > 0)
+    if (flag === 'exchange') return stuck(old) || stuck(target) ? 'EXDEV' : undefined
+    if (there !== undefined && source.t === 'd' && there.t !== 'd') return 'ENOTDIR'
+    if (there !== undefined && source.t !== 'd' && there.t === 'd') return 'EISDIR'
+    if (stuck(old)) return 'EXDEV'
+    return there?.t === 'd' && this.names(target.members).length > 0 ? 'ENOTEMPTY' : undefined
+  }
+}
