@@ -130,7 +130,7 @@ export class NaiveTrees {
   walk(path: string, follow: boolean): Spot {
     if (path === '') throw new Fault('ENOENT')
     let todo = path.split('/').filter(part => part !== '')
-    const slash = path.endsWith('/') && todo.length > 0
+    let slash = path.endsWith('/') && todo.length > 0
     let at: string[] = []
     let last: Spot['last'] = 'root'
     for (let hops = 0; todo.length > 0; ) {
@@ -147,9 +147,9 @@ export class NaiveTrees {
         if (++hops > 40) throw new Fault('ELOOP')
         const { target } = child[0][1]
         if (target.startsWith('/')) at = []
-        // The end of what the link says is the end of the path, and a slash behind either wants a directory.
         todo = [...target.split('/').filter(part => part !== ''), ...todo]
-        if (final && target.endsWith('/')) todo.push('.')
+        // The end of what the link says is the end of the path, and a slash behind either wants a directory.
+        slash ||= final && target.endsWith('/')
         last = 'root'
         continue
       }
@@ -199,6 +199,13 @@ export class NaiveTrees {
     if (node.t === 'd' && this.look(this.below(parent), name).length > 0) node.opaque = true
     into.children.set(name, node)
     into.mtime = now
+  }
+
+  /** A new node; in a set-group-ID directory it has the directory's group, and a directory the bit as well. */
+  make(parent: readonly string[], name: string, node: Node): void {
+    const { mode, gid } = this.at(parent)[0]![1]
+    if ((mode & 0o2000) !== 0) Object.assign(node, { gid, mode: node.t === 'd' ? node.mode | 0o2000 : node.mode })
+    this.put(parent, name, node)
   }
 
   below(parent: readonly string[]): Members {

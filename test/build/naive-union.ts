@@ -43,16 +43,24 @@ export class NaiveUnion extends NaiveTrees {
     node.mtime = now
   }
 
+  /** What O_CREAT finds or makes: link after link, each as a path of its own. */
   opened(path: string, flags: ReadonlySet<string>, mode: number): Spot {
     if (!flags.has('c')) return this.find(path, !flags.has('n'))
-    const spot = this.walk(path.replace(/\/+$/, '') || '/', !flags.has('x') && !flags.has('n'))
-    if (spot.last !== 'name') throw new Fault(flags.has('x') ? 'EEXIST' : 'EISDIR')
-    if (/.\/$/.test(path)) throw new Fault('EISDIR')
-    if (spot.members.length > 0 && flags.has('x')) throw new Fault('EEXIST')
-    if (spot.members.length > 0) return spot
-    if (spot.slash) throw new Fault('EISDIR')
-    this.put(spot.parent, spot.name!, blank('f', mode & 0o7777 & ~umask))
-    return { ...spot, members: this.look(this.at(spot.parent), spot.name!) }
+    let at = path
+    for (let hops = 0; hops <= 40; hops++) {
+      const spot = this.walk(at.replace(/\/+$/, '') || '/', false)
+      if (spot.last !== 'name') throw new Fault(flags.has('x') ? 'EEXIST' : 'EISDIR')
+      if (/.\/$/.test(at)) throw new Fault('EISDIR')
+      const there = spot.members[0]?.[1]
+      if (there !== undefined && flags.has('x')) throw new Fault('EEXIST')
+      if (there === undefined) {
+        this.make(spot.parent, spot.name!, blank('f', mode & 0o7777 & ~umask))
+        return { ...spot, members: this.look(this.at(spot.parent), spot.name!) }
+      }
+      if (there.t !== 'l' || flags.has('n')) return spot
+      at = there.target.startsWith('/') ? there.target : `/${[...spot.parent, there.target].join('/')}`
+    }
+    throw new Fault('ELOOP')
   }
 
   newName(path: string, slashAllowed = false): { parent: readonly string[]; name: string } {
@@ -64,19 +72,19 @@ export class NaiveUnion extends NaiveTrees {
 
   mkdir_(path: string, mode: number): void {
     const { parent, name } = this.newName(path, true)
-    this.put(parent, name, blank('d', mode & 0o1777 & ~umask))
+    this.make(parent, name, blank('d', mode & 0o1777 & ~umask))
   }
 
   mknod_(path: string, mode: number, major: number, minor: number): void {
     const { parent, name } = this.newName(path)
     const t = (mode & 0o170000) === 0o020000 ? 'c' : 'p'
     if (t === 'c' && major === 0 && minor === 0) throw new Fault('EPERM')
-    this.put(parent, name, Object.assign(blank(t, mode & 0o7777 & ~umask), t === 'c' && { rdev: [major, minor] }))
+    this.make(parent, name, Object.assign(blank(t, mode & 0o7777 & ~umask), t === 'c' && { rdev: [major, minor] }))
   }
 
   symlink_(target: string, path: string): void {
     const { parent, name } = this.newName(path)
-    this.put(parent, name, Object.assign(blank('l', 0o777), { target }))
+    this.make(parent, name, Object.assign(blank('l', 0o777), { target }))
   }
 
   link_(from: string, to: string): void {

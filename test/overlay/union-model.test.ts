@@ -7,7 +7,7 @@ import { modelled, NaiveUnion } from '../build/naive-union.js'
 import { dumpUnion, layerOf, outcomeOf, rootOf, unionOf } from '../build/union-run.js'
 import { sequence, type TreeNode, type TreeNodes } from '../build/union-sequence.js'
 
-const sequences = 300
+const sequences = 120
 const operations = 60
 const seed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
 
