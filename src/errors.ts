@@ -8,11 +8,18 @@
 /** code → what it means, and what the caller can do about it. */
 export const errorCodes = {
   ARCHIVE_INVALID: 'The archive is not one that can be loaded; the message names the member and the reason.',
+  CHANGE_INVALID:
+    'Not a Dockerfile instruction that commit and import take, or one with wrong arguments; `change` is the line.',
   COMMAND_UNSUPPORTED: 'The command or option exists in Docker and is not there yet in Phyllo.',
   COMPRESSION_INVALID: 'Compressed bytes are damaged, truncated or followed by something else. Fetch the file again.',
   COMPRESSION_UNSUPPORTED:
     'The bytes are compressed with something this machine cannot read; the message says what to install.',
   CONFIG_INVALID: 'An image config is not valid JSON of the expected shape.',
+  CONTAINER_BUSY: 'The container is open for writing elsewhere, in this process or another one.',
+  CONTAINER_NAME_INVALID:
+    'Not a name for a container: two characters or more of [a-zA-Z0-9_.-], the first a letter or digit.',
+  CONTAINER_NAME_TAKEN: 'Another container has that name; `container` is its id.',
+  CONTAINER_NOT_FOUND: 'No such container in this store.',
   DIFF_ID_MISMATCH:
     'The uncompressed layer does not hash to what the image config says. The archive is damaged or lies.',
   DIGEST_MISMATCH: 'Bytes do not hash to the digest they were announced with.',

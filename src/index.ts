@@ -1,6 +1,9 @@
 /** The public surface of Phyllo. Everything that is not here may change. */
 export type { ArchiveInput } from './archive/open.js'
 export { type ByteString, toBytes, toText } from './byte-string.js'
+export type { Container, CreateOptions } from './containers/containers.js'
+export type { ContainerBounds, ContainerInfo } from './containers/record.js'
+export type { CommitOptions } from './containers/work.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'
@@ -9,5 +12,6 @@ export type { ContainerConfig, HistoryEntry, ImageConfig } from './oci/config.js
 export type { ChainId, DiffId, Digest, ImageId } from './oci/digest.js'
 export type { Platform } from './oci/platform.js'
 export type { MilestoneEvent, Operation, OperationEvent, ProgressEvent, Report } from './operation.js'
+export type { ChangesOptions, ContainerChange } from './overlay/changes.js'
 export { Pool, type PoolOptions } from './pool/pool.js'
 export { type LoadOptions, type SaveOptions, Store, type StoreOptions } from './store.js'

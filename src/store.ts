@@ -7,26 +7,27 @@
  */
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { ArchiveInput } from './archive/open.js'
 import type { ArchiveFormat } from './archive/save-target.js'
+import type { Container, Containers, ContainersParts, CreateOptions } from './containers/containers.js'
+import type { ContainerInfo } from './containers/record.js'
 import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
+import { removeAtExit } from './disk/remove-at-exit.js'
 import type { Root } from './disk/root.js'
 import { PhylloError } from './errors.js'
 import type { Image } from './images/image.js'
 import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
-import { checkTaggable, ReferenceStore } from './images/reference-store.js'
-import { imageNotFound } from './images/resolve.js'
-import type { BlockCache } from './layerfile/block-cache.js'
+import { ReferenceStore } from './images/reference-store.js'
+import { Views } from './images/views.js'
 import { LayerStore } from './layers/layer-store.js'
-import { OpenLayers, releaseAll } from './layers/open-layers.js'
-import type { LayerRecord } from './layers/record.js'
+import { OpenLayers } from './layers/open-layers.js'
+import { packedOpener } from './layers/packed-opener.js'
 import { defaultLimits, type Limits } from './limits.js'
 import { hexOf } from './oci/digest.js'
-import { parseReference, withDefaultTag } from './oci/reference.js'
 import { Operation } from './operation.js'
 import type { View } from './overlay/view.js'
 import type { BlockCompression } from './pool/jobs.js'
@@ -74,13 +75,13 @@ export class Store implements AsyncDisposable {
   readonly #layers: LayerStore
   readonly #open: OpenLayers
   readonly #catalog: ImageCatalog
-  readonly #views = new Set<View>()
+  readonly #views: Views
   readonly #running = new Set<Promise<unknown>>()
+  #containers: Promise<Containers> | undefined
   #pool: Pool | undefined
-  /** Decompressed blocks of all open layers. */
-  #cache: BlockCache | undefined
   #closing: Promise<void> | undefined
-  #removeOnClose = false
+  /** Of a temporary store: removes it. */
+  #forget: (() => Promise<void>) | undefined
 
   private constructor(root: Root, options: StoreOptions) {
     this.#root = root
@@ -89,9 +90,10 @@ export class Store implements AsyncDisposable {
     this.#images = new ImageStore(root, this.#limits)
     this.#references = new ReferenceStore(root)
     this.#layers = new LayerStore(root)
-    this.#open = new OpenLayers(record => this.#openLayer(record))
+    this.#open = new OpenLayers(packedOpener(this.#layers))
     const [images, references, layers, open] = [this.#images, this.#references, this.#layers, this.#open]
     this.#catalog = new ImageCatalog({ images, references, layers, open, driver: this.driver })
+    this.#views = new Views({ layers, open, catalog: this.#catalog })
   }
 
   /**
@@ -111,12 +113,12 @@ export class Store implements AsyncDisposable {
     return new Store(opened, { ...options })
   }
 
-  /** A store in a new temporary directory, which close() removes. Nothing in it has to survive: durability is none. */
+  /** A store in a new temporary directory, which close(), or the end of the process, removes. Nothing in it has to survive: durability is none. */
   static async temporary(options: Omit<StoreOptions, 'readOnly' | 'durability'> = {}): Promise<Store> {
     // One below what mkdtemp makes, so that the store directory has the mode of a store.
     const folder = await mkdtemp(join(tmpdir(), 'phyllo-'))
     const store = await Store.open(join(folder, 'store'), { ...options, durability: 'none' })
-    store.#removeOnClose = true
+    store.#forget = removeAtExit(folder)
     return store
   }
 
@@ -200,35 +202,44 @@ export class Store implements AsyncDisposable {
    */
   async view(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<View> {
     this.#assertOpen()
-    const [{ createView }, { image }] = await Promise.all([import('./overlay/view.js'), this.#catalog.resolve(name)])
-    const { diffIds } = image.config
-    const lease = await this.#layers.lease({ stacks: [diffIds], images: [image.id] })
-    try {
-      const handles = await this.#open.acquireAll(await this.#layers.chainOf(diffIds))
-      const onClose = async () => {
-        this.#views.delete(view)
-        await releaseAll(handles)
-        await lease.release()
-      }
-      const layers = handles.map(({ layer }) => layer)
-      const view = createView(layers, { label: name, onClose, ...(cwd !== undefined && { cwd }) })
-      this.#views.add(view)
-      return view
-    } catch (error) {
-      await lease.release()
-      throw error
-    }
+    return this.#views.open(name, cwd)
+  }
+
+  /**
+   * Makes a container: a writable layer over an image, or over nothing (`scratch`), with the shape of node:fs. It outlives this
+   * process, until it is removed; closing it removes nothing.
+   *
+   * @throws IMAGE_NOT_FOUND, CONTAINER_NAME_INVALID, CONTAINER_NAME_TAKEN, STORE_READ_ONLY
+   */
+  async create(image: string, options: CreateOptions = {}): Promise<Container> {
+    this.#assertOpen()
+    return (await this.#boxes()).create(image, options)
+  }
+
+  /**
+   * Opens the container that a name, an id or the beginning of an id names. Nobody else can open it until it is closed.
+   *
+   * @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY, STORE_READ_ONLY
+   */
+  async container(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<Container> {
+    this.#assertOpen()
+    return (await this.#boxes()).open(name, cwd)
+  }
+
+  /** All containers, newest first. */
+  async containers(): Promise<ContainerInfo[]> {
+    return (await this.#boxes()).list()
+  }
+
+  /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */
+  async removeContainer(name: string): Promise<void> {
+    this.#assertOpen()
+    await (await this.#boxes()).remove(name)
   }
 
   /** Gives a reference to an image, taking it from whichever had it. */
   async tag(source: string, target: string): Promise<void> {
-    const reference = withDefaultTag(parseReference(target))
-    checkTaggable(reference)
-    const { image } = await this.#catalog.resolve(source)
-    await using _lease = await this.#layers.lease({ stacks: [image.config.diffIds], images: [image.id] })
-    if (!(await this.#images.has(image.id))) throw imageNotFound(source)
-    await this.#references.tag(reference, image.id)
-    await this.#images.touch(image.id)
+    await this.#catalog.tag(source, target)
   }
 
   /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */
@@ -242,10 +253,10 @@ export class Store implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await Promise.allSettled(this.#running)
-    await Promise.all([...this.#views].map(view => view.close()))
+    await Promise.all([this.#views.close(), (await this.#containers)?.close()])
     await this.#pool?.close()
     await this.#root.close()
-    if (this.#removeOnClose) await (await import('fs-extra/esm')).remove(dirname(this.root))
+    await this.#forget?.()
   }
 
   #operation<T>(work: ConstructorParameters<typeof Operation<T>>[0], signal: AbortSignal | undefined): Operation<T> {
@@ -263,6 +274,18 @@ export class Store implements AsyncDisposable {
     if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.root} is closed`)
   }
 
+  /** Loaded when the first container is asked for. */
+  #boxes(): Promise<Containers> {
+    const [root, layers, catalog, open, limits] = [this.#root, this.#layers, this.#catalog, this.#open, this.#limits]
+    const parts: ContainersParts = {
+      ...{ root, layers, catalog, open, limits },
+      start: (work, signal) => this.#operation(work, signal),
+      copyTarget: () => this.#copyTarget(),
+      exportTo: async (...words) => (await import('./archive/export.js')).exportTo(...words),
+    }
+    return (this.#containers ??= import('./containers/containers.js').then(({ Containers }) => new Containers(parts)))
+  }
+
   #copyTarget() {
     const { compression = 'lz4' } = this.#options
     const [layers, images, references, limits] = [this.#layers, this.#images, this.#references, this.#limits]
@@ -273,14 +296,5 @@ export class Store implements AsyncDisposable {
     const { pool, workers, workersDir } = this.#options
     if (pool !== undefined) return pool
     return (this.#pool ??= new Pool({ ...(workers !== undefined && { workers }), ...(workersDir && { workersDir }) }))
-  }
-
-  async #openLayer(record: LayerRecord) {
-    const [{ BlockCache }, { openPackedLayer }] = await Promise.all([
-      import('./layerfile/block-cache.js'),
-      import('./drivers/packed/packed-layer.js'),
-    ])
-    this.#cache ??= new BlockCache()
-    return openPackedLayer(this.#layers.contentPath(record), { cache: this.#cache })
   }
 }

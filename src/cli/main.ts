@@ -3,9 +3,8 @@
  * The command line: finds the command, opens the store for it, prints what it says. Exit status 0 (done), 1 (failed),
  * 2 (usage), 130 and 143 (SIGINT, SIGTERM). Errors are one line on stderr, with their code.
  */
-import type { Store } from '../index.js'
 import { type Command, type CommandContext, type Options, parseCommand, UsageError } from './command.js'
-import { openStoreOptions } from './open-store.js'
+import { OpenedStores } from './open-store.js'
 import { commands, management, missing } from './table.js'
 
 /** How long a process that was interrupted, and is done, may take to end. */
@@ -50,9 +49,9 @@ async function runCommand(command: Command, words: readonly string[], options: O
   endBy('SIGINT', 'interrupted', 130)
   endBy('SIGTERM', 'terminated', 143)
   process.stdout.on('error', command.exactOutput === true ? () => undefined : leaveEarly)
-  let opened: Promise<Store> | undefined
+  const opened = new OpenedStores(options)
   const context: CommandContext = {
-    store: (write = false) => (opened ??= openStoreOptions(options, write)),
+    store: (write = false) => opened.store(write),
     signal: abort.signal,
     quiet: options.quiet === true,
     json: options.format === 'json',
@@ -64,7 +63,7 @@ async function runCommand(command: Command, words: readonly string[], options: O
     await command.run(context, words, options)
     return 0
   } finally {
-    await (await opened?.catch(() => undefined))?.close()
+    await opened.close()
   }
 }
 

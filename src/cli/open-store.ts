@@ -20,6 +20,28 @@ export function openStoreOptions(options: Options, write: boolean): Promise<Stor
   return Store.open(rootOf(options), chosen)
 }
 
+/** What one command has opened: once for looking and once for writing at most. Who has it open for writing looks there, too. */
+export class OpenedStores {
+  readonly #options: Options
+  #reading: Promise<Store> | undefined
+  #writing: Promise<Store> | undefined
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  store(write: boolean): Promise<Store> {
+    if (write) return (this.#writing ??= openStoreOptions(this.#options, true))
+    return this.#writing ?? (this.#reading ??= openStoreOptions(this.#options, false))
+  }
+
+  /** Whoever could not open one has heard of it. */
+  async close(): Promise<void> {
+    for (const store of await Promise.allSettled([this.#reading, this.#writing]))
+      if (store.status === 'fulfilled') await store.value?.close()
+  }
+}
+
 function oneOf<T extends string>(options: Options, name: string, values: readonly T[]): T {
   const value = values.find(known => known === options[name])
   if (value === undefined)

@@ -10,6 +10,14 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['inspect', () => import('./commands/inspect.js')],
   ['history', () => import('./commands/history.js')],
   ['tag', () => import('./commands/tag.js')],
+  ['create', () => import('./commands/create.js')],
+  ['ps', () => import('./commands/ps.js')],
+  ['rm', () => import('./commands/rm.js')],
+  ['diff', () => import('./commands/diff.js')],
+  ['commit', () => import('./commands/commit.js')],
+  ['export', () => import('./commands/export.js')],
+  ['cp', () => import('./commands/cp.js')],
+  ['put', () => import('./commands/put.js')],
   ['ls', () => import('./commands/ls.js')],
   ['cat', () => import('./commands/cat.js')],
   ['version', () => import('./commands/version.js')],
@@ -30,11 +38,25 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
     ]),
   ],
   ['system', new Map<string, string>()],
-  ['container', new Map<string, string>()],
+  [
+    'container',
+    new Map([
+      ['create', 'create'],
+      ['ls', 'ps'],
+      ['list', 'ps'],
+      ['ps', 'ps'],
+      ['rm', 'rm'],
+      ['remove', 'rm'],
+      ['diff', 'diff'],
+      ['cp', 'cp'],
+      ['commit', 'commit'],
+      ['export', 'export'],
+    ]),
+  ],
 ])
 
 /** Docker's commands that are not here yet (or, for those about running processes, never will be). */
-const later = 'build commit cp create diff export import login logout ps pull push rm rmi search'
+const later = 'build import login logout pull push rmi search'
 const never =
   'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
   'stack start stats stop swarm top trust unpause update volume wait'
@@ -42,7 +64,7 @@ const laterManaged: Readonly<Record<string, string>> = {
   image: 'build import prune pull push rm',
   system: 'df prune info events',
   container:
-    'commit cp create diff export inspect ls prune rm attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
+    'inspect prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
 }
 
 /** Says in one line that a Docker command is not there; undefined for a word that Docker does not know either. */

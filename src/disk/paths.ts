@@ -11,6 +11,7 @@
  * │   ├── layerdb/mounts/<container>/{mount-id,parent}         0755, files 0644
  * │   └── distribution/{diffid-by-digest,v2metadata-by-diffid}/sha256/<digest>   0700, below 0755, files 0644
  * ├── packed/<cache-id>.tar.lz4                  0710  driver packed: one file for each diffId, 0644
+ * ├── packed/containers/<mount-id>/              0700  what a container has changed
  * ├── overlay2/<cache-id>/…                      0710  driver overlay2
  * ├── blobs/sha256/<digest>                      0700  blobs kept as they came
  * ├── partial/sha256/<digest>                    0700  downloads that can go on
@@ -23,7 +24,7 @@
  *     ├── stages/<owner>.<n>                     a stage of that owner: a directory, or a file about to be published
  *     ├── limbo/<place>@<owner>.<n>              set aside by a collector that has not yet decided
  *     ├── trash/<owner>.<n>                      no part of the store any more: anybody may delete it
- *     └── containers/<container>.json
+ *     └── containers/<container>.json            flocked by whoever has the container open for writing
  * ```
  */
 import { join, relative, sep } from 'node:path'
@@ -56,6 +57,8 @@ export class StorePaths {
   readonly limbo: string
   readonly trash: string
   readonly containers: string
+  /** Where the uppers of containers are. */
+  readonly uppers: string
 
   constructor(root: string, driver: DriverName) {
     this.root = root
@@ -74,6 +77,7 @@ export class StorePaths {
     this.limbo = join(this.root, 'phyllo/limbo')
     this.trash = join(this.root, 'phyllo/trash')
     this.containers = join(this.root, 'phyllo/containers')
+    this.uppers = this.driver === 'packed' ? join(this.content, 'containers') : this.content
   }
 
   /** Every directory that a store always has, with its mode, parents first. */
@@ -124,6 +128,11 @@ export class StorePaths {
   /** Docker scans the algorithm directory sha256 alone; a base layer known by its sha512 stands there, too. */
   layer(chain: ChainId): string {
     return join(this.layers, hexOf(chain))
+  }
+
+  /** What a container has changed: a directory of its own. */
+  containerUpper(mountId: string): string {
+    return join(this.uppers, mountId)
   }
 
   mount(container: string): string {

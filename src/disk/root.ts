@@ -11,7 +11,7 @@ import * as commit from './commit.js'
 import { type Io, ifThere } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
-import { withLockFile } from './lock.js'
+import { tryLock, withLockFile } from './lock.js'
 import { type Owner, ownerOf } from './owner.js'
 import type { StorePaths } from './paths.js'
 import { reapDeadOwners } from './reap.js'
@@ -118,6 +118,30 @@ export class Root {
     const trashed = await moveToTrash(this, this.#writing().owner, path)
     if (trashed !== undefined) await this.io.deleteTree(trashed)
     return trashed !== undefined
+  }
+
+  /** Takes a file or directory out of the store; answers where its bytes are now, undefined when it was not there. */
+  toTrash(path: string): Promise<string | undefined> {
+    return moveToTrash(this, this.#writing().owner, path)
+  }
+
+  /**
+   * Holds a file that is there, until the answer is called or the process dies; undefined when somebody else holds it, also in
+   * this process.
+   */
+  async tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
+    const { flock } = this.#writing()
+    const fd = await this.io.openExisting(path)
+    let released: Promise<void> | undefined
+    const release = () => (released ??= this.io.close(fd))
+    try {
+      if (await tryLock(flock, fd, path)) return release
+    } catch (error) {
+      await release()
+      throw error
+    }
+    await release()
+    return undefined
   }
 
   /** Writes a lease: before looking, and to be kept until the tag is there. Writes and holds nothing when read-only. */

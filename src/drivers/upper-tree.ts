@@ -8,76 +8,12 @@
  */
 import type { ByteString } from '../byte-string.js'
 import type { Xattr } from '../tar/entry.js'
-import type { Time } from '../tar/numbers.js'
-import { ABSENT, type Inode, type Member, type Stack, type Tree, WHITEOUT } from './layer.js'
+import { ABSENT, type Inode, type Stack, type Tree, WHITEOUT } from './layer.js'
 import type { Attributes, NewNode, UpperNode } from './upper.js'
 import type { Change } from './upper-change.js'
+import { type Child, Node } from './upper-node.js'
 
 export const rootId = 0
-
-const typeMask = 0o170000
-const directoryType = 0o040000
-const none = '' as ByteString
-
-type Child = Node | typeof WHITEOUT
-
-/** Of what is no directory. Nobody puts anything in: a name is only ever given in a directory. */
-const noChildren = new Map<ByteString, Child>()
-
-/** Mutable here, read-only for everybody else. */
-class Node implements UpperNode {
-  readonly id: number
-  mode: number
-  uid: number
-  gid: number
-  atime: Time
-  mtime: Time
-  ctime: Time
-  birthtime: Time
-  readonly deviceMajor: number
-  readonly deviceMinor: number
-  nlink = 0
-  xattrs: readonly Xattr[]
-  readonly target: ByteString
-  readonly origin: Member | undefined
-  lowerContent: Member | undefined
-  readonly children: Map<ByteString, Child>
-  readonly lowers: Stack
-  /** Content bytes of a file. */
-  contentBytes: number
-  /** Where content of its own is; undefined while there is none. */
-  stored: unknown
-  holders = 0
-
-  constructor(id: number, node: NewNode) {
-    this.id = id
-    this.mode = node.mode
-    this.uid = node.uid
-    this.gid = node.gid
-    this.atime = node.atime
-    this.mtime = node.mtime
-    this.ctime = node.ctime
-    this.birthtime = node.birthtime
-    this.deviceMajor = node.deviceMajor ?? 0
-    this.deviceMinor = node.deviceMinor ?? 0
-    this.xattrs = node.xattrs ?? []
-    this.target = node.target ?? none
-    this.origin = node.origin
-    const { lowerContent } = node
-    this.lowerContent = lowerContent && { lower: lowerContent.lower, inode: lowerContent.inode }
-    this.contentBytes = lowerContent?.sizeBytes ?? 0
-    this.children = this.isDirectory ? new Map() : noChildren
-    this.lowers = node.lowers ?? []
-  }
-
-  get isDirectory(): boolean {
-    return (this.mode & typeMask) === directoryType
-  }
-
-  get sizeBytes(): number {
-    return this.target === none ? this.contentBytes : this.target.length
-  }
-}
 
 export interface UpperTreeOptions {
   /** Told of every change that happens here, and of none that is played again. */
@@ -105,6 +41,26 @@ export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffse
 
   get inodeCount(): number {
     return this.#nodes.size
+  }
+
+  /** The id of the node that is made next. */
+  get nextId(): number {
+    return this.#next
+  }
+
+  /** No id below this is used again: those nodes are gone. */
+  skipTo(id: number): void {
+    this.#next = Math.max(this.#next, id)
+  }
+
+  /** The node, if it is still there. */
+  find(id: number): (UpperNode & { readonly stored: unknown }) | undefined {
+    return this.#nodes.get(id)
+  }
+
+  /** All nodes, also those that live by a holder alone, and where their content is. */
+  nodes(): IterableIterator<UpperNode & { readonly stored: unknown }> {
+    return this.#nodes.values()
   }
 
   node(id: number): UpperNode {

@@ -64,6 +64,13 @@ export interface ContentDraft {
   discard(): void
 }
 
+/** Bytes of a content as they stand in a file that others may read. */
+export interface ContentPlace {
+  readonly file: string
+  readonly offset: number
+  readonly bytes: number
+}
+
 export interface Upper extends Tree {
   readonly root: UpperNode
   /** Bytes of contents of its own, and nodes and whiteouts: what a container's bounds are about. */
@@ -101,8 +108,16 @@ export interface Upper extends Tree {
   /** Takes a draft as the content of a node with `lowerContent`, which then has none. */
   adopt(node: UpperNode, draft: ContentDraft): void
 
+  /**
+   * Where the content of a file lies, in its order and all of `sizeBytes`, for jobs that read it themselves: what the upper still
+   * keeps in memory is handed to the kernel first. Of a node without `lowerContent`. What is missing or undefined cannot tell.
+   */
+  places?(node: UpperNode): readonly ContentPlace[] | undefined
+
   /** Everything that was done is on the disk. */
   sync(): Promise<void>
+  /** The same before it returns, for fsyncSync. An upper without it has nothing that could be lost. */
+  syncNow?(): void
   /** Hands everything to the kernel and ends. Idempotent. */
   close(): Promise<void>
 }

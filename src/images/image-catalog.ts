@@ -3,9 +3,10 @@ import type { LayerStore } from '../layers/layer-store.js'
 import type { OpenLayers } from '../layers/open-layers.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { ImageId } from '../oci/digest.js'
+import { parseReference, withDefaultTag } from '../oci/reference.js'
 import { Image, ImageLayer, namesOf } from './image.js'
 import type { ImageRecord, ImageStore } from './image-store.js'
-import type { Association, ReferenceStore } from './reference-store.js'
+import { type Association, checkTaggable, type ReferenceStore } from './reference-store.js'
 import { imageNotFound, type Resolved, resolveImage } from './resolve.js'
 
 export interface CatalogParts {
@@ -55,6 +56,18 @@ export class ImageCatalog {
     const found = await resolveImage(name, this.#parts.images, this.#parts.references)
     if (found === undefined) throw imageNotFound(name)
     return found
+  }
+
+  /** Gives a reference to an image, taking it from whichever had it. */
+  async tag(source: string, target: string): Promise<void> {
+    const { images, references, layers } = this.#parts
+    const reference = withDefaultTag(parseReference(target))
+    checkTaggable(reference)
+    const { image } = await this.resolve(source)
+    await using _lease = await layers.lease({ stacks: [image.config.diffIds], images: [image.id] })
+    if (!(await images.has(image.id))) throw imageNotFound(source)
+    await references.tag(reference, image.id)
+    await images.touch(image.id)
   }
 
   /** `chain`: its layers, base first, as they were just now. */

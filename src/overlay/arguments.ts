@@ -141,6 +141,15 @@ export function flagsArgument(flags: unknown): number {
   return base | (text.includes('x') ? fs.constants.O_EXCL : 0)
 }
 
+/** Mode bits, a number or octal digits; what is neither is shown to `check`. */
+export function modeArgument(mode: unknown, check: (bad: never) => unknown, otherwise = 0o666): number {
+  if (mode === undefined || mode === null || typeof mode === 'function') return otherwise
+  if (typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode < 2 ** 32) return mode
+  if (typeof mode === 'string' && /^[0-7]+$/.test(mode)) return Number.parseInt(mode, 8)
+  checkedByNode(() => check(mode as never))
+  return otherwise
+}
+
 /** The callback of a callback function, which is the last argument. */
 export function callbackArgument(args: unknown[]): (...results: unknown[]) => void {
   const last = args.at(-1)

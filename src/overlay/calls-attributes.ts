@@ -72,13 +72,13 @@ function statfs(union: Union): Implementation {
   }
 }
 
-/** As root on a file system that is mounted read-only: everything is readable, nothing writable, and X needs one x bit. */
+/** As root: everything is readable, everything of a container and nothing of a view writable, and X needs one x bit. */
 function access(union: Union): Implementation {
   return (path, mode) => {
     const argument = pathArgument(path)
     const wanted = accessMode(mode)
     const { mode: bits } = union.at(argument, true, 'access')
-    if (wanted & fs.constants.W_OK) throw errnoError('EROFS', 'access', argument.text)
+    if (wanted & fs.constants.W_OK && union.upper === undefined) throw errnoError('EROFS', 'access', argument.text)
     const searchable = (bits & S_IFMT) === S_IFDIR || (bits & 0o111) !== 0
     if (wanted & fs.constants.X_OK && !searchable) throw errnoError('EACCES', 'access', argument.text)
   }

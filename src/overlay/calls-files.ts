@@ -7,6 +7,7 @@ import {
   checkedByNode,
   flagsArgument,
   impossibleFd,
+  modeArgument,
   optionsArgument,
   type PathArgument,
   pathArgument,
@@ -19,13 +20,20 @@ import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
 import { type Calls, callbackForm, type Implementation } from './forms.js'
 import type { OpenFile } from './handles.js'
-import { openable, openFile } from './open.js'
+import { closeFile, openedAt, openFile } from './open.js'
+import { mayRead } from './syscalls-files.js'
 import type { Union } from './union.js'
 
 function open(union: Union): Implementation {
-  return (path, flags) => {
+  return (path, flags, mode) => {
     const argument = pathArgument(path)
-    return openFile(union, argument, flagsArgument(typeof flags === 'function' ? undefined : flags))
+    const bits = flagsArgument(typeof flags === 'function' ? undefined : flags)
+    return openFile(
+      union,
+      argument,
+      bits,
+      modeArgument(mode, bad => fs.openSync('', 'r', bad)),
+    )
   }
 }
 
@@ -38,6 +46,13 @@ function claim(union: Union, file: OpenFile, { position, length }: { position: n
   return { from, count }
 }
 
+/** An open file that was opened for reading. */
+function readable(union: Union, fd: unknown): OpenFile {
+  const file = union.handles.get(fd, 'read')
+  if (!mayRead(file)) throw errnoError('EBADF', 'read')
+  return file
+}
+
 function target({ buffer, offset }: Pick<ReadArguments, 'buffer' | 'offset'>, count: number): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, count)
 }
@@ -45,7 +60,7 @@ function target({ buffer, offset }: Pick<ReadArguments, 'buffer' | 'offset'>, co
 function readNow(union: Union): Implementation {
   return (fd, ...rest) => {
     const args = readArguments(rest)
-    const file = union.handles.get(fd, 'read')
+    const file = readable(union, fd)
     const { from, count } = claim(union, file, args)
     return readSync(union, file.dentry, from, target(args, count))
   }
@@ -55,7 +70,7 @@ function readNow(union: Union): Implementation {
 export function readLater(union: Union): Implementation {
   return (fd, ...rest) => {
     const args = readArguments(rest)
-    const file = union.handles.get(fd, 'read')
+    const file = readable(union, fd)
     const { from, count } = claim(union, file, args)
     const { buffer } = args
     return read(union, file.dentry, from, target(args, count)).then(bytesRead => ({ bytesRead, buffer }))
@@ -95,7 +110,7 @@ function parts({ buffers }: Vector, from: number, count: number): { at: number; 
 function readvNow(union: Union): Implementation {
   return (fd, buffers, position) => {
     const vector = vectorArgument(buffers, position)
-    const file = union.handles.get(fd, 'read')
+    const file = readable(union, fd)
     const { from, count } = claim(union, file, vector)
     return parts(vector, from, count).reduce((sum, { at, into }) => sum + readSync(union, file.dentry, at, into), 0)
   }
@@ -104,7 +119,7 @@ function readvNow(union: Union): Implementation {
 export function readvLater(union: Union): Implementation {
   return (fd, buffers, position) => {
     const vector = vectorArgument(buffers, position)
-    const file = union.handles.get(fd, 'read')
+    const file = readable(union, fd)
     const { from, count } = claim(union, file, vector)
     const reads = parts(vector, from, count).map(({ at, into }) => read(union, file.dentry, at, into))
     return Promise.all(reads).then(counts => ({ bytesRead: counts.reduce((a, b) => a + b, 0), buffers }))
@@ -123,12 +138,13 @@ interface Whole {
 export function wholeFile(union: Union, path: unknown, given: unknown): Whole {
   const options = optionsArgument(given, o => fs.readFileSync('', o))
   if (typeof path === 'number') {
-    const file = union.handles.get(path, 'read')
+    const file = readable(union, path)
     return { dentry: file.dentry, position: file.position, file, options }
   }
   const argument = pathArgument(path, bad => fs.openSync(bad, 'r'))
-  const dentry = openable(union, argument, flagsArgument(options.flag ?? 'r'))
-  if (typeof dentry === 'string') throw errnoError(dentry, 'open', argument.text)
+  const flags = flagsArgument(options.flag ?? 'r')
+  const dentry = openedAt(union, argument, flags)
+  if (!mayRead({ flags })) throw errnoError('EBADF', 'read')
   return { dentry, position: 0, file: undefined, options }
 }
 
@@ -185,13 +201,17 @@ function accepted(): undefined {
   return undefined
 }
 
-/** read and readv call back with the count and the buffer, and promisify to an object of both. */
-export function vectorCallback(later: Implementation, buffer: 'buffer' | 'buffers'): Implementation {
+/** read, write and their vectors call back with the count and the buffer, and promisify to an object of both. */
+export function vectorCallback(
+  later: Implementation,
+  buffer: 'buffer' | 'buffers',
+  count: 'bytesRead' | 'bytesWritten' = 'bytesRead',
+): Implementation {
   const form = callbackForm({
     later,
     spread: result => {
-      const { bytesRead, [buffer]: filled } = result as Record<string, unknown>
-      return [null, bytesRead, filled]
+      const { [count]: counted, [buffer]: given } = result as Record<string, unknown>
+      return [null, counted, given]
     },
   })
   Object.defineProperty(form, promisify.custom, { value: async (...args: unknown[]) => later(...args) })
@@ -201,7 +221,7 @@ export function vectorCallback(later: Implementation, buffer: 'buffer' | 'buffer
 export function fileCalls(union: Union): Calls {
   return {
     open: { sync: open(union) },
-    close: { sync: fd => union.handles.remove(fd) },
+    close: { sync: fd => closeFile(union, fd) },
     read: { sync: readNow(union), later: readLater(union) },
     readv: { sync: readvNow(union), later: readvLater(union) },
     readFile: { sync: readFileNow(union), later: readFileLater(union) },

@@ -28,6 +28,7 @@ export function place(union: Union, directory: Dentry, name: ByteString, node: U
     touch(union, directory)
     const dentry = union.tree.added(directory, name, stackOf(node))
     union.namesChanged()
+    union.notices.name(directory, name)
     return dentry
   })
 }
@@ -41,6 +42,8 @@ export function remove(union: Union, dentry: Dentry): void {
     touch(union, parent)
     union.tree.removed(dentry)
     union.namesChanged()
+    union.notices.name(parent, dentry.name)
+    union.notices.gone(dentry)
   })
 }
 
@@ -56,6 +59,7 @@ export function move(
   upper.atomically(() => {
     const node = copyUp(union, source)
     const from = source.parent
+    const oldName = source.name
     upper.place(copyUp(union, directory), name, node)
     takeAway(union, source)
     touch(union, from)
@@ -64,6 +68,10 @@ export function move(
     if (target !== undefined) union.tree.removed(target)
     union.tree.moved(source, directory, name)
     union.namesChanged()
+    union.notices.name(from, oldName)
+    union.notices.name(directory, name)
+    if (target !== undefined) union.notices.gone(target)
+    union.notices.itself(source, 'rename')
   })
 }
 
@@ -87,6 +95,10 @@ export function exchange(union: Union, first: Dentry, second: Dentry): void {
     for (const { parent } of [place, otherPlace]) touch(union, parent)
     union.tree.exchanged(first, second)
     union.namesChanged()
+    for (const dentry of [first, second]) {
+      union.notices.name(dentry.parent, dentry.name)
+      union.notices.itself(dentry, 'rename')
+    }
   })
 }
 

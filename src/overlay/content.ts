@@ -7,6 +7,7 @@ import type { Tree } from '../drivers/layer.js'
 import { MiB } from '../limits.js'
 import type { Standing } from './dentry.js'
 import { abortError, errnoError, nodeError } from './errno.js'
+import { holding } from './holding.js'
 import { S_IFMT, S_IFREG } from './mode.js'
 import type { Union } from './union.js'
 
@@ -66,7 +67,7 @@ export function read(
   into: Uint8Array,
   signal?: AbortSignal,
 ): Promise<number> {
-  return union.reading(() => {
+  return holding(union, dentry, async () => {
     const { tree, inode } = contentOf(union, dentry)
     return readSlices(tree, inode, position, into, signal)
   })

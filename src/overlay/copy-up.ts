@@ -26,9 +26,10 @@ export function copyUp(union: Union, dentry: Dentry): UpperNode {
   if (there !== undefined) return there
   const upper = upperOf(union)
   return upper.atomically(() => {
-    const directory = copyUp(union, dentry.parent)
+    // What lost its name while it was open is copied up without one
+    const directory = union.tree.isLinked(dentry) ? copyUp(union, dentry.parent) : undefined
     const node = upper.create(copyOf(union, dentry))
-    upper.place(directory, dentry.name, node)
+    if (directory !== undefined) upper.place(directory, dentry.name, node)
     for (let opens = dentry.opens; opens > 0; opens--) upper.hold(node)
     upper.release(node)
     union.tree.raised(dentry, stackOf(node))

@@ -79,7 +79,9 @@ export class DentryTree implements Walkable<Dentry> {
   generation = 0
   readonly rows = new StatRows()
   /** The dentry of each row. */
-  #dentries: Dentry[] = []
+  #dentries: (Dentry | undefined)[] = []
+  /** Rows whose names are gone. */
+  readonly #freeRows: number[] = []
   readonly #lowers: readonly Tree[]
   readonly #bound: number
   readonly #onForget: () => void
@@ -117,8 +119,8 @@ export class DentryTree implements Walkable<Dentry> {
   /** The dentry's row, which may yet have to be filled. It is the dentry's until the tree forgets. */
   rowOf(dentry: Dentry): number {
     if (dentry.row >= 0 && this.#dentries[dentry.row] === dentry) return dentry.row
-    dentry.row = this.rows.add()
-    this.#dentries.push(dentry)
+    dentry.row = this.#freeRows.pop() ?? this.rows.add()
+    this.#dentries[dentry.row] = dentry
     return dentry.row
   }
 
@@ -175,6 +177,15 @@ export class DentryTree implements Walkable<Dentry> {
     else directory.children.set(dentry.name, undefined)
     if (dentry.directory !== undefined) directory.subdirectories--
     this.#count--
+    this.#freeRow(dentry)
+  }
+
+  /** Whether the name is still there: what somebody holds may have lost it. */
+  isLinked(dentry: Dentry): boolean {
+    for (let at = dentry; at !== at.parent; at = at.parent) {
+      if (at.parent.directory!.children.get(at.name) !== at) return false
+    }
+    return true
   }
 
   /** A name has become another, in the place of nothing; what was below it is below it still. */
@@ -212,6 +223,7 @@ export class DentryTree implements Walkable<Dentry> {
     this.#count = 0
     this.rows.clear()
     this.#dentries = []
+    this.#freeRows.length = 0
     this.root = this.#newRoot()
     this.#onForget()
   }
@@ -228,6 +240,14 @@ export class DentryTree implements Walkable<Dentry> {
     const { lower, inode } = stack[0]!
     this.#count++
     return new Dentry(name, parent, stack, this.#lowers[lower]!.mode(inode))
+  }
+
+  #freeRow(dentry: Dentry): void {
+    if (dentry.row < 0 || this.#dentries[dentry.row] !== dentry) return
+    this.rows.empty(dentry.row)
+    this.#dentries[dentry.row] = undefined
+    this.#freeRows.push(dentry.row)
+    dentry.row = -1
   }
 
   #enter(directory: Directory, dentry: Dentry): void {

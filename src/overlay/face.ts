@@ -3,18 +3,32 @@
  * `this`, so that `{ ...view }`, destructuring and `Object.assign({}, fs, view)` never fall back to the host's files.
  */
 import fs from 'node:fs'
-import { flagsArgument, pathArgument } from './arguments.js'
+import { flagsArgument, modeArgument, pathArgument } from './arguments.js'
 import { attributeCalls, existsCallback } from './calls-attributes.js'
+import { changeAttributeCalls } from './calls-change-attributes.js'
+import { changeNameCalls } from './calls-change-names.js'
+import { copyCalls } from './calls-copy.js'
 import { directoryCalls } from './calls-directories.js'
 import { fileCalls, readLater, readvLater, vectorCallback } from './calls-files.js'
 import { globCalls, globPromise } from './calls-glob.js'
+import { nodeCalls } from './calls-nodes.js'
 import { pathCalls } from './calls-paths.js'
+import { writeCallLater, writeCalls, writevLater } from './calls-write.js'
+import { writeFileCalls } from './calls-write-file.js'
 import { errnoError } from './errno.js'
-import { ViewFileHandle } from './file-handle.js'
-import { type Calls, callbackForm, type Implementation, promiseForm } from './forms.js'
+import { type HandleStreams, ViewFileHandle } from './file-handle.js'
+import { type Calls, callbackForm, type Implementation, promiseForm, promiseOf } from './forms.js'
 import { openFile } from './open.js'
 import { refusedCalls } from './refusals.js'
-import { handleStream, readStream, type StreamCalls, streamClass, writeStream } from './streams.js'
+import { statWatchers } from './stat-watcher.js'
+import {
+  handleReadStream,
+  handleWriteStream,
+  readStream,
+  type StreamCalls,
+  streamClass,
+  writeStream,
+} from './streams.js'
 import type { Union } from './union.js'
 import { unwatchFile, watch, watchFile, watchPromise } from './watch.js'
 
@@ -27,18 +41,41 @@ export function faceOf(union: Union): Face {
     ...fileCalls(union),
     ...globCalls(union),
     ...pathCalls(union),
-    ...refusedCalls(union),
+    ...(union.upper === undefined ? refusedCalls(union) : changingCalls(union)),
   }
   const callbacks = callbackForms(union, calls)
   const face: Face = {}
+  const watchers = statWatchers(union)
+  const watching: Face = { watchFile: watchFile(union, watchers), unwatchFile: unwatchFile(watchers) }
   for (const name of Object.keys(fs)) {
-    const value = callbacks[name] ?? syncForm(calls, name) ?? own(union, callbacks, name)
+    const value = callbacks[name] ?? syncForm(calls, name) ?? watching[name] ?? own(union, callbacks, name)
     // A name that a newer Node has and nobody here knows: refused, since leaving it out would let the host's shine through
     if (value !== undefined) face[name] = value
     else if (typeof hostValue(name) === 'function') face[name] = unknownCall(name)
   }
   face.promises = promises(union, calls, callbacks)
   return face
+}
+
+/** What a container has and node:fs has not, in the three forms. */
+export function extraFaceOf(union: Union): { readonly face: Face; readonly promises: Face } {
+  const [face, promises]: [Face, Face] = [{}, {}]
+  for (const [name, call] of Object.entries(nodeCalls(union))) {
+    face[name] = callbackForm(call)
+    face[`${name}Sync`] = call.sync
+    promises[name] = promiseForm(call, union.pace)
+  }
+  return { face, promises }
+}
+
+function changingCalls(union: Union): Calls {
+  return {
+    ...changeNameCalls(union),
+    ...changeAttributeCalls(union),
+    ...copyCalls(union),
+    ...writeCalls(union),
+    ...writeFileCalls(union),
+  }
 }
 
 function callbackForms(union: Union, calls: Calls): Record<string, Implementation> {
@@ -48,6 +85,10 @@ function callbackForms(union: Union, calls: Calls): Record<string, Implementatio
   forms.exists = existsCallback(union)
   forms.read = vectorCallback(readLater(union), 'buffer')
   forms.readv = vectorCallback(readvLater(union), 'buffers')
+  if (union.upper !== undefined) {
+    forms.write = vectorCallback(writeCallLater(union), 'buffer', 'bytesWritten')
+    forms.writev = vectorCallback(writevLater(union), 'buffers', 'bytesWritten')
+  }
   forms.openAsBlob = calls.openAsBlob!.promise!
   forms.realpath = withNative(forms.realpath!, callbackForm(calls['realpath.native']!))
   forms.close = closeForm(union, callbackForm(calls.close!))
@@ -88,13 +129,9 @@ function own(union: Union, callbacks: Record<string, Implementation>, name: stri
     case 'FileWriteStream':
       return streamClass(name, (path, options) => writeStream(calls, path, options), fs.WriteStream.prototype)
     case 'Utf8Stream':
-      return streamClass(name, () => refuse('open'), (hostValue(name) as { prototype: object }).prototype)
+      return utf8StreamClass(union, callbacks, hostValue(name) as Utf8Stream)
     case 'watch':
       return watch(union)
-    case 'watchFile':
-      return watchFile()
-    case 'unwatchFile':
-      return unwatchFile()
     default:
       return undefined
   }
@@ -110,20 +147,46 @@ function promises(union: Union, calls: Calls, callbacks: Record<string, Implemen
     else if (name === 'constants') face[name] = fs.constants
     else face[name] = async () => refuse(name, 'ENOSYS')
   }
-  const open: Implementation = (path, flags) => {
-    const fd = openFile(union, pathArgument(path), flagsArgument(flags))
-    return new ViewFileHandle(union, fd, (handle, options) => handleStream(stream, handle, options))
+  const streams: HandleStreams = {
+    read: (handle, options) => handleReadStream(stream, handle, options),
+    write: (handle, options) => handleWriteStream(stream, handle, options),
+  }
+  const open: Implementation = (path, flags, mode) => {
+    const [argument, bits] = [pathArgument(path), flagsArgument(flags)]
+    const fd = openFile(
+      union,
+      argument,
+      bits,
+      modeArgument(mode, bad => fs.openSync('', 'r', bad)),
+    )
+    return new ViewFileHandle(union, fd, calls, streams)
   }
   face.open = promiseForm({ sync: open }, union.pace)
   if (fs.promises && 'glob' in fs.promises) face.glob = globPromise(union)
-  const readFile: Implementation = (path, options) => {
-    if (path instanceof ViewFileHandle) return path.readFile(options)
-    // Unlike the other forms this one takes no descriptors
-    if (typeof path === 'number') pathArgument(path)
-    return calls.readFile!.later!(path, options)
+  for (const name of ['readFile', 'writeFile', 'appendFile'] as const) {
+    const whole: Implementation = (path, ...rest) => {
+      if (path instanceof ViewFileHandle) return path[name](rest[0], rest[1])
+      // Unlike the other forms these take no descriptors
+      if (typeof path === 'number') pathArgument(path)
+      return promiseOf(calls[name]!)(path, ...rest)
+    }
+    face[name] = promiseForm({ sync: whole }, union.pace)
   }
-  face.readFile = promiseForm({ sync: readFile }, union.pace)
   return face
+}
+
+interface Utf8Stream {
+  new (options: object): object
+  readonly prototype: object
+}
+
+/** Of the newest Node: writes with the functions that it is given. */
+function utf8StreamClass(union: Union, callbacks: Record<string, Implementation>, Host: Utf8Stream): object {
+  const make = (options: unknown) => {
+    if (union.upper === undefined) return refuse('open')
+    return new Host({ ...(options as object), fs: { ...callbacks } })
+  }
+  return streamClass('Utf8Stream', make, Host.prototype)
 }
 
 function withNative(form: Implementation, native: Implementation): Implementation {

@@ -1,6 +1,8 @@
 /**
- * What `promises.open` gives: every method of Node's FileHandle. Those that change something fail as they do on a descriptor
- * that was opened for reading on a read-only file system.
+ * What `promises.open` gives: every method of Node's FileHandle. Those that change something are the calls over a descriptor, of a
+ * view those that refuse.
+ *
+ * Invariant: closing waits for what is under way, as Node's does.
  */
 import { EventEmitter } from 'node:events'
 import type fs from 'node:fs'
@@ -8,27 +10,34 @@ import { createRequire } from 'node:module'
 import { fstatOf } from './calls-attributes.js'
 import { readFileLater, readLater, readvLater } from './calls-files.js'
 import { errnoError } from './errno.js'
-import type { Implementation } from './forms.js'
+import { type Calls, type Implementation, promiseOf } from './forms.js'
+import { closeFile } from './open.js'
 import type { Union } from './union.js'
 
-type StreamMaker = (handle: ViewFileHandle, options: unknown) => fs.ReadStream
+export interface HandleStreams {
+  read(handle: ViewFileHandle, options: unknown): fs.ReadStream
+  write(handle: ViewFileHandle, options: unknown): fs.WriteStream
+}
 
 const closedFd = -1
 
 export class ViewFileHandle extends EventEmitter {
   readonly #union: Union
-  readonly #stream: StreamMaker
+  readonly #streams: HandleStreams
+  readonly #calls: Calls
+  readonly #busy = new Set<Promise<unknown>>()
   readonly #read: Implementation
   readonly #readv: Implementation
   readonly #readFile: Implementation
   #fd: number
   #closing: Promise<void> | undefined
 
-  constructor(union: Union, fd: number, stream: StreamMaker) {
+  constructor(union: Union, fd: number, calls: Calls, streams: HandleStreams) {
     super()
     this.#union = union
     this.#fd = fd
-    this.#stream = stream
+    this.#calls = calls
+    this.#streams = streams
     this.#read = readLater(union)
     this.#readv = readvLater(union)
     this.#readFile = readFileLater(union)
@@ -44,15 +53,15 @@ export class ViewFileHandle extends EventEmitter {
   }
 
   async read(...args: unknown[]): Promise<unknown> {
-    return this.#read(this.#open('read'), ...args)
+    return this.#wait(this.#read(this.#open('read'), ...args))
   }
 
   async readv(buffers: unknown, position?: unknown): Promise<unknown> {
-    return this.#readv(this.#open('readv'), buffers, position)
+    return this.#wait(this.#readv(this.#open('readv'), buffers, position))
   }
 
   async readFile(options?: unknown): Promise<unknown> {
-    return this.#readFile(this.#open('readFile'), options)
+    return this.#wait(this.#readFile(this.#open('readFile'), options))
   }
 
   readLines(options?: object): unknown {
@@ -66,7 +75,7 @@ export class ViewFileHandle extends EventEmitter {
   }
 
   createReadStream(options?: unknown): fs.ReadStream {
-    return this.#stream(this, options)
+    return this.#streams.read(this, options)
   }
 
   readableWebStream(options: { autoClose?: boolean } = {}): ReadableStream {
@@ -93,65 +102,77 @@ export class ViewFileHandle extends EventEmitter {
     const fd = this.#fd
     this.#fd = closedFd
     this.#closing = (async () => {
-      this.#union.handles.remove(fd)
+      if (this.#busy.size > 0) await Promise.allSettled(this.#busy)
+      closeFile(this.#union, fd)
       this.emit('close')
     })()
     return this.#closing
   }
 
-  async sync(): Promise<void> {
-    this.#union.handles.get(this.#open('fsync'), 'fsync')
+  async sync(): Promise<unknown> {
+    return this.#call('fsync', [])
   }
 
-  async datasync(): Promise<void> {
-    this.#union.handles.get(this.#open('fdatasync'), 'fdatasync')
+  async datasync(): Promise<unknown> {
+    return this.#call('fdatasync', [])
   }
 
-  async write(): Promise<never> {
-    throw this.#refused('EBADF', 'write')
+  async write(...args: unknown[]): Promise<unknown> {
+    return this.#call('write', args)
   }
 
-  async writev(): Promise<never> {
-    throw this.#refused('EBADF', 'write')
+  async writev(...args: unknown[]): Promise<unknown> {
+    return this.#call('writev', args, 'write')
   }
 
-  async writeFile(): Promise<never> {
-    throw this.#refused('EBADF', 'write')
+  async writeFile(data: unknown, options?: unknown): Promise<unknown> {
+    return this.#call(this.#union.upper === undefined ? 'write' : 'writeFile', [data, options], 'write')
   }
 
-  async appendFile(): Promise<never> {
-    throw this.#refused('EBADF', 'write')
+  /** The same as writeFile: where it goes on is where the descriptor is. */
+  async appendFile(data: unknown, options?: unknown): Promise<unknown> {
+    return this.writeFile(data, options)
   }
 
-  async truncate(): Promise<never> {
-    throw this.#refused('EINVAL', 'ftruncate')
+  async truncate(length?: unknown): Promise<unknown> {
+    return this.#call('ftruncate', [length])
   }
 
-  async chmod(): Promise<never> {
-    throw this.#refused('EROFS', 'fchmod')
+  async chmod(mode: unknown): Promise<unknown> {
+    return this.#call('fchmod', [mode])
   }
 
-  async chown(): Promise<never> {
-    throw this.#refused('EROFS', 'fchown')
+  async chown(uid: unknown, gid: unknown): Promise<unknown> {
+    return this.#call('fchown', [uid, gid])
   }
 
-  async utimes(): Promise<never> {
-    throw this.#refused('EROFS', 'futime')
+  async utimes(atime: unknown, mtime: unknown): Promise<unknown> {
+    return this.#call('futimes', [atime, mtime], 'futime')
   }
 
-  createWriteStream(): never {
-    throw this.#refused('EBADF', 'write')
+  createWriteStream(options?: unknown): fs.WriteStream {
+    if (this.#union.upper !== undefined) return this.#streams.write(this, options)
+    this.#union.handles.get(this.#open('write'), 'write')
+    throw errnoError('EBADF', 'write')
+  }
+
+  /** One of node:fs's calls over a descriptor. */
+  #call(name: string, args: unknown[], syscall = name): Promise<unknown> | unknown {
+    return this.#wait(promiseOf(this.#calls[name]!)(this.#open(syscall), ...args))
+  }
+
+  #wait(result: unknown): unknown {
+    if (!(result instanceof Promise)) return result
+    this.#busy.add(result)
+    const over = () => this.#busy.delete(result)
+    result.then(over, over)
+    return result
   }
 
   /** The descriptor, or the error that Node gives for methods of a closed handle. */
   #open(method: string): number {
     if (this.#fd !== closedFd) return this.#fd
     throw Object.assign(new Error('file closed'), { code: 'EBADF', syscall: method })
-  }
-
-  #refused(code: string, syscall: string): Error {
-    this.#union.handles.get(this.#open(syscall), syscall)
-    return errnoError(code, syscall)
   }
 
   static {

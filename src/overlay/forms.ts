@@ -44,8 +44,13 @@ export function callbackForm({ later, sync, spread }: Call): Implementation {
   }
 }
 
-export function promiseForm({ promise, later, sync }: Call, pace: Pace): Implementation {
-  const run = (promise ?? later ?? sync)!
+/** What the promise form runs. */
+export function promiseOf({ promise, later, sync }: Call): Implementation {
+  return (promise ?? later ?? sync)!
+}
+
+export function promiseForm(call: Call, pace: Pace): Implementation {
+  const run = promiseOf(call)
   return async (...args) => {
     if (pace.due()) await pace.turn()
     return run(...args)

@@ -17,7 +17,7 @@ export interface OpenFile {
   readonly path: string
   /** As of open(2). */
   readonly flags: number
-  /** Where the next read without a position begins, bytes. */
+  /** Where the next read or write without a position begins, bytes. */
   position: number
 }
 
@@ -39,10 +39,11 @@ export class Handles {
     return file
   }
 
-  remove(fd: unknown): void {
-    this.get(fd, 'close')
+  remove(fd: unknown): OpenFile {
+    const file = this.get(fd, 'close')
     this.#open.delete(fd as number)
     this.#free.push(fd as number)
+    return file
   }
 
   clear(): void {

@@ -14,6 +14,10 @@ export function isDirectoryMode(mode: number): boolean {
   return (mode & S_IFMT) === S_IFDIR
 }
 
+export function isRegularMode(mode: number): boolean {
+  return (mode & S_IFMT) === S_IFREG
+}
+
 export function fileTypeOf(mode: number): FileType {
   switch (mode & S_IFMT) {
     case S_IFDIR:

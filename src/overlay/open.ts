@@ -8,21 +8,39 @@ import { symlinkHops } from '../limits.js'
 import type { PathArgument } from './arguments.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
+import { hold, letGo } from './holding.js'
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.js'
+import { openOrCreate } from './syscalls-files.js'
 import type { Union } from './union.js'
 
 const { O_CREAT, O_DIRECTORY = 0, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_TRUNC } = fs.constants
 /** The bits that say reading, writing or both. */
 const O_ACCMODE = 3
 
+/** Mode bits of a file that is made by opening it, before the umask. */
+export const newFileMode = 0o666
+
 /** A new descriptor; throws what open(2) would. */
-export function openFile(union: Union, argument: PathArgument, flags: number, syscall = 'open'): number {
-  const dentry = openable(union, argument, flags)
-  if (typeof dentry === 'string') throw errnoError(dentry, syscall, argument.text)
-  return union.handles.add({ dentry, path: argument.text, flags, position: 0 })
+export function openFile(union: Union, argument: PathArgument, flags: number, mode = newFileMode): number {
+  const dentry = openedAt(union, argument, flags, mode)
+  const fd = union.handles.add({ dentry, path: argument.text, flags, position: 0 })
+  hold(union, dentry)
+  return fd
 }
 
-/** What opening would give: the dentry, or the code of the failure. */
+export function closeFile(union: Union, fd: unknown): void {
+  letGo(union, union.handles.remove(fd).dentry)
+}
+
+/** What opening gives, without a descriptor for it; throws what open(2) would. */
+export function openedAt(union: Union, argument: PathArgument, flags: number, mode = newFileMode): Dentry {
+  const dentry =
+    union.upper === undefined ? openable(union, argument, flags) : openOrCreate(union, argument, flags, mode)
+  if (typeof dentry === 'string') throw errnoError(dentry, 'open', argument.text)
+  return dentry
+}
+
+/** What opening would give where nothing can be changed: the dentry, or the code of the failure. */
 export function openable(union: Union, argument: PathArgument, flags: number): Dentry | string {
   const writing = (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0
   if (flags & O_CREAT) {

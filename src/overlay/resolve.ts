@@ -45,6 +45,11 @@ export function locate<N extends object>(tree: Walkable<N>, from: N, path: ByteS
   return typeof place === 'string' ? place : place.place
 }
 
+/** Whether a place's name is one that nothing can have: the kernel says so when it looks the last component up. */
+export function isTooLong({ name }: Pick<Place<unknown>, 'name'>): boolean {
+  return name.length > defaultLimits.nameBytes
+}
+
 type Arrival<N> = { readonly node: N; readonly place: Place<N> }
 
 const slash = 0x2f

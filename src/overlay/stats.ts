@@ -190,20 +190,41 @@ class StatFs<N extends number | bigint> {
   }
 }
 
+function freeBlocks({ maxBytes, usedBytes }: Room): number {
+  return Math.max(0, Math.floor((Math.min(maxBytes, unbounded) - usedBytes) / blockSize))
+}
+
 /** OVERLAYFS_SUPER_MAGIC */
 const overlayMagic = 0x794c7630
 
-/** A full file system of the layers' size: nothing can be written to a view. */
-export function statFsOf(bytes: number, files: number, bigint: boolean): fs.StatsFs | fs.BigIntStatsFs {
+/** What a container may hold of its own, bytes and entries; infinite bounds are none. */
+export interface Room {
+  readonly maxBytes: number
+  readonly maxEntries: number
+  readonly usedBytes: number
+  readonly usedEntries: number
+}
+
+/** What is shown where there is no bound: exact as a number. */
+const unbounded = Number.MAX_SAFE_INTEGER
+
+/** Of a view a full file system of the layers' size: nothing can be written to it. Of a container its bounds, and what is left. */
+export function statFsOf(bytes: number, files: number, bigint: boolean, room?: Room): fs.StatsFs | fs.BigIntStatsFs {
+  const free = room === undefined ? 0 : freeBlocks(room)
   const fields = {
     type: overlayMagic,
     bsize: blockSize,
     ...(keepsNanoseconds ? { frsize: blockSize } : {}),
     blocks: Math.ceil(bytes / blockSize),
-    bfree: 0,
-    bavail: 0,
+    bfree: free,
+    bavail: free,
     files,
     ffree: 0,
+  }
+  if (room !== undefined) {
+    fields.blocks = Math.floor(Math.min(room.maxBytes, unbounded) / blockSize)
+    fields.files = Math.min(room.maxEntries, unbounded)
+    fields.ffree = Math.max(0, fields.files - room.usedEntries)
   }
   return (bigint ? new StatFs(fields, BigInt) : new StatFs(fields, Number)) as fs.StatsFs | fs.BigIntStatsFs
 }

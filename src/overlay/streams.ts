@@ -26,12 +26,24 @@ function optionsOf(options: unknown): Options | undefined {
 /** A read stream over the view, or over one of its handles. */
 export function readStream(calls: StreamCalls, path: unknown, options: unknown): fs.ReadStream {
   const given = optionsOf(options)
-  if (given?.fd instanceof ViewFileHandle) return handleStream(calls, given.fd, given)
+  if (given?.fd instanceof ViewFileHandle) return handleReadStream(calls, given.fd, given)
   return new (ReadStream())(path, given === undefined ? options : { ...given, fs: calls })
 }
 
 /** Closing the stream closes the handle, and closing the handle the stream, as with Node's. */
-export function handleStream(calls: StreamCalls, handle: ViewFileHandle, options: unknown): fs.ReadStream {
+export function handleReadStream(calls: StreamCalls, handle: ViewFileHandle, options: unknown): fs.ReadStream {
+  const stream = new (ReadStream())('', ofHandle(calls, handle, options))
+  handle.once('close', () => stream.close())
+  return stream
+}
+
+export function handleWriteStream(calls: StreamCalls, handle: ViewFileHandle, options: unknown): fs.WriteStream {
+  const stream = new (WriteStream())('', ofHandle(calls, handle, options))
+  handle.once('close', () => stream.close())
+  return stream
+}
+
+function ofHandle(calls: StreamCalls, handle: ViewFileHandle, options: unknown): Options {
   const close: Implementation = (...args) => {
     const callback = args.at(-1) as (error?: unknown) => void
     handle.close().then(
@@ -39,14 +51,13 @@ export function handleStream(calls: StreamCalls, handle: ViewFileHandle, options
       error => callback(error),
     )
   }
-  const stream = new (ReadStream())('', { ...optionsOf(options), fd: handle.fd, fs: { ...calls, close } })
-  handle.once('close', () => stream.close())
-  return stream
+  return { ...optionsOf(options), fd: handle.fd, fs: { ...calls, close } }
 }
 
-/** A write stream: its open fails, and the stream with it, as on any file system that is mounted read-only. */
+/** A write stream; of a view its open fails, and the stream with it, as on any file system that is mounted read-only. */
 export function writeStream(calls: StreamCalls, path: unknown, options: unknown): fs.WriteStream {
   const given = optionsOf(options)
+  if (given?.fd instanceof ViewFileHandle) return handleWriteStream(calls, given.fd, given)
   return new (WriteStream())(path, given === undefined ? options : { ...given, fs: calls })
 }
 

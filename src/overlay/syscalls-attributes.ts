@@ -19,6 +19,7 @@ const capability = 'security.capability'
 export function chmod(union: Union, dentry: Dentry, mode: number): void {
   const node = copyUp(union, dentry)
   upperOf(union).setAttributes(node, { mode: (node.mode & S_IFMT) | (mode & 0o7777), ctime: union.now() })
+  union.notices.changed(dentry)
 }
 
 /** Whoever changes the owner of a file takes its set-id bits and capabilities away (R-CU-6). */
@@ -38,6 +39,7 @@ export function chown(union: Union, dentry: Dentry, uid: number, gid: number): v
         node.xattrs.filter(({ name }) => name !== capability),
       )
   })
+  union.notices.changed(dentry)
 }
 
 function withoutSetId(mode: number): number {
@@ -47,6 +49,7 @@ function withoutSetId(mode: number): number {
 
 export function setTimes(union: Union, dentry: Dentry, atime: Time, mtime: Time): void {
   upperOf(union).setAttributes(copyUp(union, dentry), { atime, mtime, ctime: union.now() })
+  union.notices.changed(dentry)
 }
 
 /** setxattr(2)'s flags. */
@@ -86,6 +89,7 @@ export function setXattr(
     upper.setXattrs(node, [...before.filter(xattr => xattr.name !== name), { name, value }])
     upper.setAttributes(node, { ctime: union.now() })
   })
+  union.notices.changed(dentry)
   return undefined
 }
 
@@ -103,6 +107,7 @@ export function removeXattr(union: Union, dentry: Dentry, name: string): string 
     )
     upper.setAttributes(node, { ctime: union.now() })
   })
+  union.notices.changed(dentry)
   return undefined
 }
 

@@ -19,7 +19,7 @@ import { errnoError } from './errno.js'
 import type { OpenFile } from './handles.js'
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.js'
 import { newNode } from './new-node.js'
-import type { Place } from './resolve.js'
+import { isTooLong, type Place } from './resolve.js'
 import type { Union } from './union.js'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY = 0, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = fs.constants
@@ -58,6 +58,7 @@ function findOrCreate(union: Union, path: PathArgument, flags: number, mode: num
     if (typeof place === 'string') return place
     if (place.last !== 'name') return flags & O_EXCL ? 'EEXIST' : 'EISDIR'
     if (place.trailingSlash) return 'EISDIR'
+    if (isTooLong(place)) return 'ENAMETOOLONG'
     const existing = union.tree.child(place.directory, place.name)
     if (existing === undefined) return create(union, place, mode)
     if (flags & O_EXCL) return 'EEXIST'
@@ -81,26 +82,27 @@ function pointedAt(union: Union, link: Dentry, { directory }: Place<Dentry>, pat
   return { ...path, exact: false, bytes }
 }
 
-export function mayRead({ flags }: OpenFile): boolean {
+export function mayRead({ flags }: Pick<OpenFile, 'flags'>): boolean {
   return (flags & O_ACCMODE) !== O_WRONLY
 }
 
-export function mayWrite({ flags }: OpenFile): boolean {
+export function mayWrite({ flags }: Pick<OpenFile, 'flags'>): boolean {
   return (flags & O_ACCMODE) === O_WRONLY || (flags & O_ACCMODE) === O_RDWR
 }
 
 /** Writes at a position, or where the descriptor is, which then moves; at the end if it was opened so. Answers how many bytes. */
 export function write(union: Union, file: OpenFile, bytes: Uint8Array, position: number | undefined): number {
   if (!mayWrite(file)) throw errnoError('EBADF', 'write')
+  if (bytes.length === 0) return 0
   const node = ownContent(union, file.dentry)
   const at = file.flags & O_APPEND ? node.sizeBytes : (position ?? file.position)
-  if (bytes.length === 0) return 0
   assertRoom(union, node, at + bytes.length, 'write')
   const upper = upperOf(union)
   upper.atomically(() => {
     upper.writeSync(node, at, bytes)
     modified(union, node)
   })
+  union.notices.changed(file.dentry)
   if (position === undefined) file.position = at + bytes.length
   return bytes.length
 }
@@ -118,6 +120,7 @@ function truncateNode(union: Union, dentry: Dentry, sizeBytes: number): void {
     upper.truncateSync(node, sizeBytes)
     modified(union, node)
   })
+  union.notices.changed(dentry)
 }
 
 function modified(union: Union, node: UpperNode): void {

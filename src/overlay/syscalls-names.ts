@@ -10,7 +10,7 @@ import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from './mode.js'
 import { newNode } from './new-node.js'
-import type { Place } from './resolve.js'
+import { isTooLong, type Place } from './resolve.js'
 import type { Union } from './union.js'
 
 type Fail = (code: string) => Error
@@ -20,6 +20,7 @@ function newName(union: Union, path: PathArgument, fail: Fail, slashAllowed = fa
   const place = union.locate(path)
   if (typeof place === 'string') throw fail(place)
   if (place.last !== 'name') throw fail('EEXIST')
+  if (isTooLong(place)) throw fail('ENAMETOOLONG')
   if (union.tree.child(place.directory, place.name) !== undefined) throw fail('EEXIST')
   if (place.trailingSlash && !slashAllowed) throw fail('ENOENT')
   return place
@@ -72,6 +73,7 @@ export function unlink(union: Union, path: PathArgument): void {
   const place = union.locate(path)
   if (typeof place === 'string') throw fail(place)
   if (place.last !== 'name') throw fail('EISDIR')
+  if (isTooLong(place)) throw fail('ENAMETOOLONG')
   const dentry = union.tree.child(place.directory, place.name)
   if (dentry === undefined) throw fail('ENOENT')
   if (dentry.directory !== undefined) throw fail('EISDIR')
@@ -88,6 +90,7 @@ export function rmdir(union: Union, path: PathArgument): void {
   const place = union.locate(path)
   if (typeof place === 'string') throw fail(place)
   if (place.last !== 'name') throw fail(rmdirFaults[place.last])
+  if (isTooLong(place)) throw fail('ENAMETOOLONG')
   const dentry = union.tree.child(place.directory, place.name)
   if (dentry === undefined) throw fail('ENOENT')
   if (dentry.directory === undefined) throw fail('ENOTDIR')
@@ -107,8 +110,10 @@ export function rename(union: Union, from: PathArgument, to: PathArgument, { fla
   const [old, target] = places as readonly [Place<Dentry>, Place<Dentry>]
   if (old.last !== 'name') throw fail('EBUSY')
   if (target.last !== 'name') throw fail(flag === 'noreplace' ? 'EEXIST' : 'EBUSY')
+  if (isTooLong(old)) throw fail('ENAMETOOLONG')
   const source = union.tree.child(old.directory, old.name)
   if (source === undefined) throw fail('ENOENT')
+  if (isTooLong(target)) throw fail('ENAMETOOLONG')
   const there = union.tree.child(target.directory, target.name)
   const code = renameRefusal(union, { source, there, old, target, flag })
   if (code === 'same') return

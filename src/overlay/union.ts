@@ -4,7 +4,7 @@
  */
 import type fs from 'node:fs'
 import { type ByteString, fromText } from '../byte-string.js'
-import type { Layer, Tree } from '../drivers/layer.js'
+import type { Inode, Layer, Tree } from '../drivers/layer.js'
 import type { Upper, UpperNode } from '../drivers/upper.js'
 import { PhylloError } from '../errors.js'
 import type { Time } from '../tar/numbers.js'
@@ -13,11 +13,13 @@ import { type Dentry, DentryTree, dentryBound, type Standing } from './dentry.js
 import { errnoError } from './errno.js'
 import { Handles } from './handles.js'
 import { lowersOf } from './lookup.js'
+import { Notices } from './notices.js'
 import { Pace } from './pace.js'
 import { faultNumber, faultOf, PathCache } from './path-cache.js'
 import { locate, type PathFault, type Place, resolve } from './resolve.js'
 import { rowOf } from './stat-rows.js'
-import { bigStatsOf, makeStats, setBigTimes, setTimes, statFsOf } from './stats.js'
+import { bigStatsOf, makeStats, type Room, setBigTimes, setTimes, statFsOf } from './stats.js'
+import { Turns } from './turns.js'
 
 export interface UnionOptions {
   /** What a container has changed. Without it nothing can be changed. */
@@ -50,6 +52,8 @@ export class Union {
   readonly tree: DentryTree
   readonly handles = new Handles()
   readonly pace = new Pace()
+  readonly notices = new Notices()
+  readonly turns = new Turns()
   readonly cwd: ByteString
   readonly label: string
   readonly directoryRename: 'copy' | 'exdev'
@@ -161,6 +165,7 @@ export class Union {
   }
 
   stats(dentry: Dentry): fs.Stats {
+    if (this.nodeOf(dentry) !== undefined) return this.#statsOfUpper(dentry)
     return this.statsAt(this.tree.rowOf(dentry))
   }
 
@@ -200,6 +205,11 @@ export class Union {
     return stats
   }
 
+  /** Zeros: what watchFile tells of what is not there. */
+  noStats(bigint: boolean): fs.Stats | fs.BigIntStats {
+    return bigint ? bigStatsOf(noInode, 0, 0, 0) : this.#makeStats(rowOf(noInode, 0, 0), 0, 0)
+  }
+
   statFs(bigint: boolean): fs.StatsFs | fs.BigIntStatsFs {
     let bytes = 0
     let files = 0
@@ -207,7 +217,11 @@ export class Union {
       bytes += tarBytes
       files += inodeCount
     }
-    return statFsOf(bytes, files, bigint)
+    return statFsOf(bytes, files, bigint, this.upper && this.#room(this.upper))
+  }
+
+  #room({ usedBytes, usedEntries }: Upper): Room {
+    return { maxBytes: this.maxBytes, maxEntries: this.maxEntries, usedBytes, usedEntries }
   }
 
   /** Counts a read of a layer while it runs: layers are released only when none does. */
@@ -242,6 +256,20 @@ export class Union {
   #absolute(path: ByteString): ByteString {
     return path.length === 0 || path.startsWith('/') ? path : (`${this.cwd}/${path}` as ByteString)
   }
+}
+
+const noInode: Inode = {
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  nlink: 0,
+  sizeBytes: 0,
+  mtimeSec: 0,
+  mtimeNsec: 0,
+  deviceMajor: 0,
+  deviceMinor: 0,
+  opaque: false,
+  implied: false,
 }
 
 /** The time, as far below the millisecond as Node tells it. */

@@ -27,7 +27,11 @@ export type View = Omit<typeof fs, 'close'> & ViewExtras
 
 /** `layers` are base first, as in an image. They stay the caller's until `close`, which calls `onClose` to release them. */
 export function createView(layers: readonly Layer[], options: ViewOptions = {}): View {
-  const union = new Union(layers, options)
+  return viewOf(new Union(layers, options))
+}
+
+/** The face of a union that somebody else has something to do with, too. */
+export function viewOf(union: Union): View {
   const view = {
     ...faceOf(union),
     entry(path: unknown, { follow = false }: { readonly follow?: boolean } = {}): ViewEntry | undefined {

@@ -1,25 +1,31 @@
-/** Watching a view: nothing in it ever changes, so no watcher ever fires, and none keeps the process alive. */
+/**
+ * watch, watchFile and promises.watch. What is told are the changes that are made through this very object: on a view there are
+ * none, so no watcher of one ever fires. None keeps the process alive, since without it nothing changes.
+ */
 import { EventEmitter } from 'node:events'
-import { optionsArgument, pathArgument } from './arguments.js'
+import fs from 'node:fs'
+import type { ByteString } from '../byte-string.js'
+import { type Encoding, encoded, optionsArgument, pathArgument } from './arguments.js'
 import { abortError } from './errno.js'
 import type { Implementation } from './forms.js'
+import type { NoticeType } from './notices.js'
+import type { StatWatchers } from './stat-watcher.js'
 import type { Union } from './union.js'
 
-class SilentWatcher extends EventEmitter {
-  #closed = false
+class Watcher extends EventEmitter {
+  #stop: (() => void) | undefined
+
+  constructor(stop: () => void) {
+    super()
+    this.#stop = stop
+  }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
+    const stop = this.#stop
+    if (stop === undefined) return
+    this.#stop = undefined
+    stop()
     setImmediate(() => this.emit('close'))
-  }
-
-  start(): void {
-    this.#closed = false
-  }
-
-  stop(): void {
-    this.#closed = true
   }
 
   ref(): this {
@@ -31,42 +37,78 @@ class SilentWatcher extends EventEmitter {
   }
 }
 
+interface WatchOptions {
+  readonly encoding?: Encoding | null
+  readonly recursive?: boolean
+  readonly signal?: AbortSignal
+}
+
+type Told = (type: NoticeType, name: string | Buffer) => void
+
+/** Begins to watch what is at a path; gives what ends it. */
+function begin(union: Union, path: unknown, { recursive, encoding }: WatchOptions, told: Told): () => void {
+  const dentry = union.at(pathArgument(path), true, 'watch')
+  const listener = (type: NoticeType, name: ByteString) => told(type, encoded(name, encoding))
+  return union.notices.watch(dentry, recursive === true, listener)
+}
+
 export function watch(union: Union): Implementation {
   return (path, options, listener) => {
-    union.at(pathArgument(path), true, 'watch')
-    const watcher = new SilentWatcher()
+    const given: WatchOptions = optionsArgument(options)
+    const stop = begin(union, path, given, (type, name) => watcher.emit('change', type, name))
+    const watcher = new Watcher(stop)
     const onChange = typeof options === 'function' ? options : listener
     if (typeof onChange === 'function') watcher.on('change', onChange as () => void)
-    const { signal } = optionsArgument(options)
+    const { signal } = given
     if (signal?.aborted) watcher.close()
     else signal?.addEventListener('abort', () => watcher.close(), { once: true })
     return watcher
   }
 }
 
-/** Unlike watch, takes a path that is not there. */
-export function watchFile(): Implementation {
-  return path => {
-    pathArgument(path)
-    return new SilentWatcher()
+/** Unlike watch, takes a path that is not there; (current, previous) are told after a change. */
+export function watchFile(union: Union, watchers: StatWatchers): Implementation {
+  return (path, options, listener) => {
+    const argument = pathArgument(path)
+    const onChange = typeof options === 'function' ? options : listener
+    if (union.upper !== undefined && typeof onChange !== 'function') fs.watchFile('/', onChange as never)
+    const { bigint } = (typeof options === 'object' && options !== null ? options : {}) as { bigint?: boolean }
+    return watchers.add(argument, bigint === true, onChange as (() => void) | undefined)
   }
 }
 
-export function unwatchFile(): Implementation {
-  return path => {
-    pathArgument(path)
-  }
+export function unwatchFile(watchers: StatWatchers): Implementation {
+  return (path, listener) => watchers.remove(pathArgument(path), listener as (() => void) | undefined)
 }
 
-/** An iterable that gives nothing, and ends with an AbortError when told to. */
+interface WatchEvent {
+  readonly eventType: NoticeType
+  readonly filename: string | Buffer
+}
+
+/** An iterable of what happens from its first `next` on; ends with an AbortError when told to. */
 export function watchPromise(union: Union): Implementation {
-  return async function* (path, options): AsyncGenerator<never, void, void> {
-    const { signal } = optionsArgument(options)
-    union.at(pathArgument(path), true, 'watch')
-    await new Promise<never>((_, reject) => {
-      if (signal === undefined) return
-      if (signal.aborted) reject(abortError(signal))
-      signal.addEventListener('abort', () => reject(abortError(signal)), { once: true })
+  return async function* (path, options): AsyncGenerator<WatchEvent, void, void> {
+    const given: WatchOptions = optionsArgument(options)
+    const { signal } = given
+    const events: WatchEvent[] = []
+    let wake: () => void = () => undefined
+    const stop = begin(union, path, given, (eventType, filename) => {
+      events.push({ eventType, filename })
+      wake()
     })
+    const onAbort = () => wake()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      for (;;) {
+        if (signal?.aborted) throw abortError(signal)
+        const event = events.shift()
+        if (event !== undefined) yield event
+        else await new Promise<void>(resolve => (wake = resolve))
+      }
+    } finally {
+      stop()
+      signal?.removeEventListener('abort', onAbort)
+    }
   }
 }

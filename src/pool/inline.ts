@@ -11,6 +11,7 @@ export interface JobModule<K extends JobName> {
 
 export const jobModules: { readonly [K in JobName]: () => Promise<JobModule<K>> } = {
   'write-layer': () => import('../../workers/write-layer.js'),
+  'commit-layer': () => import('../../workers/commit-layer.js'),
   'gzip-layer': () => import('../../workers/gzip-layer.js'),
   'place-layers': () => import('../../workers/place-layers.js'),
 }

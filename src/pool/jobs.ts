@@ -81,8 +81,25 @@ export interface PlaceLayersOutput {
   readonly bytes: number
 }
 
+/** The layer of a container's changes, out of the plan that main wrote into the stage: see tar/layer-plan.ts. */
+export interface CommitLayerInput {
+  readonly plan: string
+  /** Layer files that the plan refers to by number. */
+  readonly layerFiles: readonly string[]
+  /** Of the container, for messages. */
+  readonly label: string
+  /** File to create, inside the stage. */
+  readonly target: string
+  readonly compression: BlockCompression
+  readonly limits: Limits
+  /** See pool/cores.ts. */
+  readonly cores: SharedArrayBuffer
+}
+export type CommitLayerOutput = Omit<WriteLayerOutput, 'digest'>
+
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
+  readonly 'commit-layer': { readonly input: CommitLayerInput; readonly output: CommitLayerOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
   readonly 'place-layers': { readonly input: PlaceLayersInput; readonly output: PlaceLayersOutput }
 }

@@ -55,7 +55,7 @@ export class MemoryDisk {
     }
   }
 
-  /** Root and collector locks wait for their turn; an owner's lock is only asked for. */
+  /** Root and collector locks wait for their turn; the lock of an owner or a container is only asked for. */
   flock(step: Step): Flock {
     const free = (fd: number) => !this.#locked.has(this.#open.get(fd)!)
     const take = (fd: number) => {
@@ -65,7 +65,7 @@ export class MemoryDisk {
     }
     return {
       via: 'libc',
-      tryExclusive: fd => step('flock', '', () => take(fd), this.#isOwner(fd) ? undefined : () => free(fd)),
+      tryExclusive: fd => step('flock', '', () => take(fd), this.#isAsked(fd) ? undefined : () => free(fd)),
       tryShared: async () => false,
       unlock: async fd => void this.#locked.delete(this.#open.get(fd)!),
     }
@@ -85,9 +85,9 @@ export class MemoryDisk {
     return [...this.nodes.keys()].filter(key => key.startsWith(`${path}/`) && !key.slice(path.length + 1).includes('/'))
   }
 
-  #isOwner(fd: number): boolean {
+  #isAsked(fd: number): boolean {
     const node = this.#open.get(fd)
-    return [...this.nodes].some(([path, there]) => there === node && path.includes('/owners/'))
+    return [...this.nodes].some(([path, there]) => there === node && /\/(owners|containers)\//.test(path))
   }
 
   #get(call: string, path: string): Node {

@@ -88,12 +88,15 @@ export function anyTypes(sources: readonly Source[]): string[] {
   return findings(sources, node => (node.kind === SyntaxKind.AnyKeyword ? 'any' : undefined))
 }
 
+/** Who may ask to be told when the process ends: a temporary store has to go with it. */
+const atTheEnd = 'src/disk/remove-at-exit.ts'
+
 /** A library is a guest: no output, no handlers, no change of what belongs to the process. Only src/cli is at home. */
 export function badManners(sources: readonly Source[]): string[] {
   const theirs = new Set(
     'exit exitCode abort kill on once addListener prependListener chdir umask setuid setgid title'.split(' '),
   )
-  const guests = sources.filter(isProduct).filter(({ path }) => !path.startsWith('src/cli/'))
+  const guests = sources.filter(isProduct).filter(({ path }) => !path.startsWith('src/cli/') && path !== atTheEnd)
   return findings(guests, node => {
     if (!isPropertyAccessExpression(node)) return undefined
     const owner = node.expression.getText()

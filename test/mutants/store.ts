@@ -116,7 +116,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'close does not end views',
-    file: 'src/store.ts',
+    file: 'src/images/views.ts',
     find: 'await Promise.all([...this.#views].map(view => view.close()))',
     replace: '',
     test: 'test/store/guest.test.ts',

@@ -1,8 +1,11 @@
-/** A View is accepted, without a cast, where libraries take node:fs or a part of it. Checked by the compiler; run to be counted. */
+/** A View and a Container are accepted, without a cast, where libraries take node:fs or a part of it. Checked by the compiler; run to be counted. */
 import assert from 'node:assert/strict'
 import type fs from 'node:fs'
 import { test } from 'node:test'
+import { type ContainerFs, createContainerFace } from '../../src/overlay/container-face.js'
+import { Union } from '../../src/overlay/union.js'
 import { createView } from '../../src/overlay/view.js'
+import { memoryUpper } from '../build/memory-upper.js'
 
 /** What takes an `fs` option asks for (fast-glob, glob, isomorphic-git, memfs and the like, in their own words). */
 interface WalkerFs {
@@ -76,4 +79,46 @@ test('a view is a node:fs to the compiler', async () => {
   assert.equal(whole.promises, promised.promises as unknown)
   const closing: Promise<void> = view.close()
   await closing
+})
+
+/** What writes into an `fs` asks for: callback clients (isomorphic-git) and the functions that memfs and tar-fs take. */
+interface CallbackFs {
+  readFile: typeof fs.readFile
+  writeFile: typeof fs.writeFile
+  mkdir: typeof fs.mkdir
+  rmdir: typeof fs.rmdir
+  unlink: typeof fs.unlink
+  stat: typeof fs.stat
+  lstat: typeof fs.lstat
+  readdir: typeof fs.readdir
+  readlink: typeof fs.readlink
+  symlink: typeof fs.symlink
+  chmod: typeof fs.chmod
+}
+
+interface StreamFs {
+  createReadStream: typeof fs.createReadStream
+  createWriteStream: typeof fs.createWriteStream
+  utimes: typeof fs.utimes
+  link: typeof fs.link
+  watch: typeof fs.watch
+}
+
+test('a container is a node:fs to the compiler, and more', async () => {
+  const box: ContainerFs = createContainerFace(new Union([], { upper: memoryUpper() }))
+  const walker: WalkerFs = box
+  const promised: PromiseFs = box
+  const reading: Reading = box
+  const callbacks: CallbackFs = box
+  const streams: StreamFs = box
+  const whole: typeof fs = box
+  await promised.promises.writeFile('/file', 'x')
+  await box.promises.setxattr('/file', 'user.a', 'b')
+  box.mknodSync('/null', 0o020666, { major: 1, minor: 3 })
+  assert.equal(String(box.getxattrSync('/file', 'user.a')), 'b')
+  assert.equal(walker.statSync, reading.statSync)
+  assert.equal(callbacks.writeFile, whole.writeFile)
+  assert.equal(streams.watch, whole.watch)
+  await box.close()
+  assert.throws(() => box.writeFileSync('/file', ''), { code: 'STORE_CLOSED' })
 })

@@ -1,16 +1,15 @@
-import type { Command, CommandContext } from '../command.js'
-
-type View = Awaited<ReturnType<Awaited<ReturnType<CommandContext['store']>>['view']>>
+import type { Command } from '../command.js'
+import { openTree, type Tree } from '../tree.js'
 
 export const command: Command = {
-  usage: 'IMAGE PATH [PATH...]',
-  summary: 'Print files of an image',
+  usage: 'IMAGE|CONTAINER PATH [PATH...]',
+  summary: 'Print files of an image or a container',
   options: {},
   words: [2, Number.POSITIVE_INFINITY],
   async run(context, [image, ...paths]) {
     const { pipeline } = await import('node:stream/promises')
     const { signal, stdout } = context
-    const view = await (await context.store()).view(image!)
+    const view = await openTree(context, image!)
     const failures: unknown[] = []
     try {
       await pipeline(contentsOf(view, paths, failures), stdout, { signal, end: false })
@@ -25,7 +24,7 @@ export const command: Command = {
 }
 
 /** One after the other. As cat(1): what can be read is printed, whatever else could not. */
-async function* contentsOf(view: View, paths: readonly string[], failures: unknown[]): AsyncGenerator<Buffer> {
+async function* contentsOf(view: Tree, paths: readonly string[], failures: unknown[]): AsyncGenerator<Buffer> {
   for (const path of paths) {
     try {
       yield* view.createReadStream(path, { highWaterMark: 1 << 20 })

@@ -1,16 +1,15 @@
 import type { Stats } from 'node:fs'
 import type { Command, CommandContext } from '../command.js'
 import { modeOf, printable } from '../long-listing.js'
-
-type View = Awaited<ReturnType<Awaited<ReturnType<CommandContext['store']>>['view']>>
+import { openTree, type Tree } from '../tree.js'
 
 export const command: Command = {
-  usage: '[-l] [-R] IMAGE [PATH...]',
-  summary: 'List what is in an image',
+  usage: '[-l] [-R] IMAGE|CONTAINER [PATH...]',
+  summary: 'List what is in an image or a container',
   options: { long: { type: 'boolean', short: 'l' }, recursive: { type: 'boolean', short: 'R' } },
   words: [1, Number.POSITIVE_INFINITY],
   async run(context, [image, ...paths], options) {
-    const view = await (await context.store()).view(image!)
+    const view = await openTree(context, image!)
     const listing = { view, context, long: options.long === true, recursive: options.recursive === true }
     const failures: unknown[] = []
     try {
@@ -33,7 +32,7 @@ export const command: Command = {
 }
 
 interface Listing {
-  readonly view: View
+  readonly view: Tree
   readonly context: CommandContext
   readonly long: boolean
   readonly recursive: boolean

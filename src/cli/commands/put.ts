@@ -1,0 +1,18 @@
+import { pipeline } from 'node:stream/promises'
+import type { Command } from '../command.js'
+
+export const command: Command = {
+  usage: 'CONTAINER PATH',
+  summary: 'Write a file of a container from standard input',
+  options: {},
+  words: [2, 2],
+  async run(context, [name, path]) {
+    const container = await (await context.store(true)).container(name!)
+    try {
+      await pipeline(process.stdin, container.createWriteStream(path!), { signal: context.signal })
+    } catch (error) {
+      context.signal.throwIfAborted()
+      throw error
+    }
+  },
+}

@@ -1,0 +1,118 @@
+/**
+ * The containers of a store as its users see them: made, opened, listed and removed, and closed when the store is.
+ */
+
+import { PhylloError } from '../errors.js'
+import type { ImageCatalog } from '../images/image-catalog.js'
+import type { LayerStore } from '../layers/layer-store.js'
+import { type OpenLayers, releaseAll } from '../layers/open-layers.js'
+import type { Limits } from '../limits.js'
+import type { ContainerFs } from '../overlay/container-face.js'
+import { type ContainerExtras, type OpenUpper, openContainer, rootOf } from './container.js'
+import { ContainerStore, type HeldContainer } from './container-store.js'
+import { type ContainerBounds, type ContainerInfo, checkBounds, infoOf } from './record.js'
+import { openDriversUpper } from './upper.js'
+
+import { type ContainerWork, containerWork, type WorkParts } from './work.js'
+
+export interface CreateOptions extends ContainerBounds {
+  /** Two characters or more of `[a-zA-Z0-9_.-]`. Default: two random words. */
+  readonly name?: string
+  /** Where relative paths begin while it is open this time; `/` by default. */
+  readonly cwd?: string
+}
+
+/** A named writable layer over an image, with the shape of node:fs. */
+export type Container = ContainerFs & ContainerExtras & ContainerWork
+
+export interface ContainersParts extends WorkParts {
+  readonly limits: Limits
+  readonly catalog: Pick<ImageCatalog, 'resolve' | 'get'>
+  readonly layers: LayerStore
+  readonly open: OpenLayers
+  /** For tests. Default: the driver's own. */
+  readonly openUpper?: OpenUpper
+}
+
+export class Containers {
+  readonly #parts: ContainersParts
+  readonly #containers: ContainerStore
+  readonly #opened = new Set<Container>()
+  #closed = false
+
+  constructor(parts: ContainersParts) {
+    this.#parts = parts
+    this.#containers = new ContainerStore(parts.root, parts.layers, parts.limits)
+  }
+
+  /**
+   * Makes a container over an image, or over nothing (`scratch`), and opens it.
+   *
+   * @throws IMAGE_NOT_FOUND, CONTAINER_NAME_INVALID, CONTAINER_NAME_TAKEN, STORE_READ_ONLY
+   */
+  async create(image: string, { name, cwd, ...bounds }: CreateOptions): Promise<Container> {
+    const checked = checkBounds(bounds)
+    const base =
+      image === 'scratch' ? undefined : { image: (await this.#parts.catalog.resolve(image)).image, name: image }
+    const wanted = { bounds: checked, ...(base && { base }), ...(name !== undefined && { name }) }
+    const held = await this.#containers.create(wanted)
+    try {
+      return await this.#open(held, cwd)
+    } catch (error) {
+      await this.#containers.remove(held)
+      throw error
+    }
+  }
+
+  /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY, STORE_READ_ONLY */
+  async open(name: string, cwd: string | undefined): Promise<Container> {
+    const held = await this.#containers.hold(name)
+    try {
+      return await this.#open(held, cwd)
+    } catch (error) {
+      await held.release()
+      throw error
+    }
+  }
+
+  /** Newest first. */
+  async list(): Promise<ContainerInfo[]> {
+    const all = (await this.#containers.list()).map(infoOf)
+    return all.sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
+  }
+
+  /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */
+  async remove(name: string): Promise<void> {
+    await this.#containers.remove(await this.#containers.hold(name))
+  }
+
+  /** Closes what is open. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all([...this.#opened].map(container => container.close()))
+  }
+
+  async #open(held: HeldContainer, cwd: string | undefined): Promise<Container> {
+    const { layers, open, openUpper = openDriversUpper } = this.#parts
+    const containers = this.#containers
+    const { record } = held
+    const handles = await open.acquireAll(await layers.chainOf(record.config?.diffIds ?? []))
+    try {
+      const root = rootOf(
+        handles.map(({ layer }) => layer),
+        Date.parse(record.created),
+      )
+      const upper = await openUpper(await containers.upperDirectory(record), { root })
+      const onClose = () => void this.#opened.delete(container)
+      const { face, union } = openContainer({ held, handles, upper, containers, cwd, onClose })
+      const container: Container = Object.assign(face, containerWork(union, record, this.#parts))
+      this.#opened.add(container)
+      if (!this.#closed) return container
+      await container.close()
+      throw new PhylloError('STORE_CLOSED', `${this.#parts.root.paths.root} is closed`)
+    } catch (error) {
+      await releaseAll(handles)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** Long work on a container that is open: commit and export. The container does not close before it has ended. */
+import type { Writable } from 'node:stream'
+import type { Root } from '../disk/root.js'
+import { type CommitOptions as CommitFields, commitContainer } from '../images/commit.js'
+import type { CopyTarget } from '../images/copy.js'
+import type { Image } from '../images/image.js'
+import type { ImageCatalog } from '../images/image-catalog.js'
+import { hexOf } from '../oci/digest.js'
+import type { Operation, OperationContext } from '../operation.js'
+import type { Union } from '../overlay/union.js'
+import type { ContainerRecord } from './record.js'
+
+export interface CommitOptions extends CommitFields {
+  readonly signal?: AbortSignal
+}
+
+export interface ExportOptions {
+  readonly signal?: AbortSignal
+}
+
+/** What the store lends for it. */
+export interface WorkParts {
+  readonly root: Root
+  readonly catalog: Pick<ImageCatalog, 'get'>
+  /** Starts work that the store waits for when it closes. */
+  readonly start: <T>(work: (op: OperationContext) => Promise<T>, signal: AbortSignal | undefined) => Operation<T>
+  readonly copyTarget: () => CopyTarget
+  readonly exportTo: (
+    union: Union,
+    target: { readonly output: string | Writable; readonly durable: boolean; readonly label: string },
+    op: OperationContext,
+  ) => Promise<void>
+}
+
+export interface ContainerWork {
+  /**
+   * Makes an image of the container: its layers, and one more that holds exactly what has changed; without any change, none more.
+   *
+   * @throws CHANGE_INVALID, REFERENCE_INVALID, WHITEOUT_INVALID
+   */
+  commit(options?: CommitOptions): Operation<Image>
+  /** Writes all that there is to see as one tar, to a path or a Writable. A file gets its name when it is whole. */
+  export(output: string | Writable, options?: ExportOptions): Operation<void>
+}
+
+export function containerWork(union: Union, record: ContainerRecord, parts: WorkParts): ContainerWork {
+  const { id, name, image, imageId, config } = record
+  const label = name
+  return {
+    commit: ({ signal, ...options } = {}) =>
+      parts.start(async op => {
+        parts.root.assertWritable()
+        const to = parts.copyTarget()
+        const layerFile = ({ diffId }: { diffId: Parameters<typeof hexOf>[0] }) =>
+          to.layers.contentPath({ cacheId: hexOf(diffId) })
+        const source = { union, label, config, imageId, container: { id, image }, layerFile }
+        await using stage = await parts.root.stage()
+        const made = await union.reading(() => commitContainer(source, options, to, stage, op))
+        return parts.catalog.get(made.id, made.layers)
+      }, signal),
+    export: (output, { signal } = {}) =>
+      parts.start(op => {
+        const durable = parts.root.durability === 'full'
+        return union.reading(() => parts.exportTo(union, { output, durable, label }, op))
+      }, signal),
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The upper of a container of the packed driver: the tree in memory, a journal of its changes, contents in segments and files.
+ *
+ * Invariants:
+ * - What has happened is in the tree, and in records that wait in memory or are in the journal; nothing else is ever there.
+ * - The kernel gets contents first, then the frame that speaks of them. A frame holds whole batches.
+ * - A method that throws has changed nothing. Names and attributes never fail but for a disk that has long been full.
+ */
+import type { ByteString } from '../../byte-string.js'
+import type { Xattr } from '../../tar/entry.js'
+import type { Inode, Stack } from '../layer.js'
+import type { Attributes, ContentDraft, NewNode, Upper, UpperNode } from '../upper.js'
+import type { UpperTree } from '../upper-tree.js'
+import { PackedDraft } from './packed-draft.js'
+import { UpperContents } from './upper-contents.js'
+import { UpperKeeper, type UpperParts } from './upper-keeper.js'
+
+export class PackedUpper implements Upper {
+  readonly root: UpperNode
+  readonly #tree: UpperTree
+  readonly #keeper: UpperKeeper
+  readonly #contents: UpperContents
+
+  constructor(parts: UpperParts) {
+    this.#tree = parts.tree
+    this.#keeper = new UpperKeeper(parts)
+    this.#contents = new UpperContents(parts, this.#keeper)
+    this.root = parts.tree.root
+  }
+
+  get usedBytes(): number {
+    return this.#contents.usedBytes
+  }
+
+  get usedEntries(): number {
+    return this.#tree.usedEntries
+  }
+
+  get inodeCount(): number {
+    return this.#tree.inodeCount
+  }
+
+  node(id: number): UpperNode {
+    return this.#tree.node(id)
+  }
+
+  lookup(dir: number, name: ByteString): number {
+    return this.#tree.lookup(dir, name)
+  }
+
+  list(dir: number, visit: (name: ByteString, inode: number) => void): void {
+    this.#tree.list(dir, visit)
+  }
+
+  inode(inode: number): Inode {
+    return this.#tree.inode(inode)
+  }
+
+  mode(inode: number): number {
+    return this.#tree.mode(inode)
+  }
+
+  opaque(inode: number): boolean {
+    return this.#tree.opaque(inode)
+  }
+
+  merges(inode: number): Stack | undefined {
+    return this.#tree.merges(inode)
+  }
+
+  readlink(inode: number): ByteString {
+    return this.#tree.readlink(inode)
+  }
+
+  xattrs(inode: number): readonly Xattr[] {
+    return this.#tree.xattrs(inode)
+  }
+
+  /** Small contents in the order of their segments, then large ones. */
+  contentOffset(inode: number): number {
+    return this.#contents.offset(this.#tree.node(inode))
+  }
+
+  readSync(inode: number, position: number, into: Uint8Array): number {
+    return this.#contents.readSync(this.#tree.node(inode), position, into)
+  }
+
+  /** Small contents at once: they are in the page cache nearly always. */
+  read(inode: number, position: number, into: Uint8Array): Promise<number> {
+    return this.#contents.read(this.#tree.node(inode), position, into)
+  }
+
+  atomically<T>(changes: () => T): T {
+    this.#keeper.begin()
+    try {
+      return changes()
+    } finally {
+      this.#keeper.end()
+    }
+  }
+
+  create(node: NewNode): UpperNode {
+    return this.atomically(() => this.#tree.create(node))
+  }
+
+  place(directory: UpperNode, name: ByteString, node: UpperNode): void {
+    this.atomically(() => this.#tree.place(directory, name, node))
+  }
+
+  remove(directory: UpperNode, name: ByteString): void {
+    this.atomically(() => this.#tree.remove(directory, name))
+  }
+
+  whiteout(directory: UpperNode, name: ByteString): void {
+    this.atomically(() => this.#tree.whiteout(directory, name))
+  }
+
+  setAttributes(node: UpperNode, attributes: Partial<Attributes>): void {
+    this.atomically(() => this.#tree.setAttributes(node, attributes))
+  }
+
+  setXattrs(node: UpperNode, xattrs: readonly Xattr[]): void {
+    this.atomically(() => this.#tree.setXattrs(node, xattrs))
+  }
+
+  hold(node: UpperNode): void {
+    this.#tree.hold(node)
+  }
+
+  release(node: UpperNode): void {
+    this.#tree.release(node)
+  }
+
+  writeSync(node: UpperNode, position: number, bytes: Uint8Array): void {
+    this.atomically(() => this.#contents.write(node, position, bytes))
+  }
+
+  truncateSync(node: UpperNode, sizeBytes: number): void {
+    this.atomically(() => this.#contents.truncate(node, sizeBytes))
+  }
+
+  draft(): ContentDraft {
+    this.#keeper.assertOpen()
+    return new PackedDraft(this.#contents.large)
+  }
+
+  adopt(node: UpperNode, draft: ContentDraft): void {
+    if (!(draft instanceof PackedDraft)) throw new TypeError('the draft is of another upper')
+    this.atomically(() => this.#contents.adopt(node, draft))
+  }
+
+  sync(): Promise<void> {
+    return this.#keeper.sync()
+  }
+
+  syncNow(): void {
+    this.#keeper.syncNow()
+  }
+
+  /** Contents that are mostly dead are moved together, and the journal becomes one of the present state. Happens by itself, too. */
+  compact(): Promise<void> {
+    this.#keeper.assertOpen()
+    return this.#keeper.compact()
+  }
+
+  close(): Promise<void> {
+    return this.#keeper.close()
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * From a container's changes to an image: plan → job → layer → config → parent → tag. What `docker commit` does, without stopping
+ * anybody: contents that are written to in place meanwhile may be old or new.
+ *
+ * Invariants:
+ * - A lease holds the layers below before anything else, and the new one before it is published, until the tag is.
+ * - Names last: whoever sees the tag sees the image, and whoever sees the image has its layers.
+ * - No changes, no layer: then the image has the same layers and one step of history more.
+ * - When this returns or throws, no job of it is running.
+ */
+
+import type { Stage } from '../disk/stage.js'
+import type { Layer } from '../drivers/layer.js'
+import type { LayerRecord } from '../layers/record.js'
+import type { ImageConfig } from '../oci/config.js'
+import { type DiffId, type ImageId, sha256Digest, shortId } from '../oci/digest.js'
+import { familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
+import type { OperationContext } from '../operation.js'
+import type { Union } from '../overlay/union.js'
+import { writeLayerPlan } from '../overlay/write-plan.js'
+import type { CommitLayerOutput } from '../pool/jobs.js'
+import { type CommitText, checkChanges, commitConfig } from './commit-config.js'
+import type { CopiedImage, CopyTarget } from './copy.js'
+import { checkTaggable } from './reference-store.js'
+
+export interface CommitOptions extends CommitText {
+  /** `repository[:tag]` that the new image gets. */
+  readonly tag?: string
+  /** RFC 3339; default: now. */
+  readonly created?: string
+}
+
+export interface CommitSource {
+  readonly union: Union
+  /** What messages call the container. */
+  readonly label: string
+  /** Config of the image that the container was made from; undefined for one from scratch. */
+  readonly config: ImageConfig | undefined
+  /** That image, if it is known; it becomes the parent if it is still there. */
+  readonly imageId: ImageId | undefined
+  /** For Docker's fields of the config. */
+  readonly container?: { readonly id: string; readonly image: string }
+  /** The layer file of a layer below; undefined where there is none. */
+  readonly layerFile: (layer: Layer) => string | undefined
+}
+
+/**
+ * Throws CHANGE_INVALID and REFERENCE_INVALID before any work is done, WHITEOUT_INVALID for names that no layer can have, what the
+ * job throws, and the signal's reason.
+ */
+export async function commitContainer(
+  source: CommitSource,
+  options: CommitOptions,
+  to: CopyTarget,
+  stage: Stage,
+  op: OperationContext,
+): Promise<CopiedImage> {
+  const reference = options.tag === undefined ? undefined : withDefaultTag(parseReference(options.tag))
+  if (reference !== undefined) checkTaggable(reference)
+  checkChanges(source.config, options.changes)
+  const below = source.config?.diffIds ?? []
+  const images = source.imageId === undefined ? [] : [source.imageId]
+  await using _lease = await to.layers.lease({ stacks: [below], images })
+  const layer = await op.stage('layer', () => writeLayer(source, to, stage, op))
+  op.signal.throwIfAborted()
+  return op.stage('publish', () => publish({ source, options, reference, layer }, to, op))
+}
+
+interface StagedLayer extends CommitLayerOutput {
+  readonly file: string
+}
+
+async function writeLayer(
+  { union, label, layerFile }: CommitSource,
+  { pool, limits, compression }: CopyTarget,
+  stage: Stage,
+  op: OperationContext,
+): Promise<StagedLayer | undefined> {
+  const warn = (path: string, reason: string) =>
+    op.emit({ type: 'warning', subject: label, message: `${path}: ${reason}` })
+  const [plan, spool, file] = [stage.file('plan'), stage.file('contents'), stage.file('layer')]
+  const written = await writeLayerPlan(union, { plan, spool, layerFile, warn, signal: op.signal })
+  if (written.entries === 0) return undefined
+  const { layerFiles, contentBytes: total } = written
+  const input = { plan, layerFiles, label, target: file, compression, limits, cores: pool.cores }
+  const onProgress = (done: number) => op.emit({ type: 'progress', subject: label, done: Math.min(done, total), total })
+  const output = await union.reading(() => pool.run('commit-layer', input, { signal: op.signal, onProgress }))
+  for (const message of output.warnings) op.emit({ type: 'warning', subject: label, message })
+  op.report.bytesRead += total
+  op.report.bytesWritten += output.fileBytes
+  op.emit({ type: 'layer', subject: shortId(output.diffId), message: 'Committed layer' })
+  return { ...output, file }
+}
+
+interface Committed {
+  readonly source: CommitSource
+  readonly options: CommitOptions
+  readonly reference: Reference | undefined
+  readonly layer: StagedLayer | undefined
+}
+
+async function publish({ source, options, reference, layer }: Committed, to: CopyTarget, op: OperationContext) {
+  const { config: base, imageId: parent, container } = source
+  const { created = new Date().toISOString() } = options
+  const diffId = layer?.diffId
+  const bytes = commitConfig({ ...options, base, diffId, created, ...(container && { container }) })
+  const id = sha256Digest<ImageId>(bytes)
+  const stack = [...(base?.diffIds ?? []), ...(diffId === undefined ? [] : [diffId])]
+  await using lease = await to.layers.lease({ stacks: [stack], images: [id] })
+  if (layer !== undefined) await publishLayer(stack, layer, to, lease)
+  const layers = await to.layers.settle(stack)
+  await to.images.put(bytes)
+  if (parent !== undefined && (await to.images.has(parent))) await to.images.setParent(id, parent)
+  op.emit({ type: 'image', subject: id, message: `Committed image ID: ${id}` })
+  if (reference !== undefined) await giveTag(reference, id, to, op)
+  return { id, layers }
+}
+
+async function publishLayer(
+  stack: readonly DiffId[],
+  { diffId, sizeBytes, file }: StagedLayer,
+  { layers }: CopyTarget,
+  lease: Awaited<ReturnType<CopyTarget['layers']['lease']>>,
+): Promise<LayerRecord | undefined> {
+  const { record, parent, sizeBytes: known } = (await layers.look(stack)).at(-1)!
+  if (record !== undefined) return record
+  // The same content may be there already, under other parents.
+  const staged = known === undefined ? { staged: file } : {}
+  return layers.publish({ diffId, parent, sizeBytes, lease, ...staged })
+}
+
+async function giveTag(reference: Reference, id: ImageId, to: CopyTarget, op: OperationContext): Promise<void> {
+  const name = familiarName(reference)
+  await to.references.tag(reference, id)
+  await to.images.touch(id)
+  op.emit({ type: 'tag', subject: name, message: `Tagged: ${name}` })
+}

@@ -1,0 +1,71 @@
+/**
+ * The plan of a layer: its entries in their order, each with where its content lies; a line of JSON an entry. Main writes it into
+ * the stage, and a job makes the tar from it: so bytes of contents never pass through main.
+ *
+ * Names are ByteStrings and stand in the JSON as they are, a character a byte.
+ */
+import type { ByteString } from '../byte-string.js'
+import type { EntryType } from './entry.js'
+import type { LayerEntry } from './layer-writer.js'
+
+/** Bytes of a file as they stand, or the first bytes of a content in one of the layer files that the job is given. */
+export type PlannedContent =
+  | { readonly file: string; readonly offset: number; readonly bytes: number }
+  | { readonly layer: number; readonly inode: number; readonly bytes: number }
+
+export interface PlannedEntry extends LayerEntry {
+  /** In their order, and `sizeBytes` together. */
+  readonly contents: readonly PlannedContent[]
+}
+
+type Row = readonly [
+  type: EntryType,
+  name: string,
+  linkName: string,
+  numbers: readonly [mode: number, uid: number, gid: number, size: number, mtime: number, major: number, minor: number],
+  xattrs: readonly (readonly [name: string, value: string])[],
+  contents: readonly PlannedContent[],
+]
+
+/** One line, with its end. */
+export function planLine(entry: PlannedEntry): string {
+  const { type, name, linkName, mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor } = entry
+  const row: Row = [
+    type,
+    name,
+    linkName,
+    [mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor],
+    entry.xattrs.map(xattr => [xattr.name, xattr.value.toString('base64')] as const),
+    entry.contents,
+  ]
+  return `${JSON.stringify(row)}\n`
+}
+
+export function parsePlanLine(line: string): PlannedEntry {
+  const [type, name, linkName, numbers, xattrs, contents] = JSON.parse(line) as Row
+  const [mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor] = numbers
+  return {
+    type,
+    name: name as ByteString,
+    linkName: linkName as ByteString,
+    ...{ mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor },
+    xattrs: xattrs.map(([key, value]) => ({ name: key as ByteString, value: Buffer.from(value, 'base64') })),
+    contents,
+  }
+}
+
+const newline = 0x0a
+
+/** The entries of a plan that comes in chunks. */
+export async function* planEntries(chunks: AsyncIterable<Buffer>): AsyncGenerator<PlannedEntry, void, void> {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of chunks) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    let from = 0
+    for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, from)) {
+      yield parsePlanLine(bytes.toString('utf8', from, end))
+      from = end + 1
+    }
+    rest = Buffer.from(bytes.subarray(from))
+  }
+}

@@ -1,0 +1,128 @@
+/** Commits of unions in tests: the layer's tar by the job itself, and a naive reader of layers to say what the tar means. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Layer } from '../../src/drivers/layer.js'
+import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/packed-layer.js'
+import { defaultLimits } from '../../src/limits.js'
+import type { Union } from '../../src/overlay/union.js'
+import { writeLayerPlan } from '../../src/overlay/write-plan.js'
+import { Pool } from '../../src/pool/pool.js'
+import type { TarEntry } from '../../src/tar/entry.js'
+import { scan } from './scan.js'
+import type { TreeNode, TreeNodes } from './union-sequence.js'
+
+export interface CommittedLayer {
+  readonly tar: Buffer
+  readonly layer: PackedLayer
+  /** Of the layer. */
+  readonly path: string
+  readonly warnings: readonly string[]
+}
+
+/** What `use` makes of the layer of a union's changes; undefined stands for no layer. */
+export async function withLayer<T>(
+  union: Union,
+  use: (committed: CommittedLayer | undefined) => T | Promise<T>,
+  layerFile: (layer: Layer) => string | undefined = () => undefined,
+): Promise<T> {
+  const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'phyllo-commit-'))
+  const pool = new Pool({ workers: 0 })
+  try {
+    const [plan, spool, target] = ['plan', 'spool', 'layer'].map(name => join(dir, name)) as [string, string, string]
+    const warnings: string[] = []
+    const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
+    const written = await writeLayerPlan(union, { plan, spool, layerFile, warn })
+    if (written.entries === 0) return await use(undefined)
+    const { layerFiles } = written
+    const limits = defaultLimits
+    const input = { plan, layerFiles, label: 'test', target, compression: 'none', limits, cores: pool.cores } as const
+    await pool.run('commit-layer', input)
+    const layer = await openPackedLayer(target)
+    try {
+      const tar = Buffer.alloc(layer.tarBytes)
+      for (let at = 0; at < tar.length; ) at += await layer.readTar(at, tar.subarray(at))
+      return await use({ tar, layer, path: target, warnings })
+    } finally {
+      await layer.close()
+    }
+  } finally {
+    await pool.close()
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** A tree as a flat list: absolute path → what stands there, by value. Times in seconds, as tars have them. */
+export type FlatNode = Omit<TreeNode, 'children' | 'group' | 'nlink' | 'link'>
+export type Flat = Map<string, FlatNode>
+
+export function flatten(tree: TreeNodes, into: Flat = new Map(), at = ''): Flat {
+  for (const [name, node] of Object.entries(tree)) {
+    const { children, group, nlink, link, mtime = 0, ...rest } = node
+    into.set(`${at}/${name}`, { ...rest, mtime: Math.floor(mtime / 1e9) })
+    if (children !== undefined) flatten(children, into, `${at}/${name}`)
+  }
+  return into
+}
+
+const letters = { file: 'f', directory: 'd', symlink: 'l', char: 'c', block: 'b', fifo: 'p' } as const
+
+/** Applies a layer to a flat tree as the specification says it (facts: 2.3), two passes. */
+export function applyNaively(base: Flat, tar: Buffer): Flat {
+  const entries = scan(tar).map(entry => ({ entry, path: `/${entry.name.replace(/\/$/, '')}` }))
+  const flat: Flat = new Map(base)
+  const removeBelow = (path: string) => {
+    for (const other of [...flat.keys()]) if (other.startsWith(`${path}/`)) flat.delete(other)
+  }
+  for (const { path } of entries) {
+    const [, dir, name] = /^(.*)\/([^/]*)$/.exec(path) as unknown as [string, string, string]
+    if (name === '.wh..wh..opq') removeBelow(dir)
+    else if (name.startsWith('.wh.')) {
+      flat.delete(`${dir}/${name.slice(4)}`)
+      removeBelow(`${dir}/${name.slice(4)}`)
+    }
+  }
+  for (const { entry, path } of entries) {
+    if (/\/\.wh\.[^/]*$/.test(path)) continue
+    const existing = flat.get(path)
+    if (existing !== undefined && !(existing.t === 'd' && entry.type === 'directory')) removeBelow(path)
+    flat.set(path, nodeOfEntry(entry, tar, flat))
+  }
+  return flat
+}
+
+function nodeOfEntry(entry: TarEntry, tar: Buffer, flat: Flat): FlatNode {
+  const { type, mode, uid, gid, mtimeSec, xattrs, sizeBytes, contentOffset } = entry
+  if (type === 'hardlink') return flat.get(`/${entry.linkName}`)!
+  return {
+    t: letters[type],
+    mode,
+    uid,
+    gid,
+    mtime: mtimeSec,
+    ...(xattrs.length > 0 && {
+      xattrs: Object.fromEntries(xattrs.map(({ name, value }) => [name, value.toString('latin1')])),
+    }),
+    ...(type === 'file' && { data: tar.toString('latin1', contentOffset, contentOffset + sizeBytes) }),
+    ...(type === 'symlink' && { target: entry.linkName }),
+    ...((type === 'char' || type === 'block') && { rdev: [entry.deviceMajor, entry.deviceMinor] as const }),
+  }
+}
+
+/** Sockets have no place in a layer. */
+export function withoutSockets(flat: Flat): Flat {
+  return new Map([...flat].filter(([, { t }]) => t !== 's'))
+}
+
+/** Which names are one inode: each group of names, of more than one. */
+export function linkGroups(tree: TreeNodes): string[] {
+  const groups = new Map<number, string[]>()
+  const visit = (nodes: TreeNodes, at: string) => {
+    for (const [name, { group, children }] of Object.entries(nodes)) {
+      if (group !== undefined) groups.set(group, [...(groups.get(group) ?? []), `${at}/${name}`])
+      if (children !== undefined) visit(children, `${at}/${name}`)
+    }
+  }
+  visit(tree, '')
+  return [...groups.values()].filter(names => names.length > 1).map(names => names.sort().join(' '))
+}

@@ -1,0 +1,85 @@
+/** Commits into a real store, of unions with an upper in memory over the store's own layers. */
+import { openRoot } from '../../src/disk/open-root.js'
+import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/packed-layer.js'
+import type { Upper } from '../../src/drivers/upper.js'
+import { type CommitOptions, commitContainer } from '../../src/images/commit.js'
+import type { CopiedImage, CopyTarget } from '../../src/images/copy.js'
+import { type ImageRecord, ImageStore } from '../../src/images/image-store.js'
+import { ReferenceStore } from '../../src/images/reference-store.js'
+import { LayerStore } from '../../src/layers/layer-store.js'
+import { defaultLimits } from '../../src/limits.js'
+import type { ImageId } from '../../src/oci/digest.js'
+import { Operation, type OperationEvent } from '../../src/operation.js'
+import { Union } from '../../src/overlay/union.js'
+import { Pool } from '../../src/pool/pool.js'
+import { memoryUpper } from './memory-upper.js'
+import { rootOf } from './union-run.js'
+
+export interface Box {
+  readonly union: Union
+  readonly record: ImageRecord | undefined
+  readonly layers: readonly PackedLayer[]
+}
+
+export class CommitStore implements AsyncDisposable {
+  readonly target: CopyTarget
+  readonly #root: Awaited<ReturnType<typeof openRoot>>
+  readonly #open: PackedLayer[] = []
+  readonly #paths = new WeakMap<object, string>()
+
+  private constructor(root: Awaited<ReturnType<typeof openRoot>>, workers: number) {
+    this.#root = root
+    this.target = {
+      layers: new LayerStore(root),
+      images: new ImageStore(root, defaultLimits),
+      references: new ReferenceStore(root),
+      pool: new Pool({ workers }),
+      limits: defaultLimits,
+      compression: 'lz4',
+    }
+  }
+
+  /** Beside whoever else has the store open. */
+  static async open(path: string, workers = 1): Promise<CommitStore> {
+    return new CommitStore(await openRoot(path, { durability: 'none' }), workers)
+  }
+
+  /** A container of an image; undefined: from scratch. */
+  async create(id: string | undefined, upper: Upper = memoryUpper(rootOf())): Promise<Box> {
+    const record = id === undefined ? undefined : await this.target.images.get(id as ImageId)
+    const layers: PackedLayer[] = []
+    for (const found of await this.target.layers.chainOf(record?.config.diffIds ?? [])) {
+      const path = this.target.layers.contentPath(found)
+      const layer = await openPackedLayer(path)
+      this.#paths.set(layer, path)
+      layers.push(layer)
+    }
+    this.#open.push(...layers)
+    return { union: new Union(layers, { upper, label: 'test' }), record, layers }
+  }
+
+  commit(
+    { union, record }: Box,
+    options: CommitOptions = {},
+    signal?: AbortSignal,
+  ): Operation<CopiedImage & { readonly events: OperationEvent[] }> {
+    return new Operation(async op => {
+      await using stage = await this.#root.stage()
+      const events: OperationEvent[] = []
+      const emit = (event: OperationEvent) => {
+        events.push(event)
+        op.emit(event)
+      }
+      const { config, id: imageId } = record ?? { config: undefined, id: undefined }
+      const layerFile = (layer: object) => this.#paths.get(layer)
+      const source = { union, label: 'test', config, imageId, layerFile }
+      return { ...(await commitContainer(source, options, this.target, stage, { ...op, emit })), events }
+    }, signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const layer of this.#open) await layer.close()
+    await this.target.pool.close()
+    await this.#root.close()
+  }
+}

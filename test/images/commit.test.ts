@@ -1,0 +1,155 @@
+/** Commits into a store: what is there afterwards, and what is not. */
+import assert from 'node:assert/strict'
+import { readFileSync, unlinkSync } from 'node:fs'
+import { test } from 'node:test'
+import type { ContentPlace } from '../../src/drivers/upper.js'
+import type { Store } from '../../src/index.js'
+import { CommitStore } from '../build/commit-store.js'
+import { archiveOf, legacyArchive } from '../build/image.js'
+import { fileOf } from '../build/layerfile.js'
+import { memoryUpper } from '../build/memory-upper.js'
+import { archiveFile, leftovers, published, scratchStore } from '../build/store.js'
+import { dir, file, tar } from '../build/tar.js'
+import { rootOf, runAll } from '../build/union-run.js'
+
+const large = 'content '.repeat(100_000)
+const made = {
+  tags: ['app:v1'],
+  layers: [tar([dir('d/'), file('d/a', 'a'), file('d/large', large), file('f', 'f')])],
+  config: { config: { Cmd: ['/bin/sh'], Env: ['A=1'] }, history: [{ created: '2020-01-02T03:04:05Z' }] },
+}
+
+async function loaded(t: Parameters<typeof scratchStore>[0]): Promise<{ store: Store; id: string }> {
+  const store = await scratchStore(t)
+  const [image] = await store.load(archiveFile(t, archiveOf(legacyArchive([made]))))
+  return { store, id: image!.id }
+}
+
+test('a commit is an image: layer, config, history, parent, tag; nothing else is left', async t => {
+  const { store, id } = await loaded(t)
+  await using commits = await CommitStore.open(store.root)
+  const box = await commits.create(id)
+  runAll(box.union, [
+    ['unlink', '/d/a'],
+    ['chmod', '/d/large', 0o600],
+    ['open', '/n', 'w+c', 0o644, 'new'],
+    ['rename', '/d', '/e'],
+  ])
+  const { id: next } = await commits.commit(box, {
+    tag: 'app:v2',
+    author: 'me',
+    message: 'why',
+    changes: ['CMD ["x"]', 'ENV B=$A'],
+  })
+  const image = (await store.image('app:v2'))!
+  assert.equal(image.id, next)
+  assert.equal(image.parent, id)
+  assert.equal(image.layers.length, 2)
+  assert.deepEqual(image.config.config!.env, ['A=1', 'B=1'])
+  assert.deepEqual(image.config.config!.cmd, ['x'])
+  const [newest] = image.history()
+  assert.deepEqual([newest!.createdBy, newest!.comment, newest!.sizeBytes], ['/bin/sh', 'why', large.length + 3])
+  assert.ok(image.lastTagTime)
+  const view = await store.view('app:v2')
+  t.after(() => view.close())
+  assert.deepEqual(view.readdirSync('/'), ['e', 'f', 'n'])
+  assert.equal(view.readFileSync('/e/large', 'utf8'), large)
+  assert.equal(view.statSync('/e/large').mode, 0o100600)
+  assert.deepEqual(leftovers(store.root), [])
+})
+
+test('no change gives no layer: the same layers, and one empty step of history', async t => {
+  const { store, id } = await loaded(t)
+  await using commits = await CommitStore.open(store.root)
+  const box = await commits.create(id)
+  const before = published(store.root).filter(line => line.includes('.tar.lz4'))
+  await commits.commit(box, { tag: 'same' })
+  const image = (await store.image('same'))!
+  assert.equal(image.layers.length, 1)
+  assert.deepEqual(
+    image.config.history.map(({ emptyLayer }) => emptyLayer),
+    [false, true],
+  )
+  assert.deepEqual(
+    published(store.root).filter(line => line.includes('.tar.lz4')),
+    before,
+  )
+})
+
+test('the same changes again: the same layer, which is there once', async t => {
+  const { store, id } = await loaded(t)
+  await using commits = await CommitStore.open(store.root)
+  const layers = []
+  for (const tag of ['one', 'two']) {
+    const box = await commits.create(id)
+    runAll(box.union, [
+      ['open', '/n', 'w+c', 0o644, 'new'],
+      ['utimes', '/n', 5e9, true],
+    ])
+    layers.push((await commits.commit(box, { tag })).layers.at(-1)!)
+  }
+  assert.equal(layers[0]!.diffId, layers[1]!.diffId)
+  assert.equal(published(store.root).filter(line => line.includes('.tar.lz4')).length, 2)
+})
+
+test('from scratch', async t => {
+  const store = await scratchStore(t)
+  await using commits = await CommitStore.open(store.root)
+  const box = await commits.create(undefined)
+  runAll(box.union, [['open', '/hello', 'w+c', 0o644, 'hello']])
+  await commits.commit(box, { tag: 'scratch:1', changes: ['CMD ["/hello"]'] })
+  const image = (await store.image('scratch:1'))!
+  assert.equal(image.parent, undefined)
+  assert.equal(image.layers.length, 1)
+})
+
+test('what is wrong with the options is said before any work is done', async t => {
+  const { store, id } = await loaded(t)
+  await using commits = await CommitStore.open(store.root)
+  const box = await commits.create(id)
+  runAll(box.union, [['open', '/n', 'w+c', 0o644, 'new']])
+  const before = published(store.root)
+  await assert.rejects(commits.commit(box, { changes: ['RUN x'] }).then(), { code: 'CHANGE_INVALID' })
+  await assert.rejects(commits.commit(box, { tag: 'UPPER' }).then(), { code: 'REFERENCE_INVALID' })
+  assert.deepEqual(published(store.root), before)
+  assert.deepEqual(leftovers(store.root), [])
+})
+
+test('an abort leaves nothing', async t => {
+  const { store, id } = await loaded(t)
+  await using commits = await CommitStore.open(store.root)
+  const box = await commits.create(id)
+  runAll(box.union, [['rename', '/d', '/e']])
+  const before = published(store.root)
+  const stop = new AbortController()
+  const reason = new Error('enough')
+  const operation = commits.commit(box, { tag: 'never' }, stop.signal)
+  setImmediate(() => stop.abort(reason))
+  await assert.rejects(operation.then(), reason)
+  assert.deepEqual(published(store.root), before)
+  assert.deepEqual(leftovers(store.root), [])
+})
+
+test("contents are read from the upper's own files, in several places, and a place that is gone ends it", async t => {
+  const { store, id } = await loaded(t)
+  await using commits = await CommitStore.open(store.root)
+  const path = fileOf(t, Buffer.from('xxsecond partyyfirst part, zz'))
+  const places: ContentPlace[] = [
+    { file: path, offset: 15, bytes: 12 },
+    { file: path, offset: 2, bytes: 11 },
+  ]
+  const upper = Object.assign(memoryUpper(rootOf()), { places: () => places })
+  const box = await commits.create(id, upper)
+  runAll(box.union, [['open', '/n', 'w+c', 0o644, 'x'.repeat(23)]])
+  await commits.commit(box, { tag: 'placed' })
+  const view = await store.view('placed')
+  t.after(() => view.close())
+  assert.equal(view.readFileSync('/n', 'utf8'), 'first part, second part')
+  assert.equal(readFileSync(path, 'utf8').length, 29)
+  runAll(box.union, [['chmod', '/n', 0o600]])
+  places.push({ file: path, offset: 100, bytes: 1 })
+  await assert.rejects(commits.commit(box).then(), { code: 'SIZE_MISMATCH', message: /^n: / })
+  places.pop()
+  unlinkSync(path)
+  await assert.rejects(commits.commit(box).then(), { code: 'STORE_IO' })
+})

@@ -1,0 +1,259 @@
+/** What a container says that it has changed: docker's examples, and docker's algorithm over the two merged trees. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { changes } from '../../src/overlay/changes.js'
+import { Union } from '../../src/overlay/union.js'
+import { memoryUpper } from '../build/memory-upper.js'
+import { dumpUnion, layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
+import { type Op, sequence, type TreeNode, type TreeNodes } from '../build/union-sequence.js'
+
+const file = (data = '') => ({ t: 'f', mode: 0o644, mtime: 1e9, data }) as const
+const dir = (children: TreeNodes = {}) => ({ t: 'd', mode: 0o755, mtime: 1e9, children }) as const
+const gone = { t: 'w' } as const
+
+type Style = 'docker' | 'minimal'
+
+function listed(union: Union, style: Style): string[] {
+  return [...changes(union, { style })].map(({ kind, path }) => `${kind} ${path}`)
+}
+
+interface Case {
+  readonly name: string
+  /** Base first. */
+  readonly layers: readonly TreeNodes[]
+  readonly ops: readonly Op[]
+  readonly minimal: readonly string[]
+  readonly docker?: readonly string[]
+}
+
+const create = (path: string, data = 'new'): Op => ['open', path, 'w+c', 0o644, data]
+const rmD: readonly Op[] = [
+  ['unlink', '/d/a'],
+  ['rmdir', '/d'],
+]
+const withD = [{ d: dir({ a: file('a') }) }]
+
+/** The rows of facts 3.5, and of the renames that a kernel does not do. */
+const cases: readonly Case[] = [
+  { name: 'rm f', layers: [{ f: file() }], ops: [['unlink', '/f']], minimal: ['D /f'] },
+  { name: 'rm f; create f', layers: [{ f: file() }], ops: [['unlink', '/f'], create('/f')], minimal: ['C /f'] },
+  {
+    name: 'rm f; mkdir f',
+    layers: [{ f: file() }],
+    ops: [['unlink', '/f'], ['mkdir', '/f', 0o755], create('/f/n')],
+    minimal: ['C /f', 'A /f/n'],
+  },
+  { name: 'rm -r d', layers: withD, ops: rmD, minimal: ['D /d'] },
+  {
+    name: 'rm -r d; mkdir d',
+    layers: withD,
+    ops: [...rmD, ['mkdir', '/d', 0o755]],
+    minimal: ['D /d/a'],
+    docker: ['C /d', 'D /d/a'],
+  },
+  {
+    name: 'rm -r d; mkdir d; create d/a',
+    layers: withD,
+    ops: [...rmD, ['mkdir', '/d', 0o755], create('/d/a')],
+    minimal: ['C /d/a'],
+    docker: ['C /d', 'C /d/a'],
+  },
+  { name: 'rm -r d; create d', layers: withD, ops: [...rmD, create('/d')], minimal: ['C /d'] },
+  {
+    name: 'rm d/a',
+    layers: withD,
+    ops: [['unlink', '/d/a']],
+    minimal: ['D /d/a'],
+    docker: ['C /d', 'D /d/a'],
+  },
+  {
+    name: 'mv f d/b',
+    layers: [{ d: dir({ a: file() }), f: file() }],
+    ops: [['rename', '/f', '/d/b']],
+    minimal: ['A /d/b', 'D /f'],
+    docker: ['C /d', 'A /d/b', 'D /f'],
+  },
+  {
+    name: 'mv a b; rm b',
+    layers: [{ a: file() }],
+    ops: [
+      ['rename', '/a', '/b'],
+      ['unlink', '/b'],
+    ],
+    minimal: ['D /a'],
+  },
+  {
+    name: 'mv a b; mv b a',
+    layers: [{ a: file() }],
+    ops: [
+      ['rename', '/a', '/b'],
+      ['rename', '/b', '/a'],
+    ],
+    minimal: [],
+  },
+  {
+    name: 'mkdir over a whiteout of a middle layer',
+    layers: [{ x: dir({ m: file() }) }, { x: gone }],
+    ops: [['mkdir', '/x', 0o755]],
+    minimal: ['A /x'],
+  },
+  {
+    name: 'create and rm over a whiteout of a middle layer',
+    layers: [{ x: dir() }, { x: gone }],
+    ops: [create('/x'), ['unlink', '/x']],
+    minimal: [],
+  },
+  {
+    name: 'a file over a deeper directory becomes a directory',
+    layers: [{ x: dir({ deep: file() }) }, { x: file() }],
+    ops: [
+      ['unlink', '/x'],
+      ['mkdir', '/x', 0o755],
+    ],
+    minimal: ['C /x'],
+  },
+  {
+    name: 'a symlink becomes a directory',
+    layers: [{ l: { t: 'l', mtime: 1e9, target: 't' }, t: dir({ a: file() }) }],
+    ops: [
+      ['unlink', '/l'],
+      ['mkdir', '/l', 0o755],
+    ],
+    minimal: ['C /l'],
+  },
+  {
+    name: 'append to one of two hard links',
+    layers: [{ a: file('a'), b: { t: 'f', link: 'a' } }],
+    ops: [['open', '/a', 'w+a', 0, 'more']],
+    minimal: ['C /a'],
+  },
+  {
+    name: 'mv a b, hard links both',
+    layers: [{ a: file('a'), b: { t: 'f', link: 'a' } }],
+    ops: [
+      ['unlink', '/b'],
+      ['rename', '/a', '/b'],
+    ],
+    minimal: ['D /a'],
+  },
+  { name: 'chmod d', layers: [{ d: dir() }], ops: [['chmod', '/d', 0o700]], minimal: ['C /d'] },
+  { name: 'create n; rm n', layers: [{}], ops: [create('/n'), ['unlink', '/n']], minimal: [] },
+  {
+    name: 'touch of a directory',
+    layers: [withD[0]!],
+    ops: [['utimes', '/d', 5e9, true]],
+    minimal: [],
+  },
+  {
+    name: 'an xattr: not for docker',
+    layers: [{ f: file() }],
+    ops: [['setxattr', '/f', 'user.k', 'v']],
+    minimal: ['C /f'],
+    docker: [],
+  },
+  {
+    name: 'mv d e, with what is below',
+    layers: [{ d: dir({ a: file(), s: dir({ x: file() }) }) }],
+    ops: [['rename', '/d', '/e']],
+    minimal: ['D /d', 'A /e', 'A /e/a', 'A /e/s', 'A /e/s/x'],
+  },
+  {
+    name: 'mv d e, over an emptied e',
+    layers: [{ d: dir({ a: file() }), e: dir({ b: file() }) }],
+    ops: [
+      ['unlink', '/e/b'],
+      ['rename', '/d', '/e'],
+    ],
+    minimal: ['D /d', 'A /e/a', 'D /e/b'],
+    docker: ['D /d', 'C /e', 'A /e/a', 'D /e/b'],
+  },
+]
+
+for (const { name, layers, ops, minimal, docker = minimal } of cases)
+  test(`facts 3.5: ${name}`, () => {
+    const union = unionOf(layers.map(layerOf), memoryUpper(rootOf()), { directoryRename: 'copy' })
+    runAll(union, ops)
+    assert.deepEqual(listed(union, 'minimal'), minimal)
+    assert.deepEqual(listed(union, 'docker'), docker)
+  })
+
+/** moby's FileInfo.addChanges over two trees, in sorted order. */
+function dockerChanges(base: TreeNodes, view: TreeNodes): string[] {
+  const found: string[] = []
+  const visit = (now: TreeNodes, before: TreeNodes, at: string, parents: Set<string>) => {
+    for (const name of [...new Set([...Object.keys(now), ...Object.keys(before)])].sort()) {
+      const [node, old, path] = [now[name], before[name], `${at}/${name}`]
+      const list = (kind: string, listedPath: string) => {
+        for (const parent of parents) found.push(`C ${parent}`)
+        parents.clear()
+        found.push(`${kind} ${listedPath}`)
+      }
+      const kind = node === undefined ? 'D' : old === undefined ? 'A' : statDifferent(node, old) ? 'C' : undefined
+      if (kind !== undefined) list(kind, path)
+      if (node?.t !== 'd') continue
+      const inner = new Set([...parents, ...(kind === undefined ? [path] : [])])
+      visit(node.children ?? {}, (old?.t === 'd' && old.children) || {}, path, inner)
+      if (inner.size === 0) parents.clear()
+    }
+  }
+  visit(view, base, '', new Set())
+  return found
+}
+
+const owned = ({ t, mode, uid, gid, rdev }: TreeNode) => JSON.stringify([t, mode, uid, gid, rdev])
+
+function statDifferent(now: TreeNode, before: TreeNode): boolean {
+  if (owned(now) !== owned(before)) return true
+  if (now.t === 'd') return false
+  const size = ({ data, target }: TreeNode) => (data ?? target ?? '').length
+  const [a, b] = [now.mtime ?? 0, before.mtime ?? 0]
+  const sameTime = a === b || (Math.floor(a / 1e9) === Math.floor(b / 1e9) && (a % 1e9 === 0 || b % 1e9 === 0))
+  return size(now) !== size(before) || !sameTime
+}
+
+test("P-52: 100 random sequences, listed as docker's two walks would", t => {
+  const first = Number(process.env.PHYLLO_SEED ?? Math.floor(Math.random() * 2 ** 30))
+  t.diagnostic(`PHYLLO_SEED=${first}`)
+  let compared = 0
+  for (let seed = first; seed < first + 100; seed++)
+    for (const directoryRename of ['exdev', 'copy'] as const) {
+      const { layers, ops } = sequence(seed, 40, 4)
+      const lowers = layers.map(layerOf)
+      const union = unionOf(lowers, memoryUpper(rootOf()), { directoryRename })
+      runAll(union, ops)
+      const expected = dockerChanges(dumpUnion(new Union(lowers, {})), dumpUnion(union))
+      assert.deepEqual(listed(union, 'docker'), expected, `seed ${seed}, ${directoryRename}`)
+      compared += expected.length
+    }
+  assert.ok(compared > 500, `${compared} changes`)
+})
+
+test('P-49: a union without an upper, and one in which all has only been copied up, have changed nothing', () => {
+  const layers = [layerOf({ d: dir({ a: file('a'), s: dir() }), f: file() })]
+  assert.deepEqual([...changes(new Union(layers, {}))], [])
+  const union = unionOf(layers, memoryUpper(rootOf()))
+  runAll(union, [
+    ['open', '/d/a', 'w', 0, ''],
+    ['open', '/f', 'rw', 0, ''],
+  ])
+  for (const style of ['docker', 'minimal'] as const) assert.deepEqual(listed(union, style), [])
+})
+
+test('only what was touched is looked at: a layer with many names costs nothing', () => {
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`n${n}`, dir({ x: file() })]))
+  const layer = layerOf({ many: dir(many) })
+  const union = unionOf([layer], memoryUpper(rootOf()))
+  runAll(union, [['unlink', '/many/n5/x']])
+  const before = { ...layer.calls }
+  assert.deepEqual(listed(union, 'docker'), ['C /many', 'C /many/n5', 'D /many/n5/x'])
+  assert.equal(layer.calls.list, before.list)
+  assert.ok(layer.calls.lookup - before.lookup < 20, `${layer.calls.lookup - before.lookup} lookups`)
+})
+
+test('names are bytes', () => {
+  const union = unionOf([layerOf({})], memoryUpper(rootOf()))
+  runAll(union, [create('/caf\u00e9')])
+  const [change] = [...changes(union)]
+  assert.equal(change!.pathBytes, '/caf\u00e9')
+  assert.equal(change!.path, '/caf\ufffd')
+})
