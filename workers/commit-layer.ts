@@ -10,13 +10,14 @@ import { job } from '../src/pool/wire.js'
 import { type PlannedContent, type PlannedEntry, planEntries } from '../src/tar/layer-plan.js'
 import { endOfArchive, entryHeader, paddingOf } from '../src/tar/layer-writer.js'
 
-export default job('commit-layer', async ({ plan, layerFiles, target, label, compression, limits, cores }, context) => {
+export default job('commit-layer', async ({ plan, layerFiles, target, label, compression, limits }, context) => {
   const contents = new Contents(layerFiles)
   const fd = openSync(target, 'wx', 0o600)
   try {
     const tar = tarOf(planEntries(createReadStream(plan)), contents)
-    const onProgress = (bytes: number) => context.progress(bytes)
-    return await writeLayerFile(tar, { fd, label, compression, limits, cores, onProgress })
+    const { memory, progress } = context
+    const onProgress = (bytes: number) => progress(bytes)
+    return await writeLayerFile(tar, { fd, label, compression, limits, onProgress, ...(memory && { ring: memory }) })
   } finally {
     closeSync(fd)
     await contents.close()

@@ -7,7 +7,6 @@ import { PhylloError } from '../src/errors.js'
 import { BlockCache } from '../src/layerfile/block-cache.js'
 import { type LayerTar, openLayerTar } from '../src/layerfile/layer-tar.js'
 import { blockBytes, KiB } from '../src/limits.js'
-import { joinCores } from '../src/pool/cores.js'
 import type { PlaceLayersInput } from '../src/pool/jobs.js'
 import { job } from '../src/pool/wire.js'
 
@@ -16,9 +15,8 @@ const partBytes = Math.max(blockBytes, 512 * KiB)
 
 type PlacedLayer = PlaceLayersInput['layers'][number]
 
-export default job('place-layers', async ({ target, layers, pieceBytes, counts, cores }, { progress }) => {
+export default job('place-layers', async ({ target, layers, pieceBytes, counts }, { progress }) => {
   const fd = openTarget(target)
-  const share = joinCores(cores)
   const placed = new BigInt64Array(counts)
   const cache = new BlockCache()
   const buffer = Buffer.allocUnsafeSlow(partBytes)
@@ -41,7 +39,6 @@ export default job('place-layers', async ({ target, layers, pieceBytes, counts, 
     return { bytes }
   } finally {
     open?.tar.close()
-    share.leave()
     closeSync(fd)
   }
 })

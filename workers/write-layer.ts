@@ -7,8 +7,8 @@ import { writeLayerFile } from '../src/layerfile/writer.js'
 import type { Digest } from '../src/oci/digest.js'
 import { job } from '../src/pool/wire.js'
 
-export default job('write-layer', async (input, { progress }) => {
-  const { source, label, target, compression, limits, cores } = input
+export default job('write-layer', async (input, { progress, memory }) => {
+  const { source, label, target, compression, limits } = input
   const blob = new BlobHash(input.digestAlgorithm)
   const fd = openSync(target, 'wx', 0o600)
   try {
@@ -17,7 +17,7 @@ export default job('write-layer', async (input, { progress }) => {
       label,
       onSniffed: name => blob.sniffed(name),
     })
-    const written = await writeLayerFile(plain, { fd, label, compression, limits, cores })
+    const written = await writeLayerFile(plain, { fd, label, compression, limits, ...(memory && { ring: memory }) })
     return { ...written, digest: blob.digest() ?? written.diffId }
   } finally {
     closeSync(fd)

@@ -37,7 +37,7 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     })
     if (pool.workers === 0 || bytes < leastBytes || layers.length < contents.length) return false
     const counts = new SharedArrayBuffer(8 * (layers.length + 1))
-    const input = { target: file.writtenAs, layers, pieceBytes, counts, cores: pool.cores }
+    const input = { target: file.writtenAs, layers, pieceBytes, counts }
     const tell = progressOf(contents, new BigInt64Array(counts), options.operation)
     try {
       await runAll(pool, Math.min(pool.workers, Math.ceil(bytes / pieceBytes)), input, options.operation.signal, tell)

@@ -19,6 +19,7 @@ import type { OperationContext } from '../operation.js'
 import type { Union } from '../overlay/union.js'
 import { writeLayerPlan } from '../overlay/write-plan.js'
 import type { CommitLayerOutput } from '../pool/jobs.js'
+import { BlockHelp } from './block-help.js'
 import { type CommitText, checkChanges, commitConfig } from './commit-config.js'
 import type { CopiedImage, CopyTarget } from './copy.js'
 import { checkTaggable } from './reference-store.js'
@@ -82,9 +83,14 @@ async function writeLayer(
   const written = await writeLayerPlan(union, { plan, spool, layerFile, warn, signal: op.signal })
   if (written.entries === 0) return undefined
   const { layerFiles, contentBytes: total } = written
-  const input = { plan, layerFiles, label, target: file, compression, limits, cores: pool.cores }
-  const onProgress = (done: number) => op.emit({ type: 'progress', subject: label, done: Math.min(done, total), total })
-  const output = await union.reading(() => pool.run('commit-layer', input, { signal: op.signal, onProgress }))
+  const input = { plan, layerFiles, label, target: file, compression, limits }
+  const help = BlockHelp.isWorthIt(pool, total) && compression === 'lz4' ? new BlockHelp(pool, [], total) : undefined
+  const onProgress = (done: number) => {
+    help?.left(Math.max(0, total - done))
+    op.emit({ type: 'progress', subject: label, done: Math.min(done, total), total })
+  }
+  const options = { signal: op.signal, onProgress, ...(help && { memory: () => help.begin() }) }
+  const output = await union.reading(() => pool.run('commit-layer', input, options)).finally(() => help?.end())
   for (const message of output.warnings) op.emit({ type: 'warning', subject: label, message })
   op.report.bytesRead += total
   op.report.bytesWritten += output.fileBytes

@@ -11,6 +11,7 @@ import { algorithmOf, type Digest } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
 import type { BlockCompression, ByteRange, WriteLayerOutput } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
+import { BlockHelp } from './block-help.js'
 
 export interface LayerJobOptions {
   readonly pool: Pool
@@ -39,6 +40,9 @@ export class LayerJobs {
   readonly #options: LayerJobOptions
   readonly #operation: OperationContext
   readonly #running = new Map<ByteRange, Promise<WrittenLayer>>()
+  /** Helpers that have not left yet. */
+  readonly #helpers: Promise<void>[] = []
+  readonly #rings: SharedArrayBuffer[] = []
   readonly #stop = new AbortController()
   readonly #onAbort: () => void
 
@@ -68,6 +72,7 @@ export class LayerJobs {
     this.#operation.signal.removeEventListener('abort', this.#onAbort)
     this.#stop.abort(reason)
     await Promise.allSettled(this.#running.values())
+    await Promise.all(this.#helpers)
   }
 
   async #start({ range, member, subject, digest }: LayerJob, name: string): Promise<WrittenLayer> {
@@ -75,10 +80,12 @@ export class LayerJobs {
     const { report, emit } = this.#operation
     const label = `${archive}: ${member}`
     const file = stage.file(name)
+    const help = this.#helpFor(range.sizeBytes)
     let done = 0
     const onProgress = (bytes: number) => {
       if (range.growing === undefined) report.bytesRead += bytes - done
       done = bytes
+      help?.left(range.sizeBytes - bytes)
       emit({ type: 'progress', subject, done: bytes, total: range.sizeBytes })
     }
     try {
@@ -90,14 +97,21 @@ export class LayerJobs {
           target: file,
           compression,
           limits,
-          cores: pool.cores,
           ...(digest && { digestAlgorithm: algorithmOf(digest) }),
         },
-        { signal: this.#stop.signal, onProgress },
+        { signal: this.#stop.signal, onProgress, ...(help && { memory: () => help.begin() }) },
       )
       return { ...output, file }
     } catch (error) {
       throw withFacts(error, { path: archive, member }, label)
+    } finally {
+      if (help !== undefined) this.#helpers.push(help.end())
     }
+  }
+
+  #helpFor(layerBytes: number): BlockHelp | undefined {
+    const { pool, compression } = this.#options
+    if (compression === 'none' || !BlockHelp.isWorthIt(pool, layerBytes)) return undefined
+    return new BlockHelp(pool, this.#rings, layerBytes)
   }
 }

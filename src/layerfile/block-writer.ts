@@ -1,233 +1,206 @@
 /**
- * Compresses blocks and writes them in order behind the frame's header.
+ * Compresses blocks and has them written in the order in which they come: by way of a ring while other threads help with
+ * that, else here and now.
  *
  * Invariants:
- * - A block goes to the thread pool only while a core is borrowed for it; otherwise it is compressed here and now.
- * - What is in flight is bounded by the slabs. A slab is let go of when nothing needs its pieces any more.
- * - Blocks are written in the order in which they were added, many with one call.
- * - After `letGoOfChunk` nothing refers to the memory that blocks without a slab lie in.
+ * - There are blocks in the ring or blocks that were compressed here, never both.
+ * - A block in the ring is a copy. What was compressed here may lie in the chunk, until `letGoOfChunk`.
+ * - Nobody is waited for who may not come: a helper that gives no news of the block it has taken is done without.
  */
-import { blockBytes, KiB, MiB } from '../limits.js'
+import { blockBytes, MiB } from '../limits.js'
 import type { Lz4 } from '../native/lz4.js'
-import type { CoreShare } from '../pool/cores.js'
+import { compressBound } from '../native/lz4-block.js'
 import type { Block } from './block-cutter.js'
-import { BlockRows } from './block-rows.js'
+import { compressBlock, type ReadyBlock, WriterEnd } from './block-ring.js'
+import type { BlockRows } from './block-rows.js'
 import type { Checksums } from './checksum.js'
-import { writeAllSync } from './file-io.js'
-import { endMarkBytes, frameHeaderBytes, lengthBytes, storedBit } from './frame.js'
-import { roomBytes, type Slab, Slabs } from './slabs.js'
+import { FrameWriter } from './frame-writer.js'
+import { type Trial, Trials } from './trials.js'
 
 /** Bytes that are written at once. */
 const writeBytes = MiB
-/** Handing a smaller block to the thread pool costs as much of this thread's time as compressing it. */
-const smallestOffThread = 32 * KiB
-/** A block is stored unless compression saves one sixteenth of it. */
-const savingShift = 4
-/** After so many blocks of one content that did not shrink, only every `probeEvery`-th is tried, until one does. */
-const giveUpAfter = 4
-const probeEvery = 8
-
-const noSum = [0, 0] as const
-
-interface PendingBlock {
-  readonly contentBytes: number
-  /** What its bytes lie in; undefined while they lie in the chunk. */
-  slab: Slab | undefined
-  /** What goes into the file behind the length word, once it is known. */
-  ready: Uint8Array | undefined
-  checksum: readonly [number, number]
-  compressing: Promise<void> | undefined
-}
+/** A block takes a millisecond; a helper that has none of it ready by then is dead, or as good as that. */
+const noNewsMs = 500
 
 export interface BlockWriterOptions {
   readonly fd: number
   readonly label: string
   readonly checksums: Checksums
-  readonly cores: CoreShare
   /** Absent: every block is stored. */
   readonly lz4: Lz4 | undefined
-  /** Bytes of blocks that may wait to be compressed or written. */
-  readonly memoryBytes: number
+  /** See block-ring.ts. Absent: nobody helps. */
+  readonly ring?: SharedArrayBuffer
 }
 
 export class BlockWriter {
-  readonly rows = new BlockRows()
-  /** Blocks on the thread pool. */
-  inFlight = 0
-  readonly #options: BlockWriterOptions
-  readonly #slabs: Slabs
-  #pending: PendingBlock[] = []
-  #readyBytes = 0
-  #contentOffset = 0
-  #position = frameHeaderBytes
-  #failure: unknown
-  #incompressible = 0
-  #number = 0
-  #runsOn = false
+  readonly #checksums: Checksums
+  readonly #lz4: Lz4 | undefined
+  readonly #frame: FrameWriter
+  readonly #trials = new Trials()
+  #ring: WriterEnd | undefined
+  /** Of the blocks in the ring, and how many of them, from the oldest on, are known to be done. */
+  readonly #inRing: Trial[] = []
+  #done = 0
+  #doneBytes = 0
+  /** Blocks that were compressed here, and the slabs that they are to let go of. */
+  #here: ReadyBlock[] = []
+  #slabs: { release(): void }[] = []
+  #hereBytes = 0
+  /** Blocks come out here, one behind the other. */
+  #output: Uint8Array | undefined
+  #outputAt = 0
 
-  constructor(options: BlockWriterOptions) {
-    this.#options = options
-    this.#slabs = new Slabs(options.memoryBytes)
+  constructor({ fd, label, checksums, lz4, ring }: BlockWriterOptions) {
+    this.#checksums = checksums
+    this.#lz4 = lz4
+    this.#frame = new FrameWriter(fd, label)
+    if (lz4 !== undefined && ring !== undefined) this.#ring = new WriterEnd(ring, { lz4, checksums })
   }
 
-  /** Slabs that are free. */
-  get available(): number {
-    return this.#slabs.available
+  get rows(): BlockRows {
+    return this.#frame.rows
   }
 
-  /** Takes a block if this thread need not compress it; the answer is whether it did. Needs two slabs. */
+  /** Takes a block unless others have to be done before; the answer is whether it did. If not, `advance` helps. */
   offer(block: Block): boolean {
-    const { lz4, cores } = this.#options
-    const { content } = block
-    if (lz4 === undefined || !this.#isWorthTrying(block)) this.#setReady(this.#append(block), content)
-    else if (content.length >= smallestOffThread && cores.tryBorrow())
-      this.#compressElsewhere(lz4, this.#append(block), content)
-    else return false
-    if (this.#readyBytes >= writeBytes) this.flush()
+    this.#collect()
+    const tried = this.#isWorthTrying(block)
+    if (tried === undefined) return false
+    const trial: Trial | undefined = tried ? { stored: undefined } : undefined
+    if (this.#ring?.helped) {
+      if (!this.#putInRing(block, this.#ring, trial)) return false
+    } else if (this.#inRing.length > 0) return false
+    else this.#compressHere(block, trial)
+    this.#trials.take(block, trial)
     return true
   }
 
-  /** Takes a block that was offered in vain. Needs two slabs. */
-  compress(block: Block): void {
-    this.#compressHere(this.#options.lz4!, this.#append(block), block.content)
-    if (this.#readyBytes >= writeBytes) this.flush()
+  /** Has the oldest block done that is not, by this thread if nobody has taken it. */
+  advance(): void {
+    const ring = this.#ring
+    if (ring === undefined) return
+    const block = ring.claim()
+    if (block !== undefined) ring.compress(block)
+    else if (this.#done < this.#inRing.length && !ring.wait((ring.oldest + this.#done) | 0, noNewsMs))
+      this.#doWithout(ring)
+    this.#collect()
+    this.#writeDone()
   }
 
-  /** Lets what happened on the thread pool be known here. Throws what went wrong there. */
-  async turn(): Promise<void> {
-    await new Promise<void>(resolve => setImmediate(resolve))
-    this.#throwFailure()
-  }
-
-  /** Writes what is ready, and waits for the oldest block if that is not. */
-  async makeRoom(): Promise<void> {
-    this.flush()
-    await this.#pending[0]?.compressing
-    this.#throwFailure()
-    this.flush()
-  }
-
-  /** The chunk's memory is going to be used again: what still lies in it is written, or moves. */
-  async letGoOfChunk(): Promise<void> {
-    this.flush()
-    const inChunk = () => this.#pending.find(({ slab }) => slab === undefined)
-    for (let block = inChunk(); block !== undefined; block = inChunk()) {
-      if (this.available === 0) await this.makeRoom()
-      else [block.ready, block.slab] = this.#copied(block.ready!)
-    }
-  }
-
-  /** Waits until nothing is on the thread pool any more; never throws. */
-  async settle(): Promise<void> {
-    await Promise.all(this.#pending.map(({ compressing }) => compressing))
+  /** The chunk's memory is going to be used again: what still lies in it is written. */
+  letGoOfChunk(): void {
+    this.#writeHere()
   }
 
   /** Writes everything, and the end mark; the answer is the offset behind the frame. */
-  async end(): Promise<number> {
-    await this.settle()
-    this.#throwFailure()
-    this.flush()
-    this.rows.add(this.#contentOffset, this.#position, 0, 0)
-    writeAllSync(this.#options.fd, [new Uint8Array(endMarkBytes)], this.#position, this.#options.label)
-    return this.#position + endMarkBytes
+  end(): number {
+    while (this.#inRing.length > 0) this.advance()
+    this.#writeHere()
+    return this.#frame.end()
   }
 
-  /** Writes the blocks at the head that are ready. */
-  flush(): void {
-    const pending = this.#pending
-    let count = 0
-    while (count < pending.length && pending[count]!.ready !== undefined) count++
-    if (count === 0) return
-    const lengths = new Uint32Array(count)
-    const buffers: Uint8Array[] = []
-    const from = this.#position
-    for (let i = 0; i < count; i++) {
-      const { ready, contentBytes, checksum } = pending[i]!
-      const bytes = ready!.length
-      lengths[i] = bytes === contentBytes ? storedBit | bytes : bytes
-      buffers.push(new Uint8Array(lengths.buffer, lengthBytes * i, lengthBytes), ready!)
-      this.rows.add(this.#contentOffset, this.#position, checksum[0], checksum[1])
-      this.#position += lengthBytes + bytes
-      this.#contentOffset += contentBytes
-      this.#readyBytes -= bytes
+  /** Helpers have nothing more to do here. Idempotent. */
+  close(): void {
+    this.#ring?.close()
+  }
+
+  /** Undefined when that is not known yet. */
+  #isWorthTrying(block: Block): boolean | undefined {
+    const lz4 = this.#lz4
+    if (lz4 === undefined) return false
+    if (this.#trials.choose(block) === 'probe') {
+      const { content } = block
+      this.#trials.probed(this.#compressed(lz4, content) === content)
     }
-    writeAllSync(this.#options.fd, buffers, from, this.#options.label)
-    for (let i = 0; i < count; i++) pending[i]!.slab?.release()
-    pending.splice(0, count)
+    const choice = this.#trials.choose(block)
+    return choice && choice === 'try'
   }
 
-  #isWorthTrying({ content }: Block): boolean {
-    const given = this.#runsOn && this.#incompressible >= giveUpAfter
-    return content.length < blockBytes || !given || this.#number % probeEvery === 0
+  #putInRing({ content, slab }: Block, ring: WriterEnd, trial: Trial | undefined): boolean {
+    this.#writeHere()
+    if (this.#doneBytes >= writeBytes) this.#writeDone()
+    if (ring.put(content, trial !== undefined) === undefined) {
+      if (this.#done === 0) return false
+      this.#writeDone()
+      if (ring.put(content, trial !== undefined) === undefined) return false
+    }
+    this.#inRing.push(trial ?? { stored: true })
+    slab?.release()
+    return true
   }
 
-  #append({ content, slab, runsOn }: Block): PendingBlock {
-    const block = { contentBytes: content.length, slab, ready: undefined, checksum: noSum, compressing: undefined }
-    this.#pending.push(block)
-    if (!this.#runsOn) this.#incompressible = 0
-    this.#runsOn = runsOn
-    this.#number++
-    return block
+  #compressHere({ content, slab }: Block, trial: Trial | undefined): void {
+    const ready = trial === undefined ? content : this.#compressed(this.#lz4!, content)
+    if (trial !== undefined) trial.stored = ready === content
+    this.#addHere(content, ready)
+    if (slab !== undefined) this.#slabs.push(slab)
+    if (this.#hereBytes >= writeBytes) this.#writeHere()
   }
 
-  #compressHere(lz4: Lz4, block: PendingBlock, content: Uint8Array): void {
-    const { slab, at } = this.#slabs
-    const bytes = lz4.compressSync(content, slab.bytes.subarray(at, at + roomBytes))
-    if (this.#isStored(bytes, content.length)) this.#setReady(block, content)
-    else {
-      block.slab?.release()
-      block.slab = this.#slabs.keep(bytes)
-      this.#setReady(block, slab.bytes.subarray(at, at + bytes))
+  #addHere(content: Uint8Array, ready: Uint8Array): void {
+    if (ready !== content) this.#outputAt += ready.length
+    this.#here.push({ contentBytes: content.length, ready, checksum: this.#checksums.xxh64(ready) })
+    this.#hereBytes += ready.length
+  }
+
+  /** The content, or what became of it, at the end of the output. */
+  #compressed(lz4: Lz4, content: Uint8Array): Uint8Array {
+    this.#output ??= new Uint8Array(writeBytes + compressBound(blockBytes))
+    const room = this.#output.subarray(this.#outputAt)
+    return compressBlock({ lz4, checksums: this.#checksums }, content, room)
+  }
+
+  #writeHere(): void {
+    if (this.#here.length === 0) return
+    this.#frame.write(this.#here)
+    for (const slab of this.#slabs) slab.release()
+    this.#here = []
+    this.#slabs = []
+    this.#hereBytes = 0
+    this.#outputAt = 0
+  }
+
+  /** Looks how many more of the oldest blocks in the ring are done. */
+  #collect(): void {
+    const ring = this.#ring
+    if (ring === undefined) return
+    for (; this.#done < this.#inRing.length; this.#done++) {
+      const block = (ring.oldest + this.#done) | 0
+      if (!ring.isDone(block)) return
+      const { contentBytes, ready } = ring.result(block)
+      this.#inRing[this.#done]!.stored = ready.length === contentBytes
+      this.#doneBytes += ready.length
     }
   }
 
-  #compressElsewhere(lz4: Lz4, block: PendingBlock, given: Uint8Array): void {
-    const [content, contentSlab] = block.slab === undefined ? this.#copied(given) : [given, block.slab]
-    const { slab, at } = this.#slabs
-    const room = slab.bytes.subarray(at, at + roomBytes)
-    this.#slabs.keep(roomBytes)
-    block.slab = contentSlab
-    this.inFlight++
-    const done = (bytes: number) => {
-      const stored = this.#isStored(bytes, content.length)
-      block.slab = stored ? contentSlab : slab
-      const other = stored ? slab : contentSlab
-      other.release()
-      this.#setReady(block, stored ? content : room.subarray(0, bytes))
+  /** Writes the blocks in the ring that are known to be done. */
+  #writeDone(): void {
+    const ring = this.#ring
+    const count = this.#done
+    if (ring === undefined || count === 0) return
+    this.#frame.write(Array.from({ length: count }, (_, i) => ring.result((ring.oldest + i) | 0)))
+    ring.release(count)
+    this.#inRing.splice(0, count)
+    this.#done = 0
+    this.#doneBytes = 0
+  }
+
+  /** Somebody took a block and gives no news: what is in the ring is done here, and the ring is left alone from now on. */
+  #doWithout(ring: WriterEnd): void {
+    this.#writeDone()
+    ring.close()
+    for (const [i, trial] of this.#inRing.entries()) {
+      const block = (ring.oldest + i) | 0
+      const content = ring.content(block)
+      const ready = ring.isTried(block) ? this.#compressed(this.#lz4!, content) : content
+      trial.stored = ready === content
+      this.#addHere(content, ready)
+      if (this.#hereBytes >= writeBytes) this.#writeHere()
     }
-    block.compressing = lz4
-      .compress(content, room)
-      .then(done)
-      .catch((error: unknown) => {
-        this.#failure ??= error
-      })
-      .finally(() => {
-        this.inFlight--
-        this.#options.cores.giveBack()
-      })
-  }
-
-  /** Whether a block that came out as long as this is stored as it went in. */
-  #isStored(bytes: number, contentBytes: number): boolean {
-    const stored = bytes >= contentBytes - (contentBytes >>> savingShift)
-    this.#incompressible = stored ? this.#incompressible + 1 : 0
-    return stored
-  }
-
-  #copied(bytes: Uint8Array): [copy: Uint8Array, slab: Slab] {
-    const { slab, at } = this.#slabs
-    const copy = slab.bytes.subarray(at, at + bytes.length)
-    copy.set(bytes)
-    return [copy, this.#slabs.keep(bytes.length)]
-  }
-
-  #setReady(block: PendingBlock, ready: Uint8Array): void {
-    block.checksum = this.#options.checksums.xxh64(ready)
-    block.ready = ready
-    this.#readyBytes += ready.length
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure
+    this.#writeHere()
+    this.#inRing.length = 0
+    this.#done = 0
+    this.#doneBytes = 0
+    this.#ring = undefined
   }
 }

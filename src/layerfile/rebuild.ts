@@ -17,7 +17,6 @@ export interface RebuildOptions {
   readonly target: string
   readonly compression: BlockCompression
   readonly limits: Limits
-  readonly cores: SharedArrayBuffer
 }
 
 /** Throws STORE_CORRUPT when the frame is damaged as well, STORE_IO, and what writeLayerFile throws. */

@@ -1,8 +1,8 @@
 /**
  * Memory for blocks: a few large slabs, each cut into pieces one behind the other, used again when nothing needs them.
  *
- * Invariant: a slab is free only when every piece of it has been let go of; a block that the thread pool compresses or
- * that waits to be written holds on to its slab.
+ * Invariant: a slab is free only when every piece of it has been let go of; a block that waits to be written holds on to
+ * its slab.
  */
 import { blockBytes, MiB } from '../limits.js'
 import { compressBound } from '../native/lz4-block.js'

@@ -9,7 +9,6 @@ import { withFacts } from '../errors.js'
 import { KiB, type Limits, limitError, MiB } from '../limits.js'
 import { loadLz4 } from '../native/lz4.js'
 import type { DiffId } from '../oci/digest.js'
-import { joinCores } from '../pool/cores.js'
 import type { BlockCompression } from '../pool/jobs.js'
 import { TarScanner } from '../tar/scanner.js'
 import { type Block, BlockCutter } from './block-cutter.js'
@@ -30,8 +29,8 @@ export interface WriteLayerOptions {
   readonly label: string
   readonly compression: BlockCompression
   readonly limits: Limits
-  /** See pool/cores.ts: one is held while this runs, more are borrowed for blocks. */
-  readonly cores: SharedArrayBuffer
+  /** By way of which other threads may help: see block-ring.ts. */
+  readonly ring?: SharedArrayBuffer
   /** Called after each chunk with the bytes of tar so far. What it throws ends the work. */
   readonly onProgress?: (tarBytes: number) => void
   /** Aim for the blocks that small entries share, bytes. */
@@ -49,15 +48,10 @@ export interface WrittenLayer {
   readonly warnings: readonly string[]
 }
 
-/** Bytes of blocks that may wait to be compressed or written. */
-const blockMemory = 10 * MiB
 /** Bytes of content that may wait because they lie in two chunks. */
 const gatheredMemory = 5 * MiB
-/** What one chunk's gathering, and one block, may need. */
-const slabsNeeded = 2
-/** Bytes between two looks at the thread pool: while a block is there, and while none is. */
-const shortStep = 64 * KiB
-const longStep = 256 * KiB
+/** Bytes that are hashed between two looks at the blocks. */
+const hashStep = 256 * KiB
 
 /**
  * A chunk of `source` is read until the next one is asked for, never after. Throws what the source throws, the errors
@@ -69,16 +63,14 @@ export async function writeLayerFile(
 ): Promise<WrittenLayer> {
   requireLittleEndian()
   const [lz4, checksums] = await Promise.all([options.compression === 'lz4' ? loadLz4() : undefined, loadChecksums()])
-  const cores = joinCores(options.cores)
-  const { fd, label } = options
-  const blocks = new BlockWriter({ fd, label, checksums, cores, lz4, memoryBytes: blockMemory })
+  const { fd, label, ring } = options
+  const blocks = new BlockWriter({ fd, label, checksums, lz4, ...(ring && { ring }) })
   try {
     const pass = new Pass(options, blocks)
     for await (const chunk of source) await pass.take(chunk)
     return await pass.finish(checksums)
   } finally {
-    await blocks.settle() // the thread pool may still read the slabs
-    cores.leave()
+    blocks.close()
   }
 }
 
@@ -91,8 +83,6 @@ class Pass {
   readonly #cutter: BlockCutter
   readonly #scanner: TarScanner
   #tarBytes = 0
-  /** Bytes of work since the thread pool was looked at. */
-  #sinceTurn = 0
 
   constructor(options: WriteLayerOptions, blocks: BlockWriter) {
     this.#options = options
@@ -115,11 +105,10 @@ class Pass {
     if (tarBytes > limits.layerBytes)
       throw limitError('layerBytes', limits.layerBytes, tarBytes, `${label}: bytes of the layer`)
     this.#scan(() => this.#scanner.push(chunk))
-    while (this.#gathered.available < slabsNeeded) await this.#blocks.makeRoom()
-    await this.#work(chunk, this.#cutter.push(chunk))
-    await this.#blocks.letGoOfChunk()
+    this.#work(chunk, this.#cutter.push(chunk))
+    this.#blocks.letGoOfChunk()
     // Without a turn of the event loop now and then, memory that native code handed out is not taken back.
-    await this.#blocks.turn()
+    await new Promise(resolve => setImmediate(resolve))
     this.#tarBytes = tarBytes
     onProgress?.(tarBytes)
   }
@@ -128,8 +117,8 @@ class Pass {
     const { fd, label, limits } = this.#options
     this.#scan(() => this.#scanner.end())
     const last = this.#cutter.end()
-    if (last !== undefined) await this.#work(new Uint8Array(0), [last])
-    const frameEnd = await this.#blocks.end()
+    if (last !== undefined) this.#work(new Uint8Array(0), [last])
+    const frameEnd = this.#blocks.end()
     const tarBytes = this.#tarBytes
     const { entries, warnings } = this.#tree
     const tree = new TreeIndex(this.#tree)
@@ -142,36 +131,19 @@ class Pass {
     return { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, fileBytes, warnings: warnings.list() }
   }
 
-  /**
-   * Hashes the chunk and has its blocks compressed: on the thread pool while this thread hashes, then on both. The thread
-   * pool is looked at often, so that it never waits long for the next block.
-   */
-  async #work(chunk: Uint8Array, blocks: readonly Block[]): Promise<void> {
-    const writer = this.#blocks
+  /** Hashes the chunk and has its blocks compressed; what others do meanwhile is looked at now and then. */
+  #work(chunk: Uint8Array, blocks: readonly Block[]): void {
     let hashed = 0
-    for (let next = 0; next < blocks.length || hashed < chunk.length; ) {
-      const block = blocks[next]
-      if (block !== undefined) while (writer.available < slabsNeeded) await writer.makeRoom()
-      if (block !== undefined && writer.offer(block)) {
-        next++
-      } else if (hashed < chunk.length) {
-        const step = chunk.subarray(hashed, hashed + (writer.inFlight > 0 ? shortStep : longStep))
-        this.#hash.update(step)
-        hashed += step.length
-        await this.#pace(step.length)
-      } else {
-        writer.compress(block!)
-        next++
-        await this.#pace(block!.content.length)
-      }
+    const hash = () => {
+      this.#hash.update(chunk.subarray(hashed, hashed + hashStep))
+      hashed += hashStep
     }
-  }
-
-  async #pace(bytes: number): Promise<void> {
-    this.#sinceTurn += bytes
-    if (this.#blocks.inFlight === 0 || this.#sinceTurn < shortStep) return
-    this.#sinceTurn = 0
-    await this.#blocks.turn()
+    for (const block of blocks)
+      while (!this.#blocks.offer(block)) {
+        if (hashed < chunk.length) hash()
+        else this.#blocks.advance()
+      }
+    while (hashed < chunk.length) hash()
   }
 
   #scan(work: () => void): void {

@@ -37,10 +37,6 @@ export async function loadLiblz4(): Promise<Lz4 | undefined> {
       requireBound(block, into)
       return written(compressDefault(block, into, block.length, into.length))
     },
-    compress(block, into) {
-      requireBound(block, into)
-      return limited(async () => written(await offThread(compressDefault, [block, into, block.length, into.length])))
-    },
     decompressSync(stored, into) {
       requireRoom(stored)
       check(decompressSafe(stored, into, stored.length, into.length), stored, into.length)

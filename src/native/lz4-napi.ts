@@ -13,7 +13,6 @@ export async function loadLz4Napi(): Promise<Lz4> {
   return {
     name: 'lz4-napi',
     compressSync: (block, into) => put(lz4.compressSync(asBuffer(block)), block, into),
-    compress: async (block, into) => put(await limited(() => lz4.compress(block)), block, into),
     decompressSync(stored, into) {
       const prefixed = withLength(stored, into.length)
       let content: Buffer

@@ -1,6 +1,6 @@
 /**
  * LZ4 blocks, the raw block format: liblz4 where the machine has it, else lz4-napi. Both write blocks that the other
- * reads; they need not be the same bytes.
+ * reads; they need not be the same bytes. Any buffer may lie in memory that threads share.
  *
  * Four bytes of room stand in front of every block to decompress, because a frame stores a block behind its 4-byte
  * length, and lz4-napi wants the content's length in the same place.
@@ -19,8 +19,6 @@ export interface Lz4 {
    * it takes. A block that does not shrink comes out longer than it went in.
    */
   compressSync(block: Uint8Array, into: Uint8Array): number
-  /** The same off this thread: `into` is written by the time the promise settles, and not afterwards. */
-  compress(block: Uint8Array, into: Uint8Array): Promise<number>
 
   /**
    * Decompresses one block. `stored` is the block without its length, and must have 4 bytes in front of it in the same

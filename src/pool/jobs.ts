@@ -19,7 +19,7 @@ export interface ByteRange {
 
 export type BlockCompression = 'lz4' | 'none'
 
-/** Compressed tar in, layer file out. */
+/** Compressed tar in, layer file out. Memory, if any, is a ring: layerfile/block-ring.ts. */
 export interface WriteLayerInput {
   readonly source: ByteRange
   /** Where in the archive it stands, for messages: `app.tar: abc/layer.tar`. */
@@ -28,8 +28,6 @@ export interface WriteLayerInput {
   readonly target: string
   readonly compression: BlockCompression
   readonly limits: Limits
-  /** Cores that the whole pool may use, shared by all jobs: see pool/cores.ts. */
-  readonly cores: SharedArrayBuffer
   /** Of the digest of the bytes as they stand. Default sha256. */
   readonly digestAlgorithm?: 'sha256' | 'sha512'
 }
@@ -46,6 +44,13 @@ export interface WriteLayerOutput {
   /** Of the layer file. */
   readonly fileBytes: number
   readonly warnings: readonly string[]
+}
+
+/** Blocks of a write-layer job compressed on another thread, in the ring that is the memory of both. */
+export type CompressBlocksInput = Readonly<Record<string, never>>
+export interface CompressBlocksOutput {
+  /** Content that this job compressed. */
+  readonly bytes: number
 }
 
 /** A layer's tar out of a layer file, gzipped into a file of the stage; for OCI archives. */
@@ -73,8 +78,6 @@ export interface PlaceLayersInput {
   readonly pieceBytes: number
   /** One BigInt64 for each layer, the bytes of its tar that are placed, and one more: pieces that are taken, of all layers. */
   readonly counts: SharedArrayBuffer
-  /** See pool/cores.ts. */
-  readonly cores: SharedArrayBuffer
 }
 export interface PlaceLayersOutput {
   /** Bytes that this job placed. */
@@ -92,14 +95,13 @@ export interface CommitLayerInput {
   readonly target: string
   readonly compression: BlockCompression
   readonly limits: Limits
-  /** See pool/cores.ts. */
-  readonly cores: SharedArrayBuffer
 }
 export type CommitLayerOutput = Omit<WriteLayerOutput, 'digest'>
 
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
   readonly 'commit-layer': { readonly input: CommitLayerInput; readonly output: CommitLayerOutput }
+  readonly 'compress-blocks': { readonly input: CompressBlocksInput; readonly output: CompressBlocksOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
   readonly 'place-layers': { readonly input: PlaceLayersInput; readonly output: PlaceLayersOutput }
 }

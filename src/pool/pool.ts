@@ -5,22 +5,29 @@
  * - No thread exists before the first job, and idle ones end by themselves; a program that forgets close() still exits.
  * - `run` settles after an abort only when the killed thread is gone: piscina's promise rejects a little before that
  *   (seen in 4 of 60 aborts), and until then the thread may still write into its stage.
- * - Cores lent to a job that was killed are given back.
+ * - A job that gives way has a thread only while no other job wants one.
  */
 import { availableParallelism } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { PhylloError } from '../errors.js'
-import { createCores, reclaimCores } from './cores.js'
 import { type JobModule, jobModules } from './inline.js'
 import { JobStop } from './job-stop.js'
 import type { JobName, Jobs } from './jobs.js'
 import { Turns } from './turns.js'
-import { bytesDone, createControl, decodeError, type JobAnswer, type JobMessage, requestStop } from './wire.js'
+import {
+  bytesDone,
+  type Control,
+  createControl,
+  decodeError,
+  type JobAnswer,
+  type JobMessage,
+  requestLeave,
+  requestStop,
+} from './wire.js'
 
 export interface PoolOptions {
-  /** Threads, and cores in use at once, compression of blocks included. 0 runs jobs on the calling thread. Default: the cores there are. */
+  /** Threads at once, those that only help to compress blocks included. 0 runs jobs on the calling thread. Default: the cores there are. */
   readonly workers?: number
   /** Where the worker files are, when a bundler moved this module away from them. */
   readonly workersDir?: string | URL
@@ -32,6 +39,13 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** Called now and then with the bytes done so far. */
   readonly onProgress?: (bytesDone: number) => void
+  /** Called when the job gets its thread, for the memory that it is to share with others. */
+  readonly memory?: () => SharedArrayBuffer
+  /**
+   * The job gives way: it waits behind all that do not, and when one of these has to wait for its thread, it is told to
+   * leave (`isLeaving` of its context), and then this is called, in case it sleeps.
+   */
+  readonly onLeave?: () => void
 }
 
 /** How long an idle thread waits for more work before it ends. */
@@ -40,8 +54,6 @@ const progressIntervalMs = 100
 
 export class Pool {
   readonly workers: number
-  /** Cores in use by all jobs of this pool; see cores.ts. */
-  readonly cores: SharedArrayBuffer
   /** Where the user says that the worker files are. */
   readonly #killAfterMs: number
   readonly #dir: URL | undefined
@@ -54,23 +66,24 @@ export class Pool {
     if (!Number.isInteger(workers) || workers < 0 || workers > 1024)
       throw new TypeError(`workers: ${workers} is not a whole number from 0 to 1024`)
     this.workers = workers
-    this.cores = createCores(Math.max(workers, 1))
     this.#turns = new Turns(Math.max(workers, 1))
     this.#killAfterMs = killAfterMs
     this.#dir = workersDir === undefined ? undefined : directoryUrl(workersDir)
   }
 
   async run<K extends JobName>(name: K, input: Jobs[K]['input'], options: RunOptions = {}): Promise<Jobs[K]['output']> {
-    const { signal, onProgress } = options
+    const { signal, onProgress, memory } = options
     signal?.throwIfAborted()
     this.#refuseUse(name)
     const control = createControl()
-    const message: JobMessage<K> = { input, control }
     const timer = onProgress && setInterval(() => onProgress(bytesDone(control)), progressIntervalMs)
     timer?.unref()
     try {
+      const message = (): JobMessage<K> => ({ input, control, memory: memory?.() })
       const answer =
-        this.workers === 0 ? await this.#inline(name, message, signal) : await this.#threaded(name, message, signal)
+        this.workers === 0
+          ? await this.#inline(name, message(), signal)
+          : await this.#threaded(name, message, control, options)
       if ('error' in answer) throw decodeError(answer.error)
       onProgress?.(bytesDone(control))
       return answer.output
@@ -113,10 +126,16 @@ export class Pool {
     }
   }
 
-  async #threaded<K extends JobName>(name: K, message: JobMessage<K>, signal?: AbortSignal): Promise<JobAnswer<K>> {
+  async #threaded<K extends JobName>(
+    name: K,
+    message: () => JobMessage<K>,
+    control: Control,
+    { signal, onLeave }: RunOptions,
+  ): Promise<JobAnswer<K>> {
     const piscina = await (this.#piscina ??= this.#start())
-    await this.#turns.take(signal)
-    const stop = new JobStop(piscina, message.control, this.#killAfterMs)
+    const askToLeave = onLeave && leaving(control, onLeave)
+    await this.#turns.take(signal, askToLeave)
+    const stop = new JobStop(piscina, control, this.#killAfterMs)
     const onAbort = () => stop.request()
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted) stop.request()
@@ -124,7 +143,7 @@ export class Pool {
     try {
       this.#refuseUse(name)
       const filename = fileURLToPath(this.#file(name))
-      return (await piscina.run(message, { filename, signal: stop.kill })) as JobAnswer<K>
+      return (await piscina.run(message(), { filename, signal: stop.kill })) as JobAnswer<K>
     } catch (error) {
       await stop.gone()
       this.#refuseUse(name)
@@ -133,36 +152,32 @@ export class Pool {
       signal?.removeEventListener('abort', onAbort)
       this.#running.delete(stop)
       stop.end()
-      this.#turns.next()
+      this.#turns.next(askToLeave)
     }
   }
 
   async #start(): Promise<Piscina> {
     const { Piscina } = await import('piscina')
-    const piscina = new Piscina({
+    return new Piscina({
       minThreads: 0,
       maxThreads: this.workers,
       idleTimeout: idleTimeoutMs,
       // A blocking wait between jobs would keep a thread's finished file operations from being cleaned up.
       atomics: 'disabled',
     })
-    const known = new WeakSet<Worker>()
-    piscina.on('workerCreate', () => {
-      for (const worker of piscina.threads) {
-        if (known.has(worker)) continue
-        known.add(worker)
-        // The id is gone when the thread is.
-        const { threadId } = worker
-        worker.once('exit', () => reclaimCores(this.cores, threadId))
-      }
-    })
-    return piscina
   }
 
   #file(name: JobName): URL {
     // The same relative path in every form of this module: src/pool/pool.ts, dist/src/pool/pool.js, and a chunk of the
     // package's bundle, dist/bundle/src/chunks/…, beside which lies dist/bundle/workers/.
     return new URL(`${name}.js`, this.#dir ?? new URL('../../workers/', import.meta.url))
+  }
+}
+
+function leaving(control: Control, onLeave: () => void): () => void {
+  return () => {
+    requestLeave(control)
+    onLeave()
   }
 }
 

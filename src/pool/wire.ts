@@ -8,12 +8,13 @@ import type { JobName, Jobs } from './jobs.js'
 
 /**
  * Shared counters of one running job, 64 bits each:
- * [0] bytes done so far; [1] 1 when the job should stop at its next step; [2] 1 when it has started.
+ * [0] bytes done so far; [1] 1 when the job should stop at its next step; [2] 1 when it has started;
+ * [3] 1 when another job waits for its thread, and it is one that then leaves.
  */
 export type Control = SharedArrayBuffer
 
 export function createControl(): Control {
-  return new SharedArrayBuffer(24)
+  return new SharedArrayBuffer(32)
 }
 
 export function bytesDone(control: Control): number {
@@ -24,6 +25,10 @@ export function requestStop(control: Control): void {
   Atomics.store(new BigInt64Array(control), 1, 1n)
 }
 
+export function requestLeave(control: Control): void {
+  Atomics.store(new BigInt64Array(control), 3, 1n)
+}
+
 export function hasStarted(control: Control): boolean {
   return Atomics.load(new BigInt64Array(control), 2) === 1n
 }
@@ -31,6 +36,7 @@ export function hasStarted(control: Control): boolean {
 export interface JobMessage<K extends JobName = JobName> {
   readonly input: Jobs[K]['input']
   readonly control: Control
+  readonly memory: SharedArrayBuffer | undefined
 }
 
 export type JobAnswer<K extends JobName = JobName> =
@@ -48,6 +54,10 @@ export interface WireError {
 export interface JobContext {
   /** Tells main how far the job is, in bytes of its own measure; throws when the job should stop. */
   progress(bytes: number): void
+  /** Whether another job waits for this thread; only jobs that were started to give way ever hear of one. */
+  isLeaving(): boolean
+  /** What it shares with other jobs, if anything. */
+  readonly memory: SharedArrayBuffer | undefined
 }
 
 /** Makes a worker's function into the one that the pool calls: `export default job('name', async (input, context) => …)`. */
@@ -55,10 +65,12 @@ export function job<K extends JobName>(
   _name: K,
   work: (input: Jobs[K]['input'], context: JobContext) => Promise<Jobs[K]['output']>,
 ): (message: JobMessage<K>) => Promise<JobAnswer<K>> {
-  return async ({ input, control }) => {
+  return async ({ input, control, memory }) => {
     const counters = new BigInt64Array(control)
     Atomics.store(counters, 2, 1n)
     const context: JobContext = {
+      memory,
+      isLeaving: () => Atomics.load(counters, 3) !== 0n,
       progress(bytes) {
         Atomics.store(counters, 0, BigInt(bytes))
         if (Atomics.load(counters, 1) !== 0n) throw new Error('the job was told to stop')

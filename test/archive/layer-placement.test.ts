@@ -9,8 +9,8 @@ import { buffer } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { layerPlacement } from '../../src/archive/layer-placement.js'
 import { Pool, type Store } from '../../src/index.js'
-import { coresInUse } from '../../src/pool/cores.js'
 import { digestOf, legacyArchive } from '../build/image.js'
+import { watchJobs } from '../build/pool-jobs.js'
 import { archiveFile, scratchDir, scratchStore } from '../build/store.js'
 import { tarLayer } from '../build/stored-image.js'
 import { file, tar } from '../build/tar.js'
@@ -36,19 +36,14 @@ async function storeWith(t: TestContext, workers: number): Promise<{ store: Stor
 test('to a file by jobs, by this thread, and to a stream: the same bytes', async t => {
   const out = join(scratchDir(t), 'out.tar')
   const { store, pool } = await storeWith(t, 2)
-  const jobs: string[] = []
-  const run = pool.run.bind(pool)
-  pool.run = (name, input, options) => {
-    jobs.push(name)
-    return run(name, input, options)
-  }
+  const jobs = watchJobs(pool)
   const save = store.save('big:1', out)
   const last = new Map<string, string>()
   for await (const event of save)
     if (event.type === 'progress') last.set(event.subject, `${event.done} of ${event.total}`)
   await save
   const saved = await readFile(out)
-  assert.deepEqual(jobs, ['place-layers', 'place-layers'])
+  assert.deepEqual(jobs.names, ['place-layers', 'place-layers'])
   assert.equal(save.report.bytesWritten, saved.length)
   assert.deepEqual(
     last,
@@ -64,6 +59,7 @@ test('to a file by jobs, by this thread, and to a stream: the same bytes', async
 
 test('a damaged block: STORE_CORRUPT, every job ended, no file, and what was there before as it was', async t => {
   const { store, pool } = await storeWith(t, 2)
+  const jobs = watchJobs(pool)
   const stored = join(store.root, 'packed', `${digestOf(layers[0]!).slice(7)}.tar.lz4`)
   const bytes = readFileSync(stored)
   bytes[5_000_000]! ^= 1
@@ -72,13 +68,14 @@ test('a damaged block: STORE_CORRUPT, every job ended, no file, and what was the
   const out = join(folder, 'out.tar')
   writeFileSync(out, 'before')
   await assert.rejects(Promise.resolve(store.save('big:1', out)), { code: 'STORE_CORRUPT', path: stored })
-  assert.equal(coresInUse(pool.cores), 0)
+  assert.equal(jobs.running.size, 0)
   assert.deepEqual(readdirSync(folder), ['out.tar'])
   assert.equal(readFileSync(out, 'utf8'), 'before')
 })
 
 test('an abort: its reason, every job ended, no file', async t => {
   const { store, pool } = await storeWith(t, 2)
+  const jobs = watchJobs(pool)
   let aborted = 0
   for (const delayMs of [20, 80, 140]) {
     const folder = scratchDir(t)
@@ -90,7 +87,7 @@ test('an abort: its reason, every job ended, no file', async t => {
       () => undefined,
       error => error,
     )
-    assert.equal(coresInUse(pool.cores), 0)
+    assert.equal(jobs.running.size, 0)
     if (outcome === undefined) break
     assert.equal(outcome, reason)
     assert.deepEqual(readdirSync(folder), [])

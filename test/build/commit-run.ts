@@ -36,7 +36,7 @@ export async function withLayer<T>(
     if (written.entries === 0) return await use(undefined)
     const { layerFiles } = written
     const limits = defaultLimits
-    const input = { plan, layerFiles, label: 'test', target, compression: 'none', limits, cores: pool.cores } as const
+    const input = { plan, layerFiles, label: 'test', target, compression: 'none', limits } as const
     await pool.run('commit-layer', input)
     const layer = await openPackedLayer(target)
     try {

@@ -8,12 +8,10 @@ import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/pack
 import { BlockCache } from '../../src/layerfile/block-cache.js'
 import { type WrittenLayer, writeLayerFile } from '../../src/layerfile/writer.js'
 import { defaultLimits, type Limits } from '../../src/limits.js'
-import { createCores } from '../../src/pool/cores.js'
 
 export interface WriteOptions {
   readonly compression?: 'lz4' | 'none'
   readonly limits?: Partial<Limits>
-  readonly cores?: number
   /** Sizes of the chunks that the archive arrives in, used in turn. */
   readonly chunks?: readonly number[]
 }
@@ -45,7 +43,6 @@ export async function writeLayer(path: string, archive: Uint8Array, options: Wri
       label: 'test.tar',
       compression: options.compression ?? 'lz4',
       limits: { ...defaultLimits, ...options.limits },
-      cores: createCores(options.cores ?? 1),
     })
   } finally {
     closeSync(fd)

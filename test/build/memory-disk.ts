@@ -132,6 +132,8 @@ export class MemoryDisk {
     const node = this.#get('rename', from)
     if (this.nodes.get(parentOf(to))?.type !== 'directory') fail('rename', to, 'ENOENT')
     if (node.type === 'directory' && this.childrenOf(to).length > 0) fail('rename', to, 'ENOTEMPTY')
+    // Two names of one file: POSIX keeps both.
+    if (this.nodes.get(to) === node) return
     for (const path of [...this.nodes.keys()]) {
       if (path !== from && !path.startsWith(`${from}/`)) continue
       const moved = this.nodes.get(path)!

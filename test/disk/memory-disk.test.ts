@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { type Io, nodeIo } from '../../src/disk/io.js'
 import { PhylloError } from '../../src/errors.js'
@@ -49,25 +49,44 @@ async function isUnusual(io: Io, root: string, [call, from, to]: readonly [strin
 
 const namesOfError = ['ENOENT', 'EEXIST', 'ENOTEMPTY']
 
-test('the same calls have the same outcome in memory and on disk', async t => {
+type Command = readonly [call: string, first: string, second: string]
+
+/** Runs the same on both, in a new folder below `root`. */
+async function compare(root: string, commands: readonly Command[]): Promise<void> {
+  mkdirSync(root)
+  const memory = new MemoryDisk().io('one', atOnce)
+  await memory.mkdirAll(root)
+  for (const each of [['mkdir', '/s', '/s'] as const, ['mkdir', '/t', '/t'] as const, ...commands]) {
+    if (await isUnusual(memory, root, each)) continue
+    const [real, ours] = [await outcome(nodeIo, root, each), await outcome(memory, root, each)]
+    // ENOTDIR, EISDIR, EPERM: what a store never meets; that both fail is enough.
+    if (typeof real === 'string' && /^E/.test(real) && !namesOfError.includes(real)) assert.match(String(ours), /^E/)
+    else assert.deepEqual(ours, real, each.join(' '))
+  }
+}
+
+function newFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'phyllo-memory-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+test('the same calls have the same outcome in memory and on disk', async t => {
+  const folder = newFolder(t)
   let runs = 0
   await fc.assert(
-    fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), async commands => {
-      const root = join(folder, String(runs++))
-      mkdirSync(root)
-      const memory = new MemoryDisk().io('one', atOnce)
-      await memory.mkdirAll(root)
-      for (const each of [['mkdir', '/s', '/s'] as const, ['mkdir', '/t', '/t'] as const, ...commands]) {
-        if (await isUnusual(memory, root, each)) continue
-        const [real, ours] = [await outcome(nodeIo, root, each), await outcome(memory, root, each)]
-        // ENOTDIR, EISDIR, EPERM: what a store never meets; that both fail is enough.
-        if (typeof real === 'string' && /^E/.test(real) && !namesOfError.includes(real))
-          assert.match(String(ours), /^E/)
-        else assert.deepEqual(ours, real, each.join(' '))
-      }
-    }),
+    fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), commands =>
+      compare(join(folder, String(runs++)), commands),
+    ),
     { numRuns: 150 },
   )
 })
+
+test('renaming one name of a file to another of the same keeps both', t =>
+  compare(join(newFolder(t), 'one'), [
+    ['writeNew', '/s/b', '/s/b'],
+    ['link', '/s/b', '/t/a'],
+    ['rename', '/t/a', '/s/b'],
+    ['readdir', '/t', '/t'],
+    ['readdir', '/s', '/s'],
+  ]))

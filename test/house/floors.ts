@@ -24,7 +24,7 @@ const floors: readonly (readonly string[])[] = [
 ]
 
 /** What main and workers say to each other: known from floor 2 up, and itself knowing no more than floor 1. */
-const protocol: ReadonlySet<string> = new Set(['src/pool/jobs.ts', 'src/pool/wire.ts', 'src/pool/cores.ts'])
+const protocol: ReadonlySet<string> = new Set(['src/pool/jobs.ts', 'src/pool/wire.ts'])
 const protocolFloor = 1
 /** Jobs are built out of floors 0 to 3 and the protocol. */
 const workersFloor = 4

@@ -11,7 +11,6 @@ import { loadChecksums } from '../../src/layerfile/checksum.js'
 import { footerBytes, requireLittleEndian } from '../../src/layerfile/format.js'
 import { rebuildIndex } from '../../src/layerfile/rebuild.js'
 import { defaultLimits } from '../../src/limits.js'
-import { createCores } from '../../src/pool/cores.js'
 import { contentOf, fileOf, inodeAt, scratch, treeOf, writeLayer } from '../build/layerfile.js'
 import { Random } from '../build/random-tar.js'
 import * as build from '../build/tar.js'
@@ -165,7 +164,6 @@ test('a damaged index is rebuilt from the tar', async t => {
       target,
       compression: 'lz4',
       limits: defaultLimits,
-      cores: createCores(2),
     })
     assert.equal(written.diffId, `sha256:${createHash('sha256').update(archive).digest('hex')}`)
     assert.equal(await everything(target, new BlockCache()), intact)
@@ -174,7 +172,7 @@ test('a damaged index is rebuilt from the tar', async t => {
 
 test('a frame that is damaged as well is not rebuilt into something else', async t => {
   const bytes = await layerBytes(t)
-  const options = { compression: 'lz4', limits: defaultLimits, cores: createCores(1) } as const
+  const options = { compression: 'lz4', limits: defaultLimits } as const
   const folder = scratch(t)
   const expected = `sha256:${createHash('sha256').update(archive).digest('hex')}`
   const end = bytes.readUInt32LE(15) // the first block's length

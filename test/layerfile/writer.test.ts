@@ -8,7 +8,6 @@ import fc from 'fast-check'
 import { openLayerFile } from '../../src/layerfile/reader.js'
 import { writeLayerFile } from '../../src/layerfile/writer.js'
 import { defaultLimits, KiB } from '../../src/limits.js'
-import { coresInUse, createCores } from '../../src/pool/cores.js'
 import { contentOf, inodeAt, layerOf, scratch, treeOf, writeLayer } from '../build/layerfile.js'
 import { randomArchive } from '../build/random-tar.js'
 import * as build from '../build/tar.js'
@@ -58,16 +57,15 @@ async function tarOf(path: string, piece: number): Promise<Buffer> {
 }
 
 for (const compression of ['lz4', 'none'] as const)
-  for (const cores of [1, 3])
-    test(`the tar comes back byte for byte: ${compression}, ${cores} cores`, async t => {
-      const archive = mixedArchive()
-      const path = join(scratch(t), 'layer')
-      const written = await writeLayer(path, archive, { compression, cores })
-      assert.equal(written.diffId, `sha256:${createHash('sha256').update(archive).digest('hex')}`)
-      assert.equal(written.tarBytes, archive.length)
-      assert.equal(written.fileBytes, statSync(path).size)
-      for (const piece of [archive.length, 300_000, 70_000]) assert.ok((await tarOf(path, piece)).equals(archive))
-    })
+  test(`the tar comes back byte for byte: ${compression}`, async t => {
+    const archive = mixedArchive()
+    const path = join(scratch(t), 'layer')
+    const written = await writeLayer(path, archive, { compression })
+    assert.equal(written.diffId, `sha256:${createHash('sha256').update(archive).digest('hex')}`)
+    assert.equal(written.tarBytes, archive.length)
+    assert.equal(written.fileBytes, statSync(path).size)
+    for (const piece of [archive.length, 300_000, 70_000]) assert.ok((await tarOf(path, piece)).equals(archive))
+  })
 
 test('chunk sizes do not matter', async t => {
   const archive = mixedArchive()
@@ -212,8 +210,7 @@ test('random archives come back, entry by entry', async t => {
   )
 })
 
-test('errors name what was read, and give the borrowed cores back', async t => {
-  const cores = createCores(4)
+test('errors name what was read', async t => {
   const archive = build.tar([build.file('noise', text(4 << 20)), build.file('../x')])
   async function* source() {
     yield archive
@@ -221,16 +218,14 @@ test('errors name what was read, and give the borrowed cores back', async t => {
   const { openSync, closeSync } = await import('node:fs')
   const fd = openSync(join(scratch(t), 'layer'), 'w')
   t.after(() => closeSync(fd))
-  const options = { fd, label: 'app.tar: abc/layer.tar', compression: 'lz4', limits: defaultLimits, cores } as const
+  const options = { fd, label: 'app.tar: abc/layer.tar', compression: 'lz4', limits: defaultLimits } as const
   await assert.rejects(writeLayerFile(source(), options), {
     code: 'PATH_ESCAPE',
     member: 'app.tar: abc/layer.tar',
     message: /^app\.tar: abc\/layer\.tar: .*\.\.\/x/,
   })
-  assert.equal(coresInUse(cores), 0)
   const closed = { ...options, fd: 2 ** 30 }
   await assert.rejects(writeLayerFile(inOne(build.end()), closed), { code: 'STORE_IO', operation: 'write' })
-  assert.equal(coresInUse(cores), 0)
 })
 
 async function* inOne(bytes: Buffer) {

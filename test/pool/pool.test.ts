@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { Worker } from 'node:worker_threads'
 import { PhylloError } from '../../src/errors.js'
 import { defaultLimits } from '../../src/limits.js'
 import type { DiffId } from '../../src/oci/digest.js'
-import { coresInUse } from '../../src/pool/cores.js'
 import type { WriteLayerInput } from '../../src/pool/jobs.js'
 import { Pool } from '../../src/pool/pool.js'
 
@@ -17,23 +17,23 @@ const dir = mkdtempSync(join(tmpdir(), 'phyllo-pool-'))
 after(() => rmSync(dir, { recursive: true, force: true }))
 const workersDir = new URL('./workers/', import.meta.url)
 
-function input(pool: Pool, label: string): WriteLayerInput {
+function input(label: string): WriteLayerInput {
   const source = { path: '/dev/null', offset: 0, sizeBytes: 0 }
-  return { source, label, target: join(dir, 'out'), compression: 'none', limits: defaultLimits, cores: pool.cores }
+  return { source, label, target: join(dir, 'out'), compression: 'none', limits: defaultLimits }
 }
 
 for (const workers of [0, 2]) {
   test(`workers: ${workers}: a job answers, and its progress is told`, async () => {
     await using pool = new Pool({ workers, workersDir })
     const seen: number[] = []
-    const output = await pool.run('write-layer', input(pool, 'fine'), { onProgress: bytes => seen.push(bytes) })
+    const output = await pool.run('write-layer', input('fine'), { onProgress: bytes => seen.push(bytes) })
     assert.deepEqual(output.warnings, ['fine'])
     assert.equal(seen.at(-1), 7)
   })
 
   test(`workers: ${workers}: an engine error keeps its code, facts and cause across the thread`, async () => {
     await using pool = new Pool({ workers, workersDir })
-    await assert.rejects(pool.run('write-layer', input(pool, 'fail')), (error: PhylloError) => {
+    await assert.rejects(pool.run('write-layer', input('fail')), (error: PhylloError) => {
       assert.ok(error instanceof PhylloError)
       assert.equal(error.code, 'TAR_INVALID')
       assert.equal(error.offset, 512)
@@ -44,7 +44,7 @@ for (const workers of [0, 2]) {
 
   test(`workers: ${workers}: an errno error keeps code, errno, syscall and path`, async () => {
     await using pool = new Pool({ workers, workersDir })
-    await assert.rejects(pool.run('write-layer', input(pool, 'errno')), (error: NodeJS.ErrnoException) => {
+    await assert.rejects(pool.run('write-layer', input('errno')), (error: NodeJS.ErrnoException) => {
       const { code, errno, syscall, path } = error
       assert.deepEqual(
         { code, errno, syscall, path },
@@ -58,7 +58,7 @@ for (const workers of [0, 2]) {
     await using pool = new Pool({ workers, workersDir })
     const abort = new AbortController()
     const reason = new Error('no longer wanted')
-    const run = pool.run('write-layer', input(pool, 'step until stopped'), { signal: abort.signal })
+    const run = pool.run('write-layer', input('step until stopped'), { signal: abort.signal })
     setTimeout(() => abort.abort(reason), 150)
     await assert.rejects(run, error => error === reason)
   })
@@ -67,34 +67,41 @@ for (const workers of [0, 2]) {
     await using pool = new Pool({ workers, workersDir })
     const reason = new Error('never mind')
     await assert.rejects(
-      pool.run('write-layer', input(pool, 'exit'), { signal: AbortSignal.abort(reason) }),
+      pool.run('write-layer', input('exit'), { signal: AbortSignal.abort(reason) }),
       error => error === reason,
     )
   })
 }
 
-test('after an aborted run no thread writes any more, 20 times', async () => {
+test('after an aborted run no thread writes any more, 20 times', async t => {
   await using pool = new Pool({ workers: 2, workersDir, killAfterMs: 0 })
   const target = join(dir, 'out')
+  let threads = 0
+  const onThread = (thread: Worker) => {
+    threads++
+    thread.once('exit', () => threads--)
+  }
+  process.on('worker', onThread)
+  t.after(() => void process.off('worker', onThread))
   for (let i = 0; i < 20; i++) {
     const abort = new AbortController()
     writeFileSync(target, '')
-    const run = pool.run('write-layer', input(pool, 'write until killed'), { signal: abort.signal })
+    const run = pool.run('write-layer', input('write until killed'), { signal: abort.signal })
     while (statSync(target).size === 0) await sleep(2)
     abort.abort()
     await assert.rejects(run, { name: 'AbortError' })
+    assert.equal(threads, 0)
     const size = statSync(target).size
     await sleep(10)
     assert.equal(statSync(target).size, size)
-    assert.equal(coresInUse(pool.cores), 0, 'cores of a killed job are given back')
   }
 })
 
 test('a thread that has not begun its job is not killed: it may be importing', async () => {
   await using pool = new Pool({ workers: 1, workersDir, killAfterMs: 0 })
-  const thread = async () => (await pool.run('write-layer', input(pool, 'which thread'))).warnings
+  const thread = async () => (await pool.run('write-layer', input('which thread'))).warnings
   const before = await thread()
-  const { source, target } = input(pool, '')
+  const { source, target } = input('')
   const slow = { layerFile: source.path, diffId: `sha256:${'0'.repeat(64)}` as DiffId, target }
   await assert.rejects(pool.run('gzip-layer', slow, { signal: AbortSignal.timeout(100) }), { name: 'TimeoutError' })
   assert.deepEqual(await thread(), before)
@@ -102,8 +109,8 @@ test('a thread that has not begun its job is not killed: it may be importing', a
 
 test('a thread that dies is WORKER_DIED, and the pool goes on', async () => {
   await using pool = new Pool({ workers: 1, workersDir })
-  await assert.rejects(pool.run('write-layer', input(pool, 'exit')), { code: 'WORKER_DIED' })
-  assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
+  await assert.rejects(pool.run('write-layer', input('exit')), { code: 'WORKER_DIED' })
+  assert.deepEqual((await pool.run('write-layer', input('fine'))).warnings, ['fine'])
 })
 
 test('jobs begin in the order in which they were handed over', async () => {
@@ -112,7 +119,7 @@ test('jobs begin in the order in which they were handed over', async () => {
   const ended: string[] = []
   const labels = Array.from({ length: 8 }, (_, i) => `job ${i}`)
   const runs = labels.map(async label => {
-    await pool.run('write-layer', input(pool, label), { signal })
+    await pool.run('write-layer', input(label), { signal })
     ended.push(label)
   })
   await Promise.all(runs)
@@ -125,7 +132,7 @@ test('a job that waits for a thread leaves at once when it is aborted, and the o
   const target = join(dir, 'waited for')
   writeFileSync(target, '')
   const run = (label: string, signal?: AbortSignal) =>
-    pool.run('write-layer', { ...input(pool, label), target }, signal && { signal })
+    pool.run('write-layer', { ...input(label), target }, signal && { signal })
   const running = run('step until stopped', first.signal)
   const aborted = run('fine', second.signal)
   const waiting = run('fine')
@@ -142,7 +149,7 @@ test('close ends jobs that run and jobs that wait', async () => {
   const pool = new Pool({ workers: 1, workersDir, killAfterMs: 0 })
   const target = join(dir, 'closed under it')
   writeFileSync(target, '')
-  const runs = ['step until stopped', 'fine'].map(label => pool.run('write-layer', { ...input(pool, label), target }))
+  const runs = ['step until stopped', 'fine'].map(label => pool.run('write-layer', { ...input(label), target }))
   const outcomes = Promise.allSettled(runs)
   while (statSync(target).size === 0) await sleep(5)
   await pool.close()
@@ -159,7 +166,7 @@ test('no thread before the first job, and a program that forgets close() still e
      const before = threads()
      const pool = new Pool({ workers: 1, workersDir: new URL(${JSON.stringify(workersDir.href)}) })
      console.log(threads() - before)
-     const input = { source: { path: '/dev/null', offset: 0, sizeBytes: 0 }, label: 'fine', target: '', compression: 'none', limits: {}, cores: pool.cores }
+     const input = { source: { path: '/dev/null', offset: 0, sizeBytes: 0 }, label: 'fine', target: '', compression: 'none', limits: {} }
      await pool.run('write-layer', input)
      console.log('done')`,
   )
@@ -169,15 +176,15 @@ test('no thread before the first job, and a program that forgets close() still e
 
 test('close is idempotent, and a closed pool refuses jobs', async () => {
   const pool = new Pool({ workers: 1, workersDir })
-  await pool.run('write-layer', input(pool, 'fine'))
+  await pool.run('write-layer', input('fine'))
   await pool.close()
   await pool.close()
-  await assert.rejects(pool.run('write-layer', input(pool, 'fine')), { code: 'STORE_CLOSED' })
+  await assert.rejects(pool.run('write-layer', input('fine')), { code: 'STORE_CLOSED' })
 })
 
 test('a directory of workers without a trailing slash is taken, too', async () => {
   const pool = new Pool({ workers: 1, workersDir: new URL(workersDir).pathname.replace(/\/$/, '') })
-  assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
+  assert.deepEqual((await pool.run('write-layer', input('fine'))).warnings, ['fine'])
   await pool.close()
 })
 
@@ -186,10 +193,10 @@ test('a job that stops by itself keeps its thread: nothing is killed inside of a
   const abort = new AbortController()
   const target = join(dir, 'steps')
   writeFileSync(target, '')
-  const run = pool.run('write-layer', { ...input(pool, 'step until stopped'), target }, { signal: abort.signal })
+  const run = pool.run('write-layer', { ...input('step until stopped'), target }, { signal: abort.signal })
   while (statSync(target).size === 0) await sleep(2)
   const reason = new Error('enough')
   abort.abort(reason)
   await assert.rejects(run, error => error === reason)
-  assert.deepEqual((await pool.run('write-layer', input(pool, 'fine'))).warnings, ['fine'])
+  assert.deepEqual((await pool.run('write-layer', input('fine'))).warnings, ['fine'])
 })

@@ -3,12 +3,9 @@ import { appendFileSync, openSync, writeSync } from 'node:fs'
 import { threadId } from 'node:worker_threads'
 import { PhylloError } from '../../../src/errors.js'
 import type { DiffId } from '../../../src/oci/digest.js'
-import { joinCores } from '../../../src/pool/cores.js'
 import { job } from '../../../src/pool/wire.js'
 
-export default job('write-layer', async ({ label, target, cores }, { progress }) => {
-  const share = joinCores(cores)
-  share.tryBorrow()
+export default job('write-layer', async ({ label, target }, { progress }) => {
   if (label === 'fail')
     throw new PhylloError('TAR_INVALID', 'at byte 512: bad checksum', { offset: 512, cause: new TypeError('inner') })
   if (label === 'errno') openSync('/nonexistent/file', 'r')
@@ -25,7 +22,6 @@ export default job('write-layer', async ({ label, target, cores }, { progress })
     }
   }
   progress(7)
-  share.leave()
   const diffId = `sha256:${'0'.repeat(64)}` as DiffId
   return {
     diffId,

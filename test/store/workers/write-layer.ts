@@ -1,20 +1,22 @@
-/** A stand-in for the real job: fails on a small layer, and holds a core over a large one until it is stopped. */
-import { appendFileSync } from 'node:fs'
+/** A stand-in for the real job: fails on a small layer, and never ends on a large one. */
+import { openSync, readdirSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { PhylloError } from '../../../src/errors.js'
-import { joinCores } from '../../../src/pool/cores.js'
 import { job } from '../../../src/pool/wire.js'
 
 export const smallLayerBytes = 4096
 
-export default job('write-layer', async ({ source, target, cores }) => {
+export default job('write-layer', async ({ source, target }) => {
   if (source.sizeBytes <= smallLayerBytes) {
-    // Late enough for the other job to be at work.
-    await new Promise(done => setTimeout(done, 300))
+    // Not before the other job is at work.
+    while (!readdirSync(dirname(target)).some(name => name.startsWith('layer-')))
+      await new Promise(done => setTimeout(done, 5))
     throw new PhylloError('TAR_INVALID', 'a small layer')
   }
-  joinCores(cores)
+  // Open once: it would fail, and end, when its stage is taken away.
+  const fd = openSync(target, 'wx')
   for (;;) {
-    appendFileSync(target, 'x')
+    writeSync(fd, 'x')
     await new Promise(done => setTimeout(done, 5))
   }
 })
