@@ -28,6 +28,14 @@ test('slabs are filled before the next is made', () => {
   assert.equal(slabs.size, Math.ceil((1000 * 1024) / slabBytes))
 })
 
+test('what does not fit into the rest of a slab begins the next one', () => {
+  const memory = new SmallBuffers()
+  const before = Array.from({ length: 63 }, () => memory.take(1024)).at(-1)!
+  const next = memory.take(2048)
+  assert.equal(next.length, 2048)
+  assert.notEqual(next.buffer, before.buffer)
+})
+
 test('sending one to another thread does not take the others along', () => {
   const memory = new SmallBuffers()
   const [sent, kept] = [memory.take(10), memory.take(10).fill('k')]
