@@ -20,6 +20,7 @@ const names = {
   stored: "walk({ order: 'stored' })",
   promises: 'promises.readdir, promises.readFile',
   sync: 'readdirSync, readFileSync',
+  tars: 'openTar of every layer, all at once',
 } as const
 
 export const question: Question = {
@@ -37,7 +38,7 @@ export const question: Question = {
       viewer(root, names.stored, passes, readStored),
       viewer(root, names.promises, passes, readNames),
     ]
-    if (beside) contestants.push(viewer(root, names.sync, passes, readNamesSync))
+    if (beside) contestants.push(viewer(root, names.sync, passes, readNamesSync), tarReader(root))
     if (beside && has('tar')) {
       const all = `for layer in $(tar -tf "$0" --wildcards '*/layer.tar'); do tar -xOf "$0" "$layer" | tar -xO >"$1"; done`
       contestants.push({
@@ -86,6 +87,25 @@ function viewer(
     },
     tidy: () => store.close(),
   }
+}
+
+/** What is left when no entry is looked at: reading, checking and decompressing every block. */
+function tarReader(root: string): Contestant {
+  let store: Store
+  return {
+    name: names.tars,
+    prepare: async () => void (store = await Store.open(root, { readOnly: true })),
+    run: async () => {
+      const image = await store.image('app:v1')
+      if (image === undefined) throw new Error('app:v1 is not there')
+      await Promise.all(image.layers.map(async layer => drained(await layer.openTar())))
+    },
+    tidy: () => store.close(),
+  }
+}
+
+async function drained(tar: AsyncIterable<Buffer>): Promise<void> {
+  for await (const chunk of tar) if (chunk.length === 0) throw new Error('an empty chunk')
 }
 
 async function readStored(view: View, seen: (content: Buffer) => void): Promise<void> {

@@ -11,8 +11,7 @@ import type { ContainerFs } from '../overlay/container-face.js'
 import { type ContainerExtras, type OpenUpper, openContainer, rootOf } from './container.js'
 import { ContainerStore, type HeldContainer } from './container-store.js'
 import { type ContainerBounds, type ContainerInfo, checkBounds, infoOf } from './record.js'
-import { openDriversUpper } from './upper.js'
-
+import { driversUppers } from './upper.js'
 import { type ContainerWork, containerWork, type WorkParts } from './work.js'
 
 export interface CreateOptions extends ContainerBounds {
@@ -36,12 +35,14 @@ export interface ContainersParts extends WorkParts {
 
 export class Containers {
   readonly #parts: ContainersParts
+  readonly #openUpper: OpenUpper
   readonly #containers: ContainerStore
   readonly #opened = new Set<Container>()
   #closed = false
 
   constructor(parts: ContainersParts) {
     this.#parts = parts
+    this.#openUpper = parts.openUpper ?? driversUppers()
     this.#containers = new ContainerStore(parts.root, parts.layers, parts.limits)
   }
 
@@ -93,7 +94,7 @@ export class Containers {
   }
 
   async #open(held: HeldContainer, cwd: string | undefined): Promise<Container> {
-    const { layers, open, openUpper = openDriversUpper } = this.#parts
+    const { layers, open } = this.#parts
     const containers = this.#containers
     const { record } = held
     const handles = await open.acquireAll(await layers.chainOf(record.config?.diffIds ?? []))
@@ -102,7 +103,7 @@ export class Containers {
         handles.map(({ layer }) => layer),
         Date.parse(record.created),
       )
-      const upper = await openUpper(await containers.upperDirectory(record), { root })
+      const upper = await this.#openUpper(await containers.upperDirectory(record), { root })
       const onClose = () => void this.#opened.delete(container)
       const { face, union } = openContainer({ held, handles, upper, containers, cwd, onClose })
       const container: Container = Object.assign(face, containerWork(union, record, this.#parts))

@@ -6,6 +6,7 @@
  */
 import { createRing, resetRing, ringBell } from '../layerfile/block-ring.js'
 import { MiB } from '../limits.js'
+import type { BlockCompression } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
 
 /** What one thread takes in and hashes, no more than so many can compress. */
@@ -22,15 +23,20 @@ export class BlockHelp {
   #ring: SharedArrayBuffer | undefined
   #bytesLeft: number
 
-  constructor(pool: Pool, rings: SharedArrayBuffer[], layerBytes: number) {
+  private constructor(pool: Pool, rings: SharedArrayBuffer[], layerBytes: number) {
     this.#pool = pool
     this.#rings = rings
     this.#bytesLeft = layerBytes
   }
 
-  /** Whether there is a thread to help, and enough to do. */
-  static isWorthIt(pool: Pool, layerBytes: number): boolean {
-    return pool.workers > 1 && layerBytes >= leastBytes
+  /** Help for a job that writes so many bytes; undefined where there is no thread to help, or not enough to do. */
+  static of(
+    { pool, compression }: { readonly pool: Pool; readonly compression: BlockCompression },
+    layerBytes: number,
+    rings: SharedArrayBuffer[] = [],
+  ): BlockHelp | undefined {
+    if (compression === 'none' || pool.workers < 2 || layerBytes < leastBytes) return undefined
+    return new BlockHelp(pool, rings, layerBytes)
   }
 
   /** The write-layer job begins; this is the memory for it. */

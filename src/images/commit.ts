@@ -84,7 +84,7 @@ async function writeLayer(
   if (written.entries === 0) return undefined
   const { layerFiles, contentBytes: total } = written
   const input = { plan, layerFiles, label, target: file, compression, limits }
-  const help = BlockHelp.isWorthIt(pool, total) && compression === 'lz4' ? new BlockHelp(pool, [], total) : undefined
+  const help = BlockHelp.of({ pool, compression }, total)
   const onProgress = (done: number) => {
     help?.left(Math.max(0, total - done))
     op.emit({ type: 'progress', subject: label, done: Math.min(done, total), total })

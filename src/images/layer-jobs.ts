@@ -80,7 +80,7 @@ export class LayerJobs {
     const { report, emit } = this.#operation
     const label = `${archive}: ${member}`
     const file = stage.file(name)
-    const help = this.#helpFor(range.sizeBytes)
+    const help = BlockHelp.of(this.#options, range.sizeBytes, this.#rings)
     let done = 0
     const onProgress = (bytes: number) => {
       if (range.growing === undefined) report.bytesRead += bytes - done
@@ -107,11 +107,5 @@ export class LayerJobs {
     } finally {
       if (help !== undefined) this.#helpers.push(help.end())
     }
-  }
-
-  #helpFor(layerBytes: number): BlockHelp | undefined {
-    const { pool, compression } = this.#options
-    if (compression === 'none' || !BlockHelp.isWorthIt(pool, layerBytes)) return undefined
-    return new BlockHelp(pool, this.#rings, layerBytes)
   }
 }

@@ -279,17 +279,20 @@ function sortNames(directory: Directory): void {
   directory.sorted = true
 }
 
-/** The root of a view without layers. */
-const emptyRoot: Inode = {
-  mode: S_IFDIR | 0o755,
+/** An inode of which nothing is known. */
+export const noInode: Inode = {
+  mode: 0,
   uid: 0,
   gid: 0,
-  nlink: 1,
+  nlink: 0,
   sizeBytes: 0,
   mtimeSec: 0,
   mtimeNsec: 0,
   deviceMajor: 0,
   deviceMinor: 0,
   opaque: false,
-  implied: true,
+  implied: false,
 }
+
+/** The root of a view without layers. */
+const emptyRoot: Inode = { ...noInode, mode: S_IFDIR | 0o755, nlink: 1, implied: true }

@@ -4,12 +4,12 @@
  */
 import type fs from 'node:fs'
 import { type ByteString, fromText } from '../byte-string.js'
-import type { Inode, Layer, Tree } from '../drivers/layer.js'
+import type { Layer, Tree } from '../drivers/layer.js'
 import type { Upper, UpperNode } from '../drivers/upper.js'
 import { PhylloError } from '../errors.js'
 import type { Time } from '../tar/numbers.js'
 import type { PathArgument } from './arguments.js'
-import { type Dentry, DentryTree, dentryBound, type Standing } from './dentry.js'
+import { type Dentry, DentryTree, dentryBound, noInode, type Standing } from './dentry.js'
 import { errnoError } from './errno.js'
 import { Handles } from './handles.js'
 import { lowersOf } from './lookup.js'
@@ -256,20 +256,6 @@ export class Union {
   #absolute(path: ByteString): ByteString {
     return path.length === 0 || path.startsWith('/') ? path : (`${this.cwd}/${path}` as ByteString)
   }
-}
-
-const noInode: Inode = {
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  nlink: 0,
-  sizeBytes: 0,
-  mtimeSec: 0,
-  mtimeNsec: 0,
-  deviceMajor: 0,
-  deviceMinor: 0,
-  opaque: false,
-  implied: false,
 }
 
 /** The time, as far below the millisecond as Node tells it. */
