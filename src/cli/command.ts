@@ -98,3 +98,9 @@ export function listOf(value: OptionValue): string[] {
   if (value === undefined || typeof value === 'boolean') return []
   return typeof value === 'string' ? [value] : value.map(String)
 }
+
+/** What a command over several things throws at its end: every failure is told, and the others were done. */
+export function throwAll(failures: readonly unknown[]): void {
+  if (failures.length > 1) throw new AggregateError(failures)
+  if (failures.length === 1) throw failures[0]
+}

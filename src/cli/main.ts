@@ -102,6 +102,7 @@ function leaveBy({ status, signal }: Interrupted): number {
 }
 
 function report(error: unknown): number {
+  if (error instanceof AggregateError) return Math.max(...error.errors.map(report))
   const { code, message, ...interrupted } = error as { code?: string; message?: string } & Interrupted
   const usage = error instanceof UsageError
   const line = (message ?? String(error)).replaceAll(/\s*\n\s*/g, ' ')

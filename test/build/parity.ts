@@ -1,6 +1,7 @@
 /** What a parity test compares: results and errors, brought to a form in which a directory of the host and a view can be equal. */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import type { Plain } from './plain-tree.js'
 
 export const parityTree: Record<string, Plain> = {
@@ -95,4 +96,29 @@ export async function outcome(prefix: string, run: () => unknown): Promise<Outco
   } catch (error) {
     return { failure: failure(error, prefix) }
   }
+}
+
+/** A call, with `at(path)` for every path. */
+export type Operation = readonly [name: string, ...args: unknown[]]
+export const at = (path: string) => ({ path })
+
+/** Every path as it is meant for one of the two sides: below the directory, or the view's own. */
+export function argumentsFor(prefix: string, args: readonly unknown[]): unknown[] {
+  return args.map(arg => {
+    if (typeof arg !== 'object' || arg === null || !('path' in arg)) return arg
+    const { path, as } = arg as { path: string; as?: string }
+    const full = path === '' ? '' : `${prefix}${path}`
+    return as === 'buffer' ? Buffer.from(full) : as === 'url' ? pathToFileURL(full) : full
+  })
+}
+
+export const forms: Readonly<Record<string, (side: Fs, name: string, args: unknown[]) => unknown>> = {
+  sync: (side, name, args) => (side[`${name}Sync` as keyof Fs] as (...args: unknown[]) => unknown)(...args),
+  callback: (side, name, args) =>
+    new Promise((resolve, reject) => {
+      const done = (error: unknown, result: unknown) => (error ? reject(error) : resolve(result))
+      ;(side[name as keyof Fs] as (...args: unknown[]) => void)(...args, done)
+    }),
+  promise: (side, name, args) =>
+    (side.promises as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args),
 }

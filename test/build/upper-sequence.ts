@@ -2,21 +2,14 @@
 import type { ByteString } from '../../src/byte-string.js'
 import { WHITEOUT } from '../../src/drivers/layer.js'
 import type { NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
+import { Random as Numbers } from './random-tar.js'
 
 /** A number from 0 to below `below`, the next of a sequence. */
 export type Random = (below: number) => number
 
-/** xorshift32: the same seed gives the same sequence everywhere. */
 export function randomOf(seed: number): Random {
-  let state = (seed * 2654435761 + 1) >>> 0 || 1
-  return below => {
-    state ^= state << 13
-    state >>>= 0
-    state ^= state >>> 17
-    state ^= state << 5
-    state >>>= 0
-    return state % below
-  }
+  const numbers = new Numbers(seed)
+  return below => numbers.int(below)
 }
 
 export type Step =
@@ -263,6 +256,12 @@ export interface UpperState {
   readonly used: string
 }
 
+/** Of a node all but its xattrs and what is below it. */
+const shownFields = [
+  ...(['id', 'mode', 'uid', 'gid', 'nlink', 'sizeBytes', 'deviceMajor', 'deviceMinor'] as const),
+  ...(['atime', 'mtime', 'ctime', 'birthtime', 'origin', 'lowerContent', 'lowers', 'target'] as const),
+]
+
 export function stateOf(upper: Upper): UpperState {
   const lines: string[] = []
   const contents = new Map<string, Buffer>()
@@ -272,39 +271,10 @@ export function stateOf(upper: Upper): UpperState {
       return
     }
     const node = upper.node(id)
-    const {
-      mode,
-      uid,
-      gid,
-      nlink,
-      sizeBytes,
-      atime,
-      mtime,
-      ctime,
-      birthtime,
-      deviceMajor,
-      deviceMinor,
-      origin,
-      lowers,
-    } = node
-    const { lowerContent, target } = node
+    const { lowerContent, sizeBytes } = node
     const xattrs = node.xattrs.map(({ name, value }) => [name, value.toString('hex')])
-    const fields = {
-      id,
-      mode,
-      uid,
-      gid,
-      nlink,
-      sizeBytes,
-      atime,
-      mtime,
-      ctime,
-      birthtime,
-      deviceMajor,
-      deviceMinor,
-      origin,
-    }
-    lines.push(`${path} ${JSON.stringify({ ...fields, lowerContent, lowers, target, xattrs })}`)
+    const fields = shownFields.map(field => [field, node[field]])
+    lines.push(`${path} ${JSON.stringify([...fields, xattrs])}`)
     if (isFile(node) && lowerContent === undefined) contents.set(path, contentOf(upper, id, sizeBytes))
     upper.list(id, (name, child) => visit(`${path}/${name}`, child))
   }

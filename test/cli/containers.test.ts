@@ -29,6 +29,14 @@ async function made(name: string, ...words: string[]): Promise<string> {
   return id!
 }
 
+test('every one of several failures is told', async () => {
+  const none = (name: string) => `phyllo: CONTAINER_NOT_FOUND: No such container: ${name}\n`
+  assert.deepEqual(await failed('rm', 'no1', 'no2'), [1, '', none('no1') + none('no2')])
+  const [status, stdout, stderr] = await failed('cat', 'app:v1', '/none', '/etc/motd', '/nor/this')
+  assert.deepEqual([status, stdout], [1, 'hello\n'])
+  assert.match(String(stderr), /^phyllo: ENOENT: .*'\/none'\nphyllo: ENOENT: .*'\/nor\/this'\n$/)
+})
+
 test('create, ps, rm', async () => {
   const id = await made('one', '--max-bytes', '1000')
   assert.deepEqual(await phyllo('ps'), ['CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES'])
@@ -50,7 +58,7 @@ test('create, ps, rm', async () => {
   assert.deepEqual(await failed('rm', 'nope', 'one', 'nada'), [
     1,
     'one\n',
-    'phyllo: CONTAINER_NOT_FOUND: No such container: nope\n',
+    'phyllo: CONTAINER_NOT_FOUND: No such container: nope\nphyllo: CONTAINER_NOT_FOUND: No such container: nada\n',
   ])
   assert.deepEqual(await phyllo('rm', '-f', 'nope'), [])
   assert.deepEqual(await phyllo('ps', '-aq'), [])

@@ -5,39 +5,13 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { createView } from '../../src/overlay/view.js'
-import { type Fs, outcome, parityTree } from '../build/parity.js'
+import { argumentsFor, at, forms, type Operation, outcome, parityTree } from '../build/parity.js'
 import { plainDirectory, plainLayer } from '../build/plain-tree.js'
 
 const root = plainDirectory(parityTree)
 after(() => fs.rmSync(root, { recursive: true, force: true }))
 const view = createView([plainLayer(parityTree, root)])
-
-const at = (path: string) => ({ path })
-type Argument = unknown
-type Operation = readonly [name: string, ...args: Argument[]]
-
-/** Every path as it is meant for one of the two sides: below the directory, or the view's own. */
-function argumentsFor(prefix: string, args: readonly Argument[]): unknown[] {
-  return args.map(arg => {
-    if (typeof arg !== 'object' || arg === null || !('path' in arg)) return arg
-    const { path, as } = arg as { path: string; as?: string }
-    const full = path === '' ? '' : `${prefix}${path}`
-    return as === 'buffer' ? Buffer.from(full) : as === 'url' ? pathToFileURL(full) : full
-  })
-}
-
-const forms: Record<string, (side: Fs, name: string, args: unknown[]) => unknown> = {
-  sync: (side, name, args) => (side[`${name}Sync` as keyof Fs] as (...args: unknown[]) => unknown)(...args),
-  callback: (side, name, args) =>
-    new Promise((resolve, reject) => {
-      const done = (error: unknown, result: unknown) => (error ? reject(error) : resolve(result))
-      ;(side[name as keyof Fs] as (...args: unknown[]) => void)(...args, done)
-    }),
-  promise: (side, name, args) =>
-    (side.promises as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args),
-}
 
 const places = [
   '/file',

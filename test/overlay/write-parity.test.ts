@@ -5,9 +5,8 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
-import { type Fs, parityTree } from '../build/parity.js'
+import { argumentsFor, at, type Fs, forms, type Operation, parityTree } from '../build/parity.js'
 import { dump, outcomeOf, pair } from '../build/write-parity.js'
 
 const roots: string[] = []
@@ -25,30 +24,8 @@ const fresh = () => {
   return { ...made, before: made.upper.changes.length }
 }
 
-type Operation = readonly [name: string, ...args: unknown[]]
-const at = (path: string) => ({ path })
 const userId = process.getuid!()
 const groupId = process.getgid!()
-
-function argumentsFor(prefix: string, args: readonly unknown[]): unknown[] {
-  return args.map(arg => {
-    if (typeof arg !== 'object' || arg === null || !('path' in arg)) return arg
-    const { path, as } = arg as { path: string; as?: string }
-    const full = path === '' ? '' : `${prefix}${path}`
-    return as === 'buffer' ? Buffer.from(full) : as === 'url' ? pathToFileURL(full) : full
-  })
-}
-
-const forms: Record<string, (side: Fs, name: string, args: unknown[]) => unknown> = {
-  sync: (side, name, args) => (side[`${name}Sync` as keyof Fs] as (...args: unknown[]) => unknown)(...args),
-  callback: (side, name, args) =>
-    new Promise((resolve, reject) => {
-      const done = (error: unknown, result: unknown) => (error ? reject(error) : resolve(result))
-      ;(side[name as keyof Fs] as (...args: unknown[]) => void)(...args, done)
-    }),
-  promise: (side, name, args) =>
-    (side.promises as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args),
-}
 
 const places = [
   '/file',

@@ -1,4 +1,4 @@
-import type { Command } from '../command.js'
+import { type Command, throwAll } from '../command.js'
 import { openTree, type Tree } from '../tree.js'
 
 export const command: Command = {
@@ -19,7 +19,7 @@ export const command: Command = {
     } finally {
       await view.close()
     }
-    if (failures.length > 0) throw failures[0]
+    throwAll(failures)
   },
 }
 

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs'
-import type { Command, CommandContext } from '../command.js'
+import { type Command, type CommandContext, throwAll } from '../command.js'
 import { modeOf, printable } from '../long-listing.js'
 import { openTree, type Tree } from '../tree.js'
 
@@ -27,7 +27,7 @@ export const command: Command = {
     } finally {
       await view.close()
     }
-    if (failures.length > 0) throw failures[0]
+    throwAll(failures)
   },
 }
 

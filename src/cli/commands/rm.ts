@@ -1,5 +1,5 @@
 import { PhylloError } from '../../index.js'
-import type { Command } from '../command.js'
+import { type Command, throwAll } from '../command.js'
 
 export const command: Command = {
   usage: '[-f] CONTAINER [CONTAINER...]',
@@ -22,6 +22,6 @@ export const command: Command = {
         if (force !== true || error.code !== 'CONTAINER_NOT_FOUND') failures.push(error)
       }
     }
-    if (failures.length > 0) throw failures[0]
+    throwAll(failures)
   },
 }

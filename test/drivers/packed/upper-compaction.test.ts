@@ -1,29 +1,24 @@
 /** Compaction: space comes back, nothing changes, and what goes on meanwhile is there, too. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ByteString } from '../../../src/byte-string.js'
 import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
+import { inDirectory } from '../../build/in-directory.js'
 import { plainRoot } from '../../build/memory-upper.js'
 import { isSame, stateOf } from '../../build/upper-sequence.js'
 
 const options = { root: plainRoot, checksums: await loadChecksums() }
 
 function withUpper(work: (upper: PackedUpper, directory: string) => Promise<void>) {
-  return async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'phyllo-upper-'))
-    try {
-      const upper = await openPackedUpper(directory, options)
-      await work(upper, directory)
-      await upper.close()
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
-  }
+  return inDirectory(async directory => {
+    const upper = await openPackedUpper(directory, options)
+    await work(upper, directory)
+    await upper.close()
+  })
 }
 
 function write(upper: PackedUpper, name: string, bytes: Buffer) {

@@ -1,7 +1,6 @@
 /** What a crash leaves: killed at every call, or with a journal that ends anywhere, a prefix of what was done is there (P-73). */
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseJournal } from '../../../src/drivers/packed/journal.js'
@@ -9,6 +8,7 @@ import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { Upper } from '../../../src/drivers/upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { type FaultyIo, faultyIo } from '../../build/faulty-io.js'
+import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
 import { isSame, nextStep, randomOf, type Step, stateOf, take, type UpperState } from '../../build/upper-sequence.js'
 
@@ -83,17 +83,6 @@ async function assertUsable(upper: Upper): Promise<void> {
   upper.writeSync(node, 0, Buffer.from('still usable'))
   upper.release(node)
   await upper.close()
-}
-
-function inDirectory(work: (directory: string) => Promise<void>) {
-  return async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'phyllo-upper-'))
-    try {
-      await work(directory)
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
-  }
 }
 
 for (const [round, eager] of [true, false, true].entries()) {

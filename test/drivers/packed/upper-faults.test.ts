@@ -1,7 +1,5 @@
 /** EIO and ENOSPC at any call: the operation fails and has changed nothing, or succeeds; tried again it succeeds (P-23, P-74). */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
@@ -10,22 +8,12 @@ import type { UpperNode } from '../../../src/drivers/upper.js'
 import { PhylloError } from '../../../src/errors.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { type FaultyIo, faultyIo } from '../../build/faulty-io.js'
+import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
 import { isSame, nextStep, randomOf, stateOf, take } from '../../build/upper-sequence.js'
 
 const firstSeed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
 const checksums = await loadChecksums()
-
-function inDirectory(work: (directory: string) => Promise<void>) {
-  return async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'phyllo-upper-'))
-    try {
-      await work(directory)
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
-  }
-}
 
 function assertTold(error: unknown): void {
   assert.ok(error instanceof PhylloError, String(error))

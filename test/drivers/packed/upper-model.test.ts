@@ -1,11 +1,10 @@
 /** The packed upper against one in memory, under random sequences, with reopening in between (P-24). */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
+import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
 import { nextStep, randomOf, stateOf, take } from '../../build/upper-sequence.js'
 
@@ -14,15 +13,11 @@ const checksums = await loadChecksums()
 
 for (let round = 0; round < 8; round++) {
   const seed = firstSeed + round
-  test(`the same as in memory, reopened again and again (seed ${seed})`, async t => {
-    t.diagnostic(`seed ${seed}`)
-    const directory = mkdtempSync(join(tmpdir(), 'phyllo-upper-'))
-    try {
-      await sequence(seed, directory, round % 3 === 0)
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
-  })
+  const name = `the same as in memory, reopened again and again (seed ${seed})`
+  test(
+    name,
+    inDirectory(directory => sequence(seed, directory, round % 3 === 0)),
+  )
 }
 
 async function sequence(seed: number, directory: string, eager: boolean): Promise<void> {

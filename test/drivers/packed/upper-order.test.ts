@@ -1,14 +1,13 @@
 /** In which order things get to the kernel and to the disk. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import type { ByteString } from '../../../src/byte-string.js'
 import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
 import { nodeUpperIo, type UpperIo } from '../../../src/drivers/packed/upper-io.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
+import { inDirectory } from '../../build/in-directory.js'
 import { plainRoot } from '../../build/memory-upper.js'
 
 const checksums = await loadChecksums()
@@ -55,18 +54,13 @@ function tellingIo(calls: string[]): UpperIo {
 }
 
 function withCalls(work: (upper: PackedUpper, calls: string[], directory: string) => Promise<void>) {
-  return async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'phyllo-upper-'))
-    try {
-      const calls: string[] = []
-      const upper = await openPackedUpper(directory, { root: plainRoot, checksums, io: tellingIo(calls) })
-      calls.length = 0
-      await work(upper, calls, directory)
-      await upper.close()
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
-  }
+  return inDirectory(async directory => {
+    const calls: string[] = []
+    const upper = await openPackedUpper(directory, { root: plainRoot, checksums, io: tellingIo(calls) })
+    calls.length = 0
+    await work(upper, calls, directory)
+    await upper.close()
+  })
 }
 
 function write(upper: PackedUpper, name: string, bytes: number) {
