@@ -12,6 +12,6 @@ export type { ContainerConfig, HistoryEntry, ImageConfig } from './oci/config.js
 export type { ChainId, DiffId, Digest, ImageId } from './oci/digest.js'
 export type { Platform } from './oci/platform.js'
 export type { MilestoneEvent, Operation, OperationEvent, ProgressEvent, Report } from './operation.js'
-export type { ChangesOptions, ContainerChange } from './overlay/changes.js'
+export type { ChangesOptions, ContainerChange } from './overlay/difference/changes.js'
 export { Pool, type PoolOptions } from './pool/pool.js'
 export { type LoadOptions, type SaveOptions, Store, type StoreOptions } from './store.js'

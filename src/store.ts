@@ -29,7 +29,7 @@ import { packedOpener } from './layers/packed-opener.js'
 import { defaultLimits, type Limits } from './limits.js'
 import { hexOf } from './oci/digest.js'
 import { Operation } from './operation.js'
-import type { View } from './overlay/view.js'
+import type { View } from './overlay/face/view.js'
 import type { BlockCompression } from './pool/jobs.js'
 import { Pool } from './pool/pool.js'
 

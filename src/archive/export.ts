@@ -1,8 +1,8 @@
 /** The merged tree of a container as one tar, in a file or a stream. */
 import type { Writable } from 'node:stream'
 import type { OperationContext } from '../operation.js'
-import { exportTar } from '../overlay/export-tar.js'
-import type { Union } from '../overlay/union.js'
+import { exportTar } from '../overlay/difference/export-tar.js'
+import type { Union } from '../overlay/union/union.js'
 import { openOutput } from './output.js'
 
 export interface ExportTarget {

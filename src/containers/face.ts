@@ -1,7 +1,7 @@
 /** The one place where a container gets its shape of node:fs. */
 import type { Layer } from '../drivers/layer.js'
-import { type ContainerFs, createContainerFace } from '../overlay/container-face.js'
-import { Union, type UnionOptions } from '../overlay/union.js'
+import { type ContainerFs, createContainerFace } from '../overlay/face/container-face.js'
+import { Union, type UnionOptions } from '../overlay/union/union.js'
 
 export interface ContainerFace {
   readonly face: ContainerFs

@@ -7,7 +7,7 @@ import type { Image } from '../images/image.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import { hexOf } from '../oci/digest.js'
 import type { Operation, OperationContext } from '../operation.js'
-import type { Union } from '../overlay/union.js'
+import type { Union } from '../overlay/union/union.js'
 import type { ContainerRecord } from './record.js'
 
 export interface CommitOptions extends CommitFields {

@@ -6,7 +6,7 @@ import type { HistoryEntry, ImageConfig } from '../oci/config.js'
 import type { ChainId, DiffId, ImageId } from '../oci/digest.js'
 import type { JsonObject } from '../oci/json.js'
 import { familiarName } from '../oci/reference.js'
-import type { LayerEntry } from '../overlay/entries.js'
+import type { LayerEntry } from '../overlay/walk/entries.js'
 import type { ImageRecord } from './image-store.js'
 import { inspectImage } from './inspect.js'
 import type { Association } from './reference-store.js'
@@ -41,14 +41,14 @@ export class ImageLayer {
 
   /** Every entry of this layer by path, whiteouts and opaque marks included. */
   async *entries(): AsyncGenerator<LayerEntry, void, void> {
-    const { entriesOf } = await import('../overlay/entries.js')
+    const { entriesOf } = await import('../overlay/walk/entries.js')
     await using handle = await this.#open()
     yield* entriesOf(handle.layer)
   }
 
   /** The layer's exact tar, hashing to `diffId`. */
   async openTar(): Promise<Readable> {
-    const { tarStream } = await import('../overlay/tar-stream.js')
+    const { tarStream } = await import('../overlay/walk/tar-stream.js')
     const handle = await this.#open()
     const stream = tarStream(handle.layer)
     stream.once('close', () => void handle.release())

@@ -1,7 +1,7 @@
 /** Views of the images of one store: each holds its layers until it is closed, whatever happens to the image. */
 import type { LayerStore } from '../layers/layer-store.js'
 import { type OpenLayers, releaseAll } from '../layers/open-layers.js'
-import type { View } from '../overlay/view.js'
+import type { View } from '../overlay/face/view.js'
 import type { ImageCatalog } from './image-catalog.js'
 
 export interface ViewsParts {
@@ -21,7 +21,7 @@ export class Views {
   /** @throws IMAGE_NOT_FOUND, STORE_CORRUPT */
   async open(name: string, cwd: string | undefined): Promise<View> {
     const { layers, open, catalog } = this.#parts
-    const [{ createView }, { image }] = await Promise.all([import('../overlay/view.js'), catalog.resolve(name)])
+    const [{ createView }, { image }] = await Promise.all([import('../overlay/face/view.js'), catalog.resolve(name)])
     const { diffIds } = image.config
     const lease = await layers.lease({ stacks: [diffIds], images: [image.id] })
     try {

@@ -3,8 +3,8 @@
  * every call gives or throws, and the tree that comes of it.
  */
 import fs from 'node:fs'
-import { type ContainerFs, createContainerFace } from '../../src/overlay/container-face.js'
-import { Union } from '../../src/overlay/union.js'
+import { type ContainerFs, createContainerFace } from '../../src/overlay/face/container-face.js'
+import { Union } from '../../src/overlay/union/union.js'
 import { type MemoryUpper, memoryUpper, plainRoot } from './memory-upper.js'
 import { type Fs, failure } from './parity.js'
 import { type Plain, plainDirectory, plainLayer } from './plain-tree.js'

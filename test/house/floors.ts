@@ -23,6 +23,11 @@ const floors: readonly (readonly string[])[] = [
   ['cli'],
 ]
 
+/** Folders of one room that have a direction, too: each knows those before it. */
+const steps: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
+  ['overlay', [['union'], ['walk', 'difference'], ['face']]],
+])
+
 /** What main and workers say to each other: known from floor 2 up, and itself knowing no more than floor 1. */
 const protocol: ReadonlySet<string> = new Set(['src/pool/jobs.ts', 'src/pool/wire.ts'])
 const protocolFloor = 1
@@ -68,11 +73,16 @@ function wrongWay(from: string, { specifier, kind }: Import): string | undefined
   if (protocol.has(from)) {
     return protocol.has(to) || floorOf(to)! <= protocolFloor ? undefined : `the protocol imports ${to}, above floor 1`
   }
-  if (roomOf(to) === roomOf(from)) return undefined
+  if (roomOf(to) === roomOf(from)) return wrongStep(from, to)
   const target = protocol.has(to) ? protocolFloor : floorOf(to)!
   return target === 0 || target < floorOf(from)!
     ? undefined
     : `imports ${to}: floor ${floorOf(from)} knows nothing of floor ${target}`
+}
+
+function wrongStep(from: string, to: string): string | undefined {
+  if (folderOf(from) === folderOf(to) || !steps.has(roomOf(from))) return undefined
+  return stepOf(to) < stepOf(from) ? undefined : `imports ${to}: ${folderOf(from)}/ knows nothing of ${folderOf(to)}/`
 }
 
 /** The pool is the only door to threads, and to their files: it runs them inline, too. */
@@ -99,6 +109,16 @@ function wrongPackage(from: string, specifier: string, kind: Import['kind']): st
 function roomOf(path: string): string {
   const [top, room] = path.split('/')
   return top === 'src' ? (room ?? '') : (top ?? '')
+}
+
+/** `union` of src/overlay/union/errno.ts. */
+function folderOf(path: string): string {
+  return path.split('/')[2] ?? ''
+}
+
+/** A folder without a step knows nobody. */
+function stepOf(path: string): number {
+  return steps.get(roomOf(path))?.findIndex(folders => folders.includes(folderOf(path))) ?? -1
 }
 
 function floorOf(path: string): number | undefined {

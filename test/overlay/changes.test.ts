@@ -1,8 +1,8 @@
 /** What a container says that it has changed: docker's examples, and docker's algorithm over the two merged trees. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { changes } from '../../src/overlay/changes.js'
-import { Union } from '../../src/overlay/union.js'
+import { changes } from '../../src/overlay/difference/changes.js'
+import { Union } from '../../src/overlay/union/union.js'
 import { memoryUpper } from '../build/memory-upper.js'
 import { dumpUnion, layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
 import { type Op, sequence, type TreeNode, type TreeNodes } from '../build/union-sequence.js'

@@ -1,8 +1,8 @@
 /** cp, copyFile and names of a container where node:fs is no measure: bytes in names, links into the source, failures half way. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createContainerFace } from '../../src/overlay/container-face.js'
-import { Union, type UnionOptions } from '../../src/overlay/union.js'
+import { createContainerFace } from '../../src/overlay/face/container-face.js'
+import { Union, type UnionOptions } from '../../src/overlay/union/union.js'
 import { layersOf, symlink } from '../build/memory-layer.js'
 import { memoryUpper } from '../build/memory-upper.js'
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import type { EventEmitter } from 'node:events'
 import fs from 'node:fs'
 import { test } from 'node:test'
-import { sliceBytes } from '../../src/overlay/content.js'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
+import { sliceBytes } from '../../src/overlay/union/content.js'
 import { file, layersOf, node } from '../build/memory-layer.js'
 
 function pattern(length: number): Buffer {

@@ -1,8 +1,8 @@
 /** The merged tree as one tar: every entry, by value, as the view shows it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exportStream, exportTar } from '../../src/overlay/export-tar.js'
-import { Union } from '../../src/overlay/union.js'
+import { exportStream, exportTar } from '../../src/overlay/difference/export-tar.js'
+import { Union } from '../../src/overlay/union/union.js'
 import { applyNaively, flatten, linkGroups, withoutSockets } from '../build/commit-run.js'
 import { layersOf } from '../build/memory-layer.js'
 import { memoryUpper } from '../build/memory-upper.js'

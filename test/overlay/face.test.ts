@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { callDecisions, decisionOf, fileHandleDecisions, rules } from '../../src/overlay/names.js'
-import { createView, type View } from '../../src/overlay/view.js'
+import { callDecisions, decisionOf, fileHandleDecisions, rules } from '../../src/overlay/face/names.js'
+import { createView, type View } from '../../src/overlay/face/view.js'
 import { layersOf } from '../build/memory-layer.js'
 
 const makeView = () => createView(layersOf({ etc: { file: 'content' } }))

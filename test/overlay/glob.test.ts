@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, test } from 'node:test'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { type Plain, plainDirectory, plainLayer } from '../build/plain-tree.js'
 
 const tree: Record<string, Plain> = {

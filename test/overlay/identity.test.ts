@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'
 import { byteString } from '../../src/byte-string.js'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { directory, file, hardlink, layersOf, MemoryLayer, whiteout } from '../build/memory-layer.js'
 
 test('inode numbers: unique in a view, shared by hard links, the same whatever is put on top', () => {

@@ -1,8 +1,8 @@
 /** Large contents by the asynchronous forms: the event loop turns while they are written, in an order that is known, until an abort. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createContainerFace } from '../../src/overlay/container-face.js'
-import { Union } from '../../src/overlay/union.js'
+import { createContainerFace } from '../../src/overlay/face/container-face.js'
+import { Union } from '../../src/overlay/union/union.js'
 import { layersOf } from '../build/memory-layer.js'
 import { memoryUpper } from '../build/memory-upper.js'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ByteString, fromText } from '../../src/byte-string.js'
-import { lookup, lowersOf, rootStack, type Stack } from '../../src/overlay/lookup.js'
-import { merge } from '../../src/overlay/merge.js'
+import { lookup, lowersOf, rootStack, type Stack } from '../../src/overlay/union/lookup.js'
+import { merge } from '../../src/overlay/union/merge.js'
 import { type Children, layersOf, opaque, whiteout } from '../build/memory-layer.js'
 
 /** Layer numbers (0 is the base) of the stack at a path without symlinks; trees are given base first. */

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isErrno } from '../../src/errors.js'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { type Children, directory, type Literal, MemoryLayer, symlink, whiteout } from '../build/memory-layer.js'
 
 type Node =

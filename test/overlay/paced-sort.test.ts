@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Pace } from '../../src/overlay/pace.js'
-import { pacedSort } from '../../src/overlay/paced-sort.js'
+import { Pace } from '../../src/overlay/union/pace.js'
+import { pacedSort } from '../../src/overlay/walk/paced-sort.js'
 
 const byKey = (a: { key: number }, b: { key: number }) => a.key - b.key
 

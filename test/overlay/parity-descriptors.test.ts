@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, test } from 'node:test'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { type Fs, failure, outcome, parityTree } from '../build/parity.js'
 import { plainDirectory, plainLayer } from '../build/plain-tree.js'
 

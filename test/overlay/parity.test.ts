@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, test } from 'node:test'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { argumentsFor, at, forms, type Operation, outcome, parityTree } from '../build/parity.js'
 import { plainDirectory, plainLayer } from '../build/plain-tree.js'
 

@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { layersOf, symlink } from '../build/memory-layer.js'
 import { fill, links, type Outcomes, outcomes } from '../build/read-only-operations.js'
 

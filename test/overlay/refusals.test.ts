@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { layersOf, symlink } from '../build/memory-layer.js'
 import { kernelCodes } from '../build/read-only-facts.js'
 import { codesOf, links, outcomes } from '../build/read-only-operations.js'

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteString, fromText, toText } from '../../src/byte-string.js'
-import { DentryTree } from '../../src/overlay/dentry.js'
-import { lowersOf } from '../../src/overlay/lookup.js'
-import { locate, resolve } from '../../src/overlay/resolve.js'
+import { DentryTree } from '../../src/overlay/union/dentry.js'
+import { lowersOf } from '../../src/overlay/union/lookup.js'
+import { locate, resolve } from '../../src/overlay/union/resolve.js'
 import { type Children, layersOf, symlink } from '../build/memory-layer.js'
 
 function treeOf(...roots: Children[]): DentryTree {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import type fs from 'node:fs'
 import { test } from 'node:test'
-import { type ContainerFs, createContainerFace } from '../../src/overlay/container-face.js'
-import { Union } from '../../src/overlay/union.js'
-import { createView } from '../../src/overlay/view.js'
+import { type ContainerFs, createContainerFace } from '../../src/overlay/face/container-face.js'
+import { createView } from '../../src/overlay/face/view.js'
+import { Union } from '../../src/overlay/union/union.js'
 import { memoryUpper } from '../build/memory-upper.js'
 
 /** What takes an `fs` option asks for (fast-glob, glob, isomorphic-git, memfs and the like, in their own words). */

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { sliceBytes } from '../../src/overlay/content.js'
-import { entriesOf } from '../../src/overlay/entries.js'
-import { globMatcher } from '../../src/overlay/glob.js'
-import { tarStream } from '../../src/overlay/tar-stream.js'
-import { createView, type View } from '../../src/overlay/view.js'
-import type { WalkOptions } from '../../src/overlay/walk.js'
+import { createView, type View } from '../../src/overlay/face/view.js'
+import { sliceBytes } from '../../src/overlay/union/content.js'
+import { entriesOf } from '../../src/overlay/walk/entries.js'
+import { globMatcher } from '../../src/overlay/walk/glob.js'
+import { tarStream } from '../../src/overlay/walk/tar-stream.js'
+import type { WalkOptions } from '../../src/overlay/walk/walk.js'
 import { directory, hardlink, layersOf, MemoryLayer, opaque, symlink, whiteout } from '../build/memory-layer.js'
 
 async function paths(view: View, options?: WalkOptions): Promise<string[]> {

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { after, test } from 'node:test'
-import { createView } from '../../src/overlay/view.js'
+import { createView } from '../../src/overlay/face/view.js'
 import { type Fs, failure, parityTree } from '../build/parity.js'
 import { dump, outcomeOf, pair } from '../build/write-parity.js'
 

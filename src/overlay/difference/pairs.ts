@@ -1,0 +1,87 @@
+/**
+ * Where a container may show something else than the layers below it: names with what they stand for in the one (`view`) and
+ * in the other (`base`).
+ *
+ * Invariants:
+ * - What is left out is the same object, with the same names below it. Nothing is expanded before somebody asks for it.
+ * - `base` is looked up in the merged layers, so that a whiteout or opaque directory in the middle counts (R-DF-2).
+ */
+import type { ByteString } from '../../byte-string.js'
+import type { Member, Tree as WholeTree } from '../../drivers/layer.js'
+import { lookup, rootStack, type Stack } from '../union/lookup.js'
+import { merge } from '../union/merge.js'
+import { isDirectoryMode } from '../union/mode.js'
+
+/** The metadata of a tree. */
+export type MetadataTree = Pick<
+  WholeTree,
+  'lookup' | 'list' | 'mode' | 'opaque' | 'merges' | 'inode' | 'xattrs' | 'readlink'
+>
+
+/** A container's trees, top first: the upper, then the layers below it. */
+export interface ContainerTrees {
+  readonly trees: readonly MetadataTree[]
+  /** Of a file of the upper: where its content lies below, if nobody has written to it. */
+  lowerContent(id: number): Member | undefined
+}
+
+export interface Pair {
+  readonly name: ByteString
+  /** What the container has under the name; empty: nothing. */
+  readonly view: Stack
+  /** What the layers below have under it. */
+  readonly base: Stack
+}
+
+/** The roots of both. */
+export function rootPair({ trees }: ContainerTrees): Pair {
+  const view = rootStack(trees)
+  return { name: '' as ByteString, view, base: view.slice(1) }
+}
+
+export function isDirectory({ trees }: ContainerTrees, stack: Stack): boolean {
+  const top = stack[0]
+  return top !== undefined && isDirectoryMode(trees[top.lower]!.mode(top.inode))
+}
+
+/** What a directory of the container merges with, itself left out if it is in the upper. */
+export function belowOf(view: Stack): Stack {
+  return view[0]?.lower === 0 ? view.slice(1) : view
+}
+
+export function sameStack(one: Stack, other: Stack): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ lower, inode }, at) => lower === other[at]!.lower && inode === other[at]!.inode)
+  )
+}
+
+/** The names in a directory of the container under which something may have changed, in byte order. */
+export function pairsIn(container: ContainerTrees, { view, base }: Pair): Pair[] {
+  const { trees } = container
+  const under = isDirectory(container, base) ? base : []
+  const pairs = sameStack(belowOf(view), under) ? touched(trees, view, under) : all(trees, view, under)
+  return pairs.filter(pair => !sameStack(pair.view, pair.base))
+}
+
+/** Only what the upper has names for: all else is what it was. */
+function touched(trees: readonly MetadataTree[], view: Stack, under: Stack): Pair[] {
+  const pairs: Pair[] = []
+  const { lower, inode } = view[0]!
+  if (lower !== 0) return pairs
+  trees[0]!.list(inode, name => {
+    pairs.push({ name, view: lookup(trees, view, name), base: lookup(trees, under, name) })
+  })
+  return pairs
+}
+
+/** A directory that was made anew, or renamed: whatever it shows, and whatever was there. */
+function all(trees: readonly MetadataTree[], view: Stack, under: Stack): Pair[] {
+  const pairs = new Map<ByteString, Pair>()
+  merge(trees, view, (name, stack) => pairs.set(name, { name, view: stack, base: [] }))
+  if (under.length === 0) return [...pairs.values()]
+  merge(trees, under, (name, stack) => {
+    pairs.set(name, { name, view: pairs.get(name)?.view ?? [], base: stack })
+  })
+  return [...pairs.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}

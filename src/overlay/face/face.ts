@@ -1,0 +1,220 @@
+/**
+ * The node:fs face: an object with every function that the running node:fs has, each an own, enumerable property that needs no
+ * `this`, so that `{ ...view }`, destructuring and `Object.assign({}, fs, view)` never fall back to the host's files.
+ */
+import fs from 'node:fs'
+import { flagsArgument, modeArgument, pathArgument } from '../union/arguments.js'
+import { errnoError } from '../union/errno.js'
+import { openFile } from '../union/open.js'
+import type { Union } from '../union/union.js'
+import { attributeCalls, existsCallback } from './calls-attributes.js'
+import { changeAttributeCalls } from './calls-change-attributes.js'
+import { changeNameCalls } from './calls-change-names.js'
+import { copyCalls } from './calls-copy.js'
+import { directoryCalls } from './calls-directories.js'
+import { fileCalls, readLater, readvLater, vectorCallback } from './calls-files.js'
+import { globCalls, globPromise } from './calls-glob.js'
+import { nodeCalls } from './calls-nodes.js'
+import { pathCalls } from './calls-paths.js'
+import { writeCallLater, writeCalls, writevLater } from './calls-write.js'
+import { writeFileCalls } from './calls-write-file.js'
+import { type HandleStreams, ViewFileHandle } from './file-handle.js'
+import { type Calls, callbackForm, type Implementation, promiseForm, promiseOf } from './forms.js'
+import { refusedCalls } from './refusals.js'
+import { statWatchers } from './stat-watcher.js'
+import {
+  handleReadStream,
+  handleWriteStream,
+  readStream,
+  type StreamCalls,
+  streamClass,
+  writeStream,
+} from './streams.js'
+import { unwatchFile, watch, watchFile, watchPromise } from './watch.js'
+
+type Face = Record<string, unknown>
+
+export function faceOf(union: Union): Face {
+  const calls: Calls = {
+    ...attributeCalls(union),
+    ...directoryCalls(union),
+    ...fileCalls(union),
+    ...globCalls(union),
+    ...pathCalls(union),
+    ...(union.upper === undefined ? refusedCalls(union) : changingCalls(union)),
+  }
+  const callbacks = callbackForms(union, calls)
+  const face: Face = {}
+  const watchers = statWatchers(union)
+  const watching: Face = { watchFile: watchFile(union, watchers), unwatchFile: unwatchFile(watchers) }
+  for (const name of Object.keys(fs)) {
+    const value = callbacks[name] ?? syncForm(calls, name) ?? watching[name] ?? own(union, callbacks, name)
+    // A name that a newer Node has and nobody here knows: refused, since leaving it out would let the host's shine through
+    if (value !== undefined) face[name] = value
+    else if (typeof hostValue(name) === 'function') face[name] = unknownCall(name)
+  }
+  face.promises = promises(union, calls, callbacks)
+  return face
+}
+
+/** What a container has and node:fs has not, in the three forms. */
+export function extraFaceOf(union: Union): { readonly face: Face; readonly promises: Face } {
+  const [face, promises]: [Face, Face] = [{}, {}]
+  for (const [name, call] of Object.entries(nodeCalls(union))) {
+    face[name] = callbackForm(call)
+    face[`${name}Sync`] = call.sync
+    promises[name] = promiseForm(call, union.pace)
+  }
+  return { face, promises }
+}
+
+function changingCalls(union: Union): Calls {
+  return {
+    ...changeNameCalls(union),
+    ...changeAttributeCalls(union),
+    ...copyCalls(union),
+    ...writeCalls(union),
+    ...writeFileCalls(union),
+  }
+}
+
+function callbackForms(union: Union, calls: Calls): Record<string, Implementation> {
+  const forms: Record<string, Implementation> = {}
+  const keys = new Set(Object.keys(fs))
+  for (const [name, call] of Object.entries(calls)) if (keys.has(name)) forms[name] = callbackForm(call)
+  forms.exists = existsCallback(union)
+  forms.read = vectorCallback(readLater(union), 'buffer')
+  forms.readv = vectorCallback(readvLater(union), 'buffers')
+  if (union.upper !== undefined) {
+    forms.write = vectorCallback(writeCallLater(union), 'buffer', 'bytesWritten')
+    forms.writev = vectorCallback(writevLater(union), 'buffers', 'bytesWritten')
+  }
+  forms.openAsBlob = calls.openAsBlob!.promise!
+  forms.realpath = withNative(forms.realpath!, callbackForm(calls['realpath.native']!))
+  forms.close = closeForm(union, callbackForm(calls.close!))
+  // Node's Linux has no lchmod, but the property is there
+  if (hostValue('lchmod') === undefined) delete forms.lchmod
+  return forms
+}
+
+function syncForm(calls: Calls, name: string): Implementation | undefined {
+  if (!name.endsWith('Sync') || hostValue(name) === undefined) return undefined
+  const sync = calls[name.slice(0, -4)]?.sync
+  return name === 'realpathSync' ? withNative(sync!, calls['realpath.native']!.sync!) : sync
+}
+
+/** What has no three forms. */
+function own(union: Union, callbacks: Record<string, Implementation>, name: string): unknown {
+  const calls = callbacks as unknown as StreamCalls
+  switch (name) {
+    case 'Stats':
+    case 'Dirent':
+    case 'Dir':
+    case 'constants':
+    case '_toUnixTimestamp':
+      return hostValue(name)
+    case 'F_OK':
+    case 'R_OK':
+    case 'W_OK':
+    case 'X_OK':
+      return fs.constants[name]
+    case 'createReadStream':
+      return (path: unknown, options: unknown) => readStream(calls, path, options)
+    case 'createWriteStream':
+      return (path: unknown, options: unknown) => writeStream(calls, path, options)
+    case 'ReadStream':
+    case 'FileReadStream':
+      return streamClass(name, (path, options) => readStream(calls, path, options), fs.ReadStream.prototype)
+    case 'WriteStream':
+    case 'FileWriteStream':
+      return streamClass(name, (path, options) => writeStream(calls, path, options), fs.WriteStream.prototype)
+    case 'Utf8Stream':
+      return utf8StreamClass(union, callbacks, hostValue(name) as Utf8Stream)
+    case 'watch':
+      return watch(union)
+    default:
+      return undefined
+  }
+}
+
+function promises(union: Union, calls: Calls, callbacks: Record<string, Implementation>): Face {
+  const stream = callbacks as unknown as StreamCalls
+  const face: Face = {}
+  for (const name of Object.keys(fs.promises)) {
+    const call = calls[name]
+    if (call !== undefined) face[name] = promiseForm(call, union.pace)
+    else if (name === 'watch') face[name] = watchPromise(union)
+    else if (name === 'constants') face[name] = fs.constants
+    else face[name] = async () => refuse(name, 'ENOSYS')
+  }
+  const streams: HandleStreams = {
+    read: (handle, options) => handleReadStream(stream, handle, options),
+    write: (handle, options) => handleWriteStream(stream, handle, options),
+  }
+  const open: Implementation = (path, flags, mode) => {
+    const [argument, bits] = [pathArgument(path), flagsArgument(flags)]
+    const fd = openFile(
+      union,
+      argument,
+      bits,
+      modeArgument(mode, bad => fs.openSync('', 'r', bad)),
+    )
+    return new ViewFileHandle(union, fd, calls, streams)
+  }
+  face.open = promiseForm({ sync: open }, union.pace)
+  if (fs.promises && 'glob' in fs.promises) face.glob = globPromise(union)
+  for (const name of ['readFile', 'writeFile', 'appendFile'] as const) {
+    const whole: Implementation = (path, ...rest) => {
+      if (path instanceof ViewFileHandle) return path[name](rest[0], rest[1])
+      // Unlike the other forms these take no descriptors
+      if (typeof path === 'number') pathArgument(path)
+      return promiseOf(calls[name]!)(path, ...rest)
+    }
+    face[name] = promiseForm({ sync: whole }, union.pace)
+  }
+  return face
+}
+
+interface Utf8Stream {
+  new (options: object): object
+  readonly prototype: object
+}
+
+/** Of the newest Node: writes with the functions that it is given. */
+function utf8StreamClass(union: Union, callbacks: Record<string, Implementation>, Host: Utf8Stream): object {
+  const make = (options: unknown) => {
+    if (union.upper === undefined) return refuse('open')
+    return new Host({ ...(options as object), fs: { ...callbacks } })
+  }
+  return streamClass('Utf8Stream', make, Host.prototype)
+}
+
+function withNative(form: Implementation, native: Implementation): Implementation {
+  const realpath: Implementation = (...args) => form(...args)
+  return Object.assign(realpath, { native })
+}
+
+/** With arguments it is fs.close; without any it closes the view. */
+function closeForm(union: Union, closeFd: Implementation): Implementation {
+  return (...args) => {
+    if (args.length === 0) return union.close()
+    // fs.close may be called without a callback
+    return closeFd(...(args.length === 1 ? [args[0], rethrow] : args))
+  }
+}
+
+function rethrow(error: unknown): void {
+  if (error) throw error
+}
+
+function refuse(syscall: string, code = 'EROFS'): never {
+  throw errnoError(code, syscall)
+}
+
+function unknownCall(name: string): Implementation {
+  return () => refuse(name, 'ENOSYS')
+}
+
+function hostValue(name: string): unknown {
+  return (fs as unknown as Face)[name]
+}

@@ -1,0 +1,189 @@
+/**
+ * open(2) for writing, write and truncate over a union with an upper.
+ *
+ * Invariants:
+ * - Opening for writing copies attributes up, as in the kernel; content is copied by the first write or truncation that needs it,
+ *   and not at all when nothing of it is left.
+ * - A content that is being copied is either below or in the upper, never half.
+ */
+import fs from 'node:fs'
+import type { ByteString } from '../../byte-string.js'
+import type { ContentDraft, UpperNode } from '../../drivers/upper.js'
+import { MiB, symlinkHops } from '../../limits.js'
+import type { PathArgument } from './arguments.js'
+import { placeNew } from './change-names.js'
+import { contentOf } from './content.js'
+import { copyUp, upperOf } from './copy-up.js'
+import type { Dentry } from './dentry.js'
+import { errnoError } from './errno.js'
+import type { OpenFile } from './handles.js'
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.js'
+import { newNode } from './new-node.js'
+import { isTooLong, type Place } from './resolve.js'
+import type { Union } from './union.js'
+
+const { O_APPEND, O_CREAT, O_DIRECTORY = 0, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = fs.constants
+/** The bits that say reading, writing or both. */
+const O_ACCMODE = 3
+
+/** Bytes that are copied at once when content is copied up. */
+const copyBytes = MiB
+
+/** What opening gives, made if the flags say so; or the code of the failure, and then nothing has changed. */
+export function openOrCreate(union: Union, path: PathArgument, flags: number, mode: number): Dentry | string {
+  if (flags & O_CREAT && flags & O_DIRECTORY) return 'EINVAL'
+  const found = flags & O_CREAT ? findOrCreate(union, path, flags, mode) : union.lookup(path, !(flags & O_NOFOLLOW))
+  if (typeof found === 'string') return found
+  if ('created' in found) return found.created
+  const writing = (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0
+  const type = found.mode & S_IFMT
+  if (type === S_IFLNK) return flags & O_DIRECTORY ? 'ENOTDIR' : 'ELOOP'
+  if (type === S_IFDIR) return writing ? 'EISDIR' : found
+  if (flags & O_DIRECTORY) return 'ENOTDIR'
+  // There is no driver behind a device and nobody at the other end of a fifo or socket, and waiting is no answer
+  if (type !== S_IFREG) return 'ENXIO'
+  if (!writing) return found
+  copyUp(union, found)
+  if (flags & O_TRUNC) truncateNode(union, found, 0)
+  return found
+}
+
+type Found = Dentry | { readonly created: Dentry } | string
+
+/** O_CREAT: what is there, or a new file; where a symlink points at nothing, the file is made there (R-CR-2). */
+function findOrCreate(union: Union, path: PathArgument, flags: number, mode: number): Found {
+  let at = path
+  for (let hops = 0; hops <= symlinkHops; hops++) {
+    const place = union.locate(at)
+    if (typeof place === 'string') return place
+    if (place.last !== 'name') return flags & O_EXCL ? 'EEXIST' : 'EISDIR'
+    if (place.trailingSlash) return 'EISDIR'
+    if (isTooLong(place)) return 'ENAMETOOLONG'
+    const existing = union.tree.child(place.directory, place.name)
+    if (existing === undefined) return create(union, place, mode)
+    if (flags & O_EXCL) return 'EEXIST'
+    if (existing.directory !== undefined) return 'EISDIR'
+    if (!union.tree.isSymlink(existing) || flags & O_NOFOLLOW) return existing
+    at = pointedAt(union, existing, place, path)
+  }
+  return 'ELOOP'
+}
+
+function create(union: Union, { directory, name }: Place<Dentry>, mode: number): Found {
+  if (union.upper!.usedEntries >= union.maxEntries) return 'EDQUOT'
+  const fields = newNode(union, directory, S_IFREG | (mode & 0o7777 & ~union.umask))
+  return { created: placeNew(union, directory, name, fields) }
+}
+
+/** The path that a symlink stands for, as seen from where it stands. */
+function pointedAt(union: Union, link: Dentry, { directory }: Place<Dentry>, path: PathArgument): PathArgument {
+  const target = union.tree.linkTarget(link)
+  const bytes = target.startsWith('/') ? target : (`${union.tree.pathOf(directory)}/${target}` as ByteString)
+  return { ...path, exact: false, bytes }
+}
+
+export function mayRead({ flags }: Pick<OpenFile, 'flags'>): boolean {
+  return (flags & O_ACCMODE) !== O_WRONLY
+}
+
+export function mayWrite({ flags }: Pick<OpenFile, 'flags'>): boolean {
+  return (flags & O_ACCMODE) === O_WRONLY || (flags & O_ACCMODE) === O_RDWR
+}
+
+/** Writes at a position, or where the descriptor is, which then moves; at the end if it was opened so. Answers how many bytes. */
+export function write(union: Union, file: OpenFile, bytes: Uint8Array, position: number | undefined): number {
+  if (!mayWrite(file)) throw errnoError('EBADF', 'write')
+  if (bytes.length === 0) return 0
+  const node = ownContent(union, file.dentry)
+  const at = file.flags & O_APPEND ? node.sizeBytes : (position ?? file.position)
+  assertRoom(union, node, at + bytes.length, 'write')
+  const upper = upperOf(union)
+  upper.atomically(() => {
+    upper.writeSync(node, at, bytes)
+    modified(union, node)
+  })
+  union.notices.changed(file.dentry)
+  if (position === undefined) file.position = at + bytes.length
+  return bytes.length
+}
+
+export function truncate(union: Union, file: OpenFile, sizeBytes: number): void {
+  if (!mayWrite(file)) throw errnoError('EINVAL', 'ftruncate')
+  truncateNode(union, file.dentry, sizeBytes)
+}
+
+function truncateNode(union: Union, dentry: Dentry, sizeBytes: number): void {
+  const upper = upperOf(union)
+  const node = sizeBytes === 0 ? copyUp(union, dentry) : ownContent(union, dentry)
+  assertRoom(union, node, sizeBytes, 'ftruncate')
+  upper.atomically(() => {
+    upper.truncateSync(node, sizeBytes)
+    modified(union, node)
+  })
+  union.notices.changed(dentry)
+}
+
+function modified(union: Union, node: UpperNode): void {
+  const now = union.now()
+  upperOf(union).setAttributes(node, { mtime: now, ctime: now })
+}
+
+function assertRoom(union: Union, node: UpperNode, sizeBytes: number, syscall: string): void {
+  const grows = Math.max(0, sizeBytes - (node.lowerContent === undefined ? node.sizeBytes : 0))
+  if (grows > 0 && upperOf(union).usedBytes + grows > union.maxBytes) throw errnoError('EDQUOT', syscall)
+}
+
+/** The node in the upper with content of its own: what lies below is copied now. */
+export function ownContent(union: Union, dentry: Dentry): UpperNode {
+  const node = copyUp(union, dentry)
+  if (node.lowerContent === undefined) return node
+  assertRoom(union, node, node.sizeBytes, 'write')
+  const { tree, inode } = contentOf(union, dentry)
+  const upper = upperOf(union)
+  const draft = upper.draft()
+  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, Math.max(node.sizeBytes, 1)))
+  try {
+    for (let at = 0; at < node.sizeBytes; ) {
+      const count = tree.readSync(inode, at, buffer)
+      if (count === 0) break
+      draft.append(buffer.subarray(0, count))
+      at += count
+    }
+  } catch (error) {
+    draft.discard()
+    throw error
+  }
+  upper.adopt(node, draft)
+  return node
+}
+
+/** The same off the main thread, slice by slice: for what may be large. */
+export async function ownContentLater(union: Union, dentry: Dentry): Promise<UpperNode> {
+  const node = copyUp(union, dentry)
+  const upper = upperOf(union)
+  while (node.lowerContent !== undefined) {
+    const draft = upper.draft()
+    try {
+      await copyContent(union, dentry, node, draft)
+    } catch (error) {
+      draft.discard()
+      throw error
+    }
+    // Meanwhile somebody else may have written, and then it is his content that counts.
+    if (node.lowerContent === undefined) draft.discard()
+    else upper.adopt(node, draft)
+  }
+  return node
+}
+
+async function copyContent(union: Union, dentry: Dentry, node: UpperNode, draft: ContentDraft): Promise<void> {
+  assertRoom(union, node, node.sizeBytes, 'write')
+  const { tree, inode } = contentOf(union, dentry)
+  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, Math.max(node.sizeBytes, 1)))
+  for (let at = 0; at < node.sizeBytes; ) {
+    const count = await tree.read(inode, at, buffer)
+    if (count === 0) break
+    draft.append(buffer.subarray(0, count))
+    at += count
+  }
+}
