@@ -63,7 +63,7 @@ async function bundle(root: string, promises: typeof fs.promises, input = 'src/m
     exports: 'auto',
   })
   await built.close()
-  return [...warnings, ...built.watchFiles.map(path => path.slice(root.length))]
+  return [...warnings, ...built.watchFiles.map(path => path.slice(root.length)).sort()]
 }
 
 type Result = [string, number, number, Promise<{ readonly later: number }>]
