@@ -60,6 +60,11 @@ export class Node implements UpperNode {
     this.lowers = node.lowers ?? []
   }
 
+  /** As it is now, but for the names in it, which are not copied. */
+  copy(stored: unknown): Node {
+    return Object.assign(Object.create(Node.prototype) as Node, this, { stored })
+  }
+
   get isDirectory(): boolean {
     return (this.mode & typeMask) === directoryType
   }

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js'
 
 const keeper = 'src/drivers/packed/upper-keeper.ts'
+const batches = 'src/drivers/packed/batches.ts'
 const large = 'src/drivers/packed/large-contents.ts'
 const contents = 'src/drivers/packed/upper-contents.ts'
 const crash = 'test/drivers/packed/upper-crash.test.ts'
@@ -11,20 +12,20 @@ const model = 'test/drivers/packed/upper-model.test.ts'
 export const mutants: readonly Mutant[] = [
   {
     name: 'a frame is written before its contents',
-    file: keeper,
-    find: `      const extent = segments.handOver()
+    file: batches,
+    find: `      const extent = this.#segments.handOver()
       if (extent !== undefined) this.#records.extent(extent)
-      this.#journal.append(this.#records.frame())
+      this.journal.append(this.#records.frame())
 `,
-    replace: `      this.#journal.append(this.#records.frame())
-      segments.handOver()
+    replace: `      this.journal.append(this.#records.frame())
+      this.#segments.handOver()
 `,
     test: crash,
   },
   {
     name: 'content is written over before what came first is handed over',
-    file: keeper,
-    find: 'if (this.#batch === this.#records.length && !this.#records.isEmpty) this.#handOver()',
+    file: batches,
+    find: 'if (this.#batch === this.#records.length && !this.#records.isEmpty) this.handOver()',
     replace: '',
     test: 'test/drivers/packed/upper-order.test.ts',
   },
@@ -72,7 +73,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a failed hand-over forgets the records',
-    file: keeper,
+    file: batches,
     find: '      this.#records.cut(length)\n',
     replace: '      this.#records.reset()\n',
     test: faults,

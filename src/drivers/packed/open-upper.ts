@@ -10,6 +10,7 @@ import { type Checksums, loadChecksums } from '../../layerfile/checksum.js'
 import type { Sum } from '../../layerfile/format.js'
 import type { NewNode } from '../upper.js'
 import { UpperTree } from '../upper-tree.js'
+import { Holds } from './holds.js'
 import { Journal } from './journal.js'
 import { corruptUpper, journalName, nextJournalName } from './journal-format.js'
 import { LargeContents } from './large-contents.js'
@@ -86,13 +87,15 @@ function assemble(files: UpperFiles, journal: Journal, sum: Sum, eager: boolean)
   journal.durable = Math.min(read.durable, journal.end)
   if (files.io.fileBytes(journal.path) !== journal.end) journal.cut()
   const { segments, unused } = survey(files, tree)
+  const holds = new Holds()
   const parts: UpperParts = {
     directory: files.directory,
     tree,
     journal,
     segments: new Segments(files, sum, segments, seen.segment),
-    large: new LargeContents(files, seen.file + 1),
+    large: new LargeContents(files, holds, seen.file + 1),
     files,
+    holds,
     sum,
     eager,
     listener,

@@ -6,7 +6,8 @@
  */
 import { PhylloError } from '../../errors.js'
 import type { Sum } from '../../layerfile/format.js'
-import { rootId, UpperTree } from '../upper-tree.js'
+import { rootId } from '../upper-metadata.js'
+import { UpperTree } from '../upper-tree.js'
 import type { Frame, JournalFrames } from './journal.js'
 import { corruptUpper, type Extent } from './journal-format.js'
 import { type Records, readRecords, Seen } from './record-reader.js'

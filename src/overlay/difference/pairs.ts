@@ -7,20 +7,14 @@
  * - `base` is looked up in the merged layers, so that a whiteout or opaque directory in the middle counts (R-DF-2).
  */
 import type { ByteString } from '../../byte-string.js'
-import type { Member, Tree as WholeTree } from '../../drivers/layer.js'
+import type { Member, Metadata } from '../../drivers/layer.js'
 import { lookup, rootStack, type Stack } from '../union/lookup.js'
 import { merge } from '../union/merge.js'
 import { isDirectoryMode } from '../union/mode.js'
 
-/** The metadata of a tree. */
-export type MetadataTree = Pick<
-  WholeTree,
-  'lookup' | 'list' | 'mode' | 'opaque' | 'merges' | 'inode' | 'xattrs' | 'readlink'
->
-
 /** A container's trees, top first: the upper, then the layers below it. */
 export interface ContainerTrees {
-  readonly trees: readonly MetadataTree[]
+  readonly trees: readonly Metadata[]
   /** Of a file of the upper: where its content lies below, if nobody has written to it. */
   lowerContent(id: number): Member | undefined
 }
@@ -65,7 +59,7 @@ export function pairsIn(container: ContainerTrees, { view, base }: Pair): Pair[]
 }
 
 /** Only what the upper has names for: all else is what it was. */
-function touched(trees: readonly MetadataTree[], view: Stack, under: Stack): Pair[] {
+function touched(trees: readonly Metadata[], view: Stack, under: Stack): Pair[] {
   const pairs: Pair[] = []
   const { lower, inode } = view[0]!
   if (lower !== 0) return pairs
@@ -76,7 +70,7 @@ function touched(trees: readonly MetadataTree[], view: Stack, under: Stack): Pai
 }
 
 /** A directory that was made anew, or renamed: whatever it shows, and whatever was there. */
-function all(trees: readonly MetadataTree[], view: Stack, under: Stack): Pair[] {
+function all(trees: readonly Metadata[], view: Stack, under: Stack): Pair[] {
   const pairs = new Map<ByteString, Pair>()
   merge(trees, view, (name, stack) => pairs.set(name, { name, view: stack, base: [] }))
   if (under.length === 0) return [...pairs.values()]
