@@ -24,8 +24,8 @@ import { nodeUpperIo, type UpperIo } from './upper-io.js'
 import type { UpperParts } from './upper-keeper.js'
 
 export interface OpenUpperOptions {
-  /** What the union's root is in a new container. */
-  readonly root: NewNode
+  /** What the union's root is in a new container. Absent: there is one. */
+  readonly root?: NewNode
   /** To be shared: see layerfile/checksum.ts. */
   readonly checksums?: Checksums
   readonly io?: UpperIo
@@ -41,7 +41,10 @@ export async function openPackedUpper(directory: string, options: OpenUpperOptio
   const { io = nodeUpperIo } = options
   const { xxh64: sum } = options.checksums ?? (await loadChecksums())
   const path = `${directory}/${journalName}`
-  if (io.fileBytes(path) === undefined) await makeUpper(directory, options.root, io, sum)
+  if (io.fileBytes(path) === undefined) {
+    if (options.root === undefined) throw corruptUpper(path, 'missing')
+    await makeUpper(directory, options.root, io, sum)
+  }
   const files = new UpperFiles(io, directory)
   const journal = new Journal(io, sum, io.open(path, 'r+'), path, 0, 0)
   try {
