@@ -136,16 +136,16 @@ export class UpperTree extends UpperMetadata {
     this.#forgetIfLost(held)
   }
 
-  /** Plays changes again, from the beginning or from where an earlier play ended. Nothing is recorded. */
-  play(changes: Iterable<Change>): void {
+  /** Plays a change again, the next from the beginning. Nothing is recorded. */
+  play(change: Change): void {
     // What has no name may still be changed by what follows: somebody had it open then.
     this.#playing = true
-    for (const change of changes) this.#apply(change)
-    this.#playing = false
+    this.#apply(change)
   }
 
   /** Ends playing: who held what had no name is gone. */
   forgetNameless(): void {
+    this.#playing = false
     for (const node of this.#nodes.values()) this.#forgetIfLost(node)
   }
 
@@ -183,7 +183,7 @@ export class UpperTree extends UpperMetadata {
         this.#replace(this.at(change.directory), change.name, WHITEOUT)
         return
       case 'attributes':
-        Object.assign(this.#changing(change.id), change.attributes)
+        this.#changing(change.id).change(change.attributes)
         return
       case 'xattrs':
         this.#changing(change.id).xattrs = change.xattrs

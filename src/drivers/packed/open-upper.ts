@@ -15,7 +15,7 @@ import { Journal } from './journal.js'
 import { corruptUpper, journalName, nextJournalName } from './journal-format.js'
 import { LargeContents } from './large-contents.js'
 import { PackedUpper } from './packed-upper.js'
-import { contentsOf, replay } from './replay.js'
+import { replay, type Wanted } from './replay.js'
 import { Segments } from './segments.js'
 import { writeSnapshot } from './snapshot.js'
 import { contentName, segmentName } from './stored-content.js'
@@ -85,11 +85,11 @@ function assemble(files: UpperFiles, journal: Journal, sum: Sum, eager: boolean)
     record: (change: Parameters<typeof listener.record>[0]) => listener.record(change),
     letGo: (stored: unknown) => listener.letGo(stored),
   }
-  const { tree, frames, seen } = replay(journal.path, read, files, sum, options)
+  const { tree, frames, seen, wanted } = replay(journal.path, read, files, sum, options)
   journal.end = read.frames[frames.length]?.offset ?? read.end
   journal.durable = Math.min(read.durable, journal.end)
   if (files.io.fileBytes(journal.path) !== journal.end) journal.cut()
-  const { segments, unused } = survey(files, tree)
+  const { segments, unused } = survey(files, wanted)
   const holds = new Holds()
   const parts: UpperParts = {
     directory: files.directory,
@@ -107,19 +107,17 @@ function assemble(files: UpperFiles, journal: Journal, sum: Sum, eager: boolean)
   // Whoever wrote them may have been killed before they were on the disk.
   if (!clean) {
     for (const segment of segments.keys()) files.dirty.add(segmentName(segment))
-    for (const content of contentsOf(tree)) if (content.kind === 'large') files.dirty.add(contentName(content.file))
+    for (const { file } of wanted.large) files.dirty.add(contentName(file))
     files.namesDirty = true
   }
   return { parts, unused }
 }
 
 /** What stands in the directory, and what of it nobody wants. */
-function survey(files: UpperFiles, tree: UpperTree) {
-  const wanted = new Set<string>([journalName])
-  for (const content of contentsOf(tree)) {
-    if (content.kind === 'large') wanted.add(contentName(content.file))
-    else if (content.bytes > 0) wanted.add(segmentName(content.segment))
-  }
+function survey(files: UpperFiles, { segments: segmentsWanted, large }: Wanted) {
+  const wanted = new Set([journalName])
+  for (const segment of segmentsWanted.keys()) wanted.add(segmentName(segment))
+  for (const { file } of large) wanted.add(contentName(file))
   const segments = new Map<number, number>()
   const unused: string[] = []
   for (const name of files.io.readdir(files.directory)) {
