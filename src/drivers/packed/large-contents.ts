@@ -46,8 +46,9 @@ export class LargeContents {
     return bytes
   }
 
+  /** Files that can be removed. */
   get surplusFiles(): number {
-    return this.#dropped.length
+    return this.#dropped.filter(({ file }) => !this.#holds.content(file)).length
   }
 
   create(): LargeContent {

@@ -6,9 +6,9 @@
  */
 import { PhylloError } from '../../errors.js'
 import type { Sum } from '../../layerfile/format.js'
+import type { Change } from '../upper-change.js'
 import { rootId } from '../upper-metadata.js'
 import { UpperTree } from '../upper-tree.js'
-import type { Change } from '../upper-change.js'
 import type { Frame, JournalFrames } from './journal.js'
 import { corruptUpper, type Extent } from './journal-format.js'
 import { type Rest, readRecords, Seen } from './record-reader.js'

@@ -132,7 +132,9 @@ export class UpperKeeper {
   async #syncNow(): Promise<void> {
     const { files, segments, large, holds } = this.#parts
     this.#batches.handOver()
-    if (!this.#batches.unsynced && !this.#withheld && files.dirty.size === 0 && !files.namesDirty) return
+    const isDone = !this.#batches.unsynced && files.dirty.size === 0 && !files.namesDirty
+    // A file that was open without a name goes without a record.
+    if (isDone && !this.#withheld && large.surplusFiles === 0) return
     const { end } = this.#batches.journal
     const surplus = large.surplus()
     const dead = segments.dead().filter(segment => !holds.segment(segment))

@@ -49,7 +49,7 @@ export async function writeLayerPlan(
     let entries = 0
     let lines = ''
     for (const changed of layerEntries(container, warn)) {
-      lines += planLine({ ...changed.entry, content: contents.of(changed) })
+      lines += planLine(changed.entry, contents.of(changed))
       if (lines.length > lineBytes) {
         await file.appendFile(lines)
         lines = ''
