@@ -37,6 +37,8 @@ export interface WorkParts {
 export interface ContainerWork {
   /**
    * Makes an image of the container: its layers, and one more that holds exactly what has changed; without any change, none more.
+   * The image is the container at the moment of the call: it can be used meanwhile, and nothing of that is in the image. The
+   * first write to a content of more than 64 KiB then copies it, which a `…Sync` call waits for.
    *
    * @throws CHANGE_INVALID, REFERENCE_INVALID, WHITEOUT_INVALID
    */

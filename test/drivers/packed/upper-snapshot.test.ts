@@ -240,8 +240,8 @@ test(
     const snapshot = upper.snapshot()
     const copying = upper.copyKept(node)
     snapshot[Symbol.dispose]()
-    const begun = () =>
-      contentFiles(directory).some(name => name !== 'content-0' && statSync(join(directory, name)).size > 0)
+    const size = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0
+    const begun = () => contentFiles(directory).some(name => name !== 'content-0' && size(name) > 0)
     while (!begun()) await new Promise(setImmediate)
     upper.writeSync(node, 0, Buffer.from('new'))
     await copying
