@@ -113,4 +113,11 @@ export const mutants: readonly Mutant[] = [
     replace: 'const earlier = undefined',
     test: 'test/overlay/export-tar.test.ts',
   },
+  {
+    name: 'names over many layers are looked up one by one',
+    file: 'src/overlay/difference/pairs.ts',
+    find: 'names.length * under.length > manyLookups',
+    replace: 'names.length < 0',
+    test: 'test/overlay/changes.test.ts',
+  },
 ]

@@ -48,13 +48,17 @@ export async function writeLayerPlan(
     file = await open(options.plan, 'wx', 0o600)
     let entries = 0
     let lines = ''
+    let steps = 0
     for (const changed of layerEntries(container, warn)) {
-      lines += planLine(changed.entry, contents.of(changed))
+      if (changed !== undefined) {
+        lines += planLine(changed.entry, contents.of(changed))
+        entries++
+      }
       if (lines.length > lineBytes) {
         await file.appendFile(lines)
         lines = ''
       }
-      if (++entries % itemsPerLook === 0 && pace.due()) await pace.turn()
+      if ((changed === undefined || ++steps % itemsPerLook === 0) && pace.due()) await pace.turn()
       options.signal?.throwIfAborted()
     }
     await file.appendFile(lines)
