@@ -123,6 +123,23 @@ function truncateNode(union: Union, dentry: Dentry, sizeBytes: number): void {
   union.notices.changed(dentry)
 }
 
+/** Gives a file all that is in a draft as its content. */
+export function takeContent(union: Union, dentry: Dentry, draft: ContentDraft): void {
+  const upper = upperOf(union)
+  const node = copyUp(union, dentry)
+  try {
+    assertRoom(union, node, draft.bytes, 'write')
+  } catch (error) {
+    draft.discard()
+    throw error
+  }
+  upper.atomically(() => {
+    upper.adopt(node, draft)
+    modified(union, node)
+  })
+  union.notices.changed(dentry)
+}
+
 function modified(union: Union, node: UpperNode): void {
   const now = union.now()
   upperOf(union).setAttributes(node, { mtime: now, ctime: now })
@@ -157,8 +174,13 @@ export function ownContent(union: Union, dentry: Dentry): UpperNode {
   return node
 }
 
-/** The same off the main thread, slice by slice: for what may be large. */
-export async function ownContentLater(union: Union, dentry: Dentry): Promise<UpperNode> {
+/** Whether content of its own has to be copied before a change of it from `position` on; undefined: at its end. */
+export function isKept(union: Union, node: UpperNode, position: number | undefined): boolean {
+  return upperOf(union).isKept(node, position ?? node.sizeBytes)
+}
+
+/** The same as `ownContent` off the main thread, slice by slice, and nothing of it from `position` on is kept: for what may be large. */
+export async function ownContentLater(union: Union, dentry: Dentry, position: number | undefined): Promise<UpperNode> {
   const node = copyUp(union, dentry)
   const upper = upperOf(union)
   while (node.lowerContent !== undefined) {
@@ -173,6 +195,7 @@ export async function ownContentLater(union: Union, dentry: Dentry): Promise<Upp
     if (node.lowerContent === undefined) draft.discard()
     else upper.adopt(node, draft)
   }
+  if (isKept(union, node, position)) await upper.copyKept(node)
   return node
 }
 
