@@ -11,7 +11,14 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { ArchiveInput } from './archive/open.js'
 import type { ArchiveFormat } from './archive/save-target.js'
-import type { Container, Containers, ContainersParts, CreateOptions } from './containers/containers.js'
+import type {
+  Container,
+  Containers,
+  ContainersParts,
+  CreateOptions,
+  ListContainersOptions,
+  OpenContainerOptions,
+} from './containers/containers.js'
 import type { ContainerInfo } from './containers/record.js'
 import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
@@ -217,18 +224,19 @@ export class Store implements AsyncDisposable {
   }
 
   /**
-   * Opens the container that a name, an id or the beginning of an id names. Nobody else can open it until it is closed.
+   * Opens the container that a name, an id or the beginning of an id names. Nobody else can open it until it is closed; with
+   * `readOnly` everybody can, also while somebody has it open for writing.
    *
-   * @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY, STORE_READ_ONLY
+   * @throws CONTAINER_NOT_FOUND; CONTAINER_BUSY, STORE_READ_ONLY unless it is opened with `readOnly`
    */
-  async container(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<Container> {
+  async container(name: string, options: OpenContainerOptions = {}): Promise<Container> {
     this.#assertOpen()
-    return (await this.#boxes()).open(name, cwd)
+    return (await this.#boxes()).open(name, options)
   }
 
   /** All containers, newest first. */
-  async containers(): Promise<ContainerInfo[]> {
-    return (await this.#boxes()).list()
+  async containers(options: ListContainersOptions = {}): Promise<ContainerInfo[]> {
+    return (await this.#boxes()).list(options)
   }
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */

@@ -8,6 +8,7 @@ import type { ImageCatalog } from '../images/image-catalog.js'
 import { hexOf } from '../oci/digest.js'
 import type { Operation, OperationContext } from '../operation.js'
 import type { Union } from '../overlay/union/union.js'
+import { openForReading } from './container.js'
 import type { ContainerRecord } from './record.js'
 
 export interface CommitOptions extends CommitFields {
@@ -50,6 +51,8 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
     commit: ({ signal, ...options } = {}) =>
       parts.start(async op => {
         parts.root.assertWritable()
+        // Contents that change while they are packed would be an image of no moment.
+        if (union.readOnly) throw openForReading(name)
         const to = parts.copyTarget()
         const layerFile = ({ diffId }: { diffId: Parameters<typeof hexOf>[0] }) =>
           to.layers.contentPath({ cacheId: hexOf(diffId) })

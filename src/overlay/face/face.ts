@@ -41,7 +41,7 @@ export function faceOf(union: Union): Face {
     ...fileCalls(union),
     ...globCalls(union),
     ...pathCalls(union),
-    ...(union.upper === undefined ? refusedCalls(union) : changingCalls(union)),
+    ...(union.readOnly ? refusedCalls(union) : changingCalls(union)),
   }
   const callbacks = callbackForms(union, calls)
   const face: Face = {}
@@ -85,7 +85,7 @@ function callbackForms(union: Union, calls: Calls): Record<string, Implementatio
   forms.exists = existsCallback(union)
   forms.read = vectorCallback(readLater(union), 'buffer')
   forms.readv = vectorCallback(readvLater(union), 'buffers')
-  if (union.upper !== undefined) {
+  if (!union.readOnly) {
     forms.write = vectorCallback(writeCallLater(union), 'buffer', 'bytesWritten')
     forms.writev = vectorCallback(writevLater(union), 'buffers', 'bytesWritten')
   }
@@ -183,7 +183,7 @@ interface Utf8Stream {
 /** Of the newest Node: writes with the functions that it is given. */
 function utf8StreamClass(union: Union, callbacks: Record<string, Implementation>, Host: Utf8Stream): object {
   const make = (options: unknown) => {
-    if (union.upper === undefined) return refuse('open')
+    if (union.readOnly) return refuse('open')
     return new Host({ ...(options as object), fs: { ...callbacks } })
   }
   return streamClass('Utf8Stream', make, Host.prototype)
