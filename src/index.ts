@@ -8,7 +8,7 @@ export type {
   OpenContainerOptions,
 } from './containers/containers.js'
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
-export type { CommitOptions } from './containers/work.js'
+export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'

@@ -290,6 +290,8 @@ export class Store implements AsyncDisposable {
       start: (work, signal) => this.#operation(work, signal),
       copyTarget: () => this.#copyTarget(),
       exportTo: async (...words) => (await import('./archive/export.js')).exportTo(...words),
+      extractInto: async (union, path, input, op) =>
+        (await import('./archive/extract.js')).extractInto(union, path, { input, limits }, op),
     }
     return (this.#containers ??= import('./containers/containers.js').then(({ Containers }) => new Containers(parts)))
   }

@@ -164,5 +164,7 @@ function opened(io: UpperIo, path: string): OpenFile {
 }
 
 function changed(path: string): PhylloError {
-  return new PhylloError('CONTAINER_CHANGED', `${path}: was changed since the container was opened for reading`, { path })
+  return new PhylloError('CONTAINER_CHANGED', `${path}: was changed since the container was opened for reading`, {
+    path,
+  })
 }
