@@ -1,36 +1,12 @@
-/** `cp` against the client of docker 20.10: the same words, the same status, the same trees and tars; and what is meant to differ. */
+/** `cp` with paths at both ends against the client of docker 20.10: the same words, the same status, the same trees. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { BothStores, type RanBytes } from '../build/both-stores.js'
-import { dir, file, hardlink, symlink, tar } from '../build/tar.js'
+import { BothStores } from '../build/both-stores.js'
+import { assertAlike, listed, makeContainers, unpacked, withoutNow } from '../build/cp-scenes.js'
 
 const both = new BothStores()
-const mtime = Date.UTC(2001, 1, 3) / 1000
-
-/** What stands at both ends: a tree with all that the rules are about. */
-const fixture = (top: string) => [
-  dir(`${top}/`, { mtime }),
-  file(`${top}/f`, 'in f', { mtime, mode: 0o640 }),
-  dir(`${top}/d/`, { mtime, mode: 0o750 }),
-  file(`${top}/d/g`, 'in g', { mtime }),
-  hardlink(`${top}/d/h`, `${top}/d/g`, { mtime }),
-  symlink(`${top}/d/l`, 'g', { mtime }),
-  dir(`${top}/d/sub/`, { mtime }),
-  file(`${top}/d/sub/x`, 'x', { mtime, uid: 12, gid: 34, mode: 0o4755 }),
-  symlink(`${top}/lf`, 'f', { mtime }),
-  symlink(`${top}/ld`, 'd', { mtime }),
-  symlink(`${top}/lc`, 'ld/l', { mtime }),
-  symlink(`${top}/dang`, 'nowhere', { mtime }),
-  symlink(`${top}/deep`, 'no/where', { mtime }),
-  dir(`${top}/clash/`, { mtime }),
-  dir(`${top}/clash/g/`, { mtime }),
-  dir(`${top}/clash2/`, { mtime }),
-  file(`${top}/clash2/sub`, 'no directory', { mtime }),
-]
-
 /** From the fixture `s` to the fixture `t`, in either direction. */
 const copies: readonly (readonly string[])[] = [
   ...[
@@ -84,46 +60,10 @@ const outOf = (words: readonly string[], at: number, who: string) =>
 const folder = (at: number, who: string) => join(both.scratch, `out-${at}`, who)
 
 test('the same trees at both ends: created, and unpacked from standard input', async () => {
-  const trees = tar([...fixture('s'), ...copies.flatMap((_, at) => fixture(`t${at}`))])
-  for (const run of [both.docker, both.phyllo]) {
-    const command = (words: readonly string[], input?: Buffer) => run.call(both, words, {}, input)
-    // Docker makes no container that has nothing to run.
-    const nothing = run === both.docker ? ['/nothing'] : []
-    assert.equal((await command(['create', '--name', 'blue', 'child:1', ...nothing])).status, 0)
-    const { status, stderr } = await command(['cp', '-', 'blue:/'], trees)
-    assert.equal(status, 0, stderr)
-  }
+  await makeContainers(both, ['s', ...copies.map((_, at) => `t${at}`)])
   unpacked(both.scratch, 's')
   for (const at of copies.keys()) for (const who of ['docker', 'phyllo']) unpacked(folder(at, who), 't')
 })
-
-function unpacked(where: string, top: string): void {
-  mkdirSync(where, { recursive: true })
-  execFileSync('tar', ['-xpf', '-', '-C', where], { input: tar(fixture(top)) })
-}
-
-/** What is made now has a time of now. */
-const withoutNow = (text: string) => text.replace(/20[2-9]\d-\d\d-\d\d \d\d:\d\d(:\d\d(\.\d+)?)?/g, 'NOW')
-
-/** Docker's init layer is no part of the image, and of none of ours. */
-const init =
-  /(^| |\/)(\.dockerenv|dev\/?|dev\/(console|pts\/|shm\/)|etc\/?|etc\/(hosts|hostname|resolv\.conf|mtab( ->.*)?)|proc\/|sys\/)$/
-
-/** Owners, modes, sizes, times, names and targets of all that is in a tar. */
-function listed(bytes: Buffer): string[] {
-  const env = { ...process.env, TZ: 'UTC' }
-  const words = ['--numeric-owner', '--full-time', '-Ptvf', '-']
-  const text = execFileSync('tar', words, { input: bytes, encoding: 'utf8', env, maxBuffer: 1 << 26 })
-  return withoutNow(text)
-    .split('\n')
-    .map(line => line.replace(/ +/g, ' '))
-    .filter(line => !init.test(line))
-}
-
-function assertAlike(words: readonly string[], theirs: RanBytes, ours: RanBytes): void {
-  assert.equal(ours.status, theirs.status, `${words.join(' ')}: docker: ${theirs.stderr}phyllo: ${ours.stderr}`)
-  if (ours.status !== 0) assert.match(ours.stderr, /^phyllo: [^\n]+\n$/)
-}
 
 for (const [at, words] of copies.entries()) {
   test(`into a container: cp ${words.join(' ')}`, async () => {
