@@ -41,7 +41,6 @@ const listings: readonly (readonly string[])[] = [
   ['ps', '-a', '-s', '--format', '{{.Names}} {{.Size}}'],
   ['ps', '-a', '-f', 'name=red', '--format', 'table {{.Names}}\\t{{.Size}}'],
   ['ps', '-s', '-a', '-f', 'name=red', '--format', '{{.Names}}'],
-  ['ps', '-n', 'x'],
   ['ps', '-a', '-f', 'nope=1'],
   ['ps', '-a', '-f', 'status=nope'],
   ['container', 'ls', '-a', '--format', '{{.Names}}'],
@@ -58,10 +57,17 @@ test('ps -a: the same columns', async () => {
     text
       .replace(/\b([0-9a-f]{64}|[0-9a-f]{12})\b/g, 'ID')
       .replace(/created_at: .*/, 'created_at: AT')
+      .replace(/command: .*/, 'command')
       .replace(/(Less than )?\w+ \w+ ago/g, 'AGO')
       .replace(/ +/g, ' ')
-  for (const words of [[], ['-s'], ['--no-trunc'], ['--format', 'raw'], ['-s', '--format', 'raw'], ['-q', '-s']]) {
+  for (const words of [[], ['-s'], ['--no-trunc'], ['-q', '-s']]) {
     const all = ['ps', '-a', '-f', 'name=red', ...words]
+    const [theirs, ours] = [await both.docker(all), await both.phyllo(all)]
+    assert.equal(shape(ours.stdout), shape(theirs.stdout), all.join(' '))
+  }
+  // Without labels, whose order is another one every time.
+  for (const words of [[], ['-s']]) {
+    const all = ['ps', '-a', '-f', 'name=blue', '--format', 'raw', ...words]
     const [theirs, ours] = [await both.docker(all), await both.phyllo(all)]
     assert.equal(shape(ours.stdout), shape(theirs.stdout), all.join(' '))
   }
