@@ -10,6 +10,13 @@ import { deviceOf } from '../device.js'
 export const command: Command = {
   usage: '[-a] [-L] [-q] CONTAINER:SRC_PATH DEST_PATH|- | SRC_PATH|- CONTAINER:DEST_PATH',
   summary: 'Copy files between a container and this machine; - is a tar on standard input or output',
+  details: [
+    'SRC_PATH/. is what is in a directory, without the directory itself. What is in a container while somebody',
+    'else has it open can be copied out of it, and nothing into it. A tar is unpacked into a directory that is there.',
+    '',
+    '-a, --archive       give what is copied out of a container the owners that it has there',
+    '-L, --follow-link   copy what a symlink at the end of SRC_PATH leads to',
+  ],
   options: { archive: { type: 'boolean', short: 'a' }, 'follow-link': { type: 'boolean', short: 'L' } },
   exactOutput: true,
   words: [2, 2],
@@ -57,6 +64,7 @@ async function pack({ signal, stdout, stderr }: CommandContext, box: Container, 
 async function unpack({ signal }: CommandContext, box: Container, { container, path }: End) {
   if (!(await statsOf(box, path))?.isDirectory())
     throw new Error(`destination "${container}:${path}" must be a directory`)
+  if (process.stdin.isTTY) throw new UsageError('cp: a tar is expected on standard input, which is a terminal')
   await box.putArchive('-', path, { signal })
 }
 

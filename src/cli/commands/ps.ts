@@ -25,6 +25,17 @@ const headers = {
 export const command: Command = {
   usage: '[-a] [-q] [-s] [-l] [-n COUNT] [--no-trunc] [-f FILTER] [--format TEMPLATE]',
   summary: 'List containers; without -a only those that run, and none does',
+  details: [
+    '-a, --all      all of them',
+    '-q, --quiet    ids alone',
+    '-s, --size     bytes that a container has of its own, and with those of its image',
+    '-l, --latest   the newest one',
+    '-n, --last N   the newest N',
+    '-f, --filter   name=, id=, ancestor=IMAGE, before=CONTAINER, since=CONTAINER, label=KEY[=VALUE], status=',
+    '--format       a Go template over ID, Image, Command, CreatedAt, RunningFor, Status, State, Size, Names, Labels;',
+    '               `table TEMPLATE` with titles; json',
+    '--no-trunc     ids, images and commands whole',
+  ],
   options: {
     all: { type: 'boolean', short: 'a' },
     size: { type: 'boolean', short: 's' },
@@ -55,7 +66,11 @@ type Find = Parameters<typeof imageShown>[2]
 function showsSize(format: string): boolean {
   let asked = false
   const row = Object.fromEntries(Object.keys(headers).map(name => [name, '']))
-  Object.defineProperty(row, 'Size', { enumerable: true, get: () => ((asked = true), '') })
+  const get = () => {
+    asked = true
+    return ''
+  }
+  Object.defineProperty(row, 'Size', { enumerable: true, get })
   try {
     formatListing({ format, headers, rows: [row] })
     return asked
