@@ -147,22 +147,12 @@ export class Store implements AsyncDisposable {
    * Loads every image of an archive: a docker-archive, an OCI archive or an OCI layout directory, in a file, a stream or
    * `-` for standard input, compressed or not. Published only when every layer of every image is verified.
    */
-  load(input: ArchiveInput, { signal, platform, name }: LoadOptions = {}): Operation<readonly Image[]> {
+  load(input: ArchiveInput, { signal, ...choice }: LoadOptions = {}): Operation<readonly Image[]> {
     return this.#operation(async op => {
       this.#root.assertWritable()
-      const [{ openArchive }, { copyIntoStore }] = await Promise.all([
-        import('./archive/open.js'),
-        import('./images/copy.js'),
-      ])
-      await using stage = await this.#root.stage()
-      await using source = await openArchive(input, {
-        limits: this.#limits,
-        signal: op.signal,
-        stage: async () => stage.file('archive.tar'),
-        ...(platform && { platform }),
-        ...(name && { name }),
-      })
-      const copied = await copyIntoStore(source, this.#copyTarget(), stage, op)
+      const { loadArchive } = await import('./archive/load.js')
+      const target = { root: this.#root, limits: this.#limits, to: () => this.#copyTarget() }
+      const copied = await loadArchive(input, choice, target, op)
       return Promise.all(copied.map(({ id, layers }) => this.#catalog.get(id, layers)))
     }, signal)
   }
