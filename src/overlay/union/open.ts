@@ -34,8 +34,7 @@ export function closeFile(union: Union, fd: unknown): void {
 
 /** What opening gives, without a descriptor for it; throws what open(2) would. */
 export function openedAt(union: Union, argument: PathArgument, flags: number, mode = newFileMode): Dentry {
-  const dentry =
-    union.upper === undefined ? openable(union, argument, flags) : openOrCreate(union, argument, flags, mode)
+  const dentry = union.readOnly ? openable(union, argument, flags) : openOrCreate(union, argument, flags, mode)
   if (typeof dentry === 'string') throw errnoError(dentry, 'open', argument.text)
   return dentry
 }
