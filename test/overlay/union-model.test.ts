@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { memoryUpper } from '../build/memory-upper.js'
 import { Fault } from '../build/naive-trees.js'
 import { modelled, NaiveUnion } from '../build/naive-union.js'
-import { dumpUnion, layerOf, outcomeOf, rootOf, unionOf } from '../build/union-run.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf, outcomeOf, rootOf, unionOf } from '../build/union-run.js'
 import { sequence, type TreeNode, type TreeNodes } from '../build/union-sequence.js'
 
 const sequences = 120
