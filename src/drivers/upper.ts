@@ -60,6 +60,8 @@ export interface NewNode extends Attributes {
 /** Content that is being copied: nothing of it is anywhere before `adopt`. */
 export interface ContentDraft {
   append(bytes: Uint8Array): void
+  /** Appends zeros until it is so long. */
+  extend(sizeBytes: number): void
   /** It is not needed after all. */
   discard(): void
 }

@@ -26,30 +26,41 @@ export async function withLayer<T>(
   use: (committed: CommittedLayer | undefined) => T | Promise<T>,
   layerFile: (layer: Layer) => string | undefined = () => undefined,
 ): Promise<T> {
-  const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'phyllo-commit-'))
-  const pool = new Pool({ workers: 0 })
+  const dir = scratch('phyllo-commit-')
+  let committed: CommittedLayer | undefined
   try {
-    const [plan, spool, target] = ['plan', 'spool', 'layer'].map(name => join(dir, name)) as [string, string, string]
-    const warnings: string[] = []
-    const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
-    const written = await writeLayerPlan(union, { plan, spool, layerFile, warn })
-    if (written.entries === 0) return await use(undefined)
-    const { layerFiles } = written
-    const limits = defaultLimits
-    const input = { plan, layerFiles, label: 'test', target, compression: 'none', limits } as const
-    await pool.run('commit-layer', input)
-    const layer = await openPackedLayer(target)
-    try {
-      const tar = Buffer.alloc(layer.tarBytes)
-      for (let at = 0; at < tar.length; ) at += await layer.readTar(at, tar.subarray(at))
-      return await use({ tar, layer, path: target, warnings })
-    } finally {
-      await layer.close()
-    }
+    committed = await commitLayer(union, dir, layerFile)
+    return await use(committed)
   } finally {
-    await pool.close()
+    await committed?.layer.close()
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** Somewhere in memory, if the machine has such a place. */
+export function scratch(prefix: string): string {
+  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), prefix))
+}
+
+/** The layer, made in an empty directory, and open. */
+export async function commitLayer(
+  union: Union,
+  dir: string,
+  layerFile: (layer: Layer) => string | undefined,
+): Promise<CommittedLayer | undefined> {
+  await using pool = new Pool({ workers: 0 })
+  const [plan, spool, target] = ['plan', 'spool', 'layer'].map(name => join(dir, name)) as [string, string, string]
+  const warnings: string[] = []
+  const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
+  const written = await writeLayerPlan(union, { plan, spool, layerFile, warn })
+  if (written.entries === 0) return undefined
+  const { layerFiles } = written
+  const input = { plan, layerFiles, label: 'test', target, compression: 'none', limits: defaultLimits } as const
+  await pool.run('commit-layer', input)
+  const layer = await openPackedLayer(target)
+  const tar = Buffer.alloc(layer.tarBytes)
+  for (let at = 0; at < tar.length; ) at += await layer.readTar(at, tar.subarray(at))
+  return { tar, layer, path: target, warnings }
 }
 
 /** A tree as a flat list: absolute path → what stands there, by value. Times in seconds, as tars have them. */

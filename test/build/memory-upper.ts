@@ -80,10 +80,9 @@ export function memoryUpper(root: NewNode = plainRoot): MemoryUpper {
     truncateSync: (node, sizeBytes) => replace(node, grown(node, sizeBytes)),
     draft() {
       const pieces: Buffer[] = []
-      return Object.assign(
-        { append: (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes)), discard: () => undefined },
-        { pieces },
-      )
+      const append = (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes))
+      const extend = (size: number) => append(Buffer.alloc(Math.max(0, size - Buffer.concat(pieces).length)))
+      return Object.assign({ append, extend, discard: () => undefined }, { pieces })
     },
     adopt: (node, draft) => replace(node, Buffer.concat((draft as unknown as { pieces: Buffer[] }).pieces)),
     sync: async () => undefined,

@@ -183,8 +183,12 @@ const letters: Readonly<Record<string, number>> = {
   n: fs.constants.O_NOFOLLOW,
 }
 
+export function flagsOf(how: string): number {
+  return how.split('+').reduce((sum, letter) => sum | letters[letter]!, 0)
+}
+
 function open(union: Union, path: unknown, how: string, mode: number, data: string): null {
-  const flags = how.split('+').reduce((sum, letter) => sum | letters[letter]!, 0)
+  const flags = flagsOf(how)
   const dentry = files.openOrCreate(union, argument(path), flags, mode)
   if (typeof dentry === 'string') throw new Refused(dentry)
   const file = { dentry, path: String(path), flags, position: 0 }

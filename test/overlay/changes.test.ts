@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { changes } from '../../src/overlay/difference/changes.js'
 import { Union } from '../../src/overlay/union/union.js'
+import { dockerChanges } from '../build/docker-changes.js'
 import { memoryUpper } from '../build/memory-upper.js'
 import { dumpUnion, layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
-import { type Op, sequence, type TreeNode, type TreeNodes } from '../build/union-sequence.js'
+import { type Op, sequence, type TreeNodes } from '../build/union-sequence.js'
 
 const file = (data = '') => ({ t: 'f', mode: 0o644, mtime: 1e9, data }) as const
 const dir = (children: TreeNodes = {}) => ({ t: 'd', mode: 0o755, mtime: 1e9, children }) as const
@@ -176,40 +177,6 @@ for (const { name, layers, ops, minimal, docker = minimal } of cases)
     assert.deepEqual(listed(union, 'minimal'), minimal)
     assert.deepEqual(listed(union, 'docker'), docker)
   })
-
-/** moby's FileInfo.addChanges over two trees, in sorted order. */
-function dockerChanges(base: TreeNodes, view: TreeNodes): string[] {
-  const found: string[] = []
-  const visit = (now: TreeNodes, before: TreeNodes, at: string, parents: Set<string>) => {
-    for (const name of [...new Set([...Object.keys(now), ...Object.keys(before)])].sort()) {
-      const [node, old, path] = [now[name], before[name], `${at}/${name}`]
-      const list = (kind: string, listedPath: string) => {
-        for (const parent of parents) found.push(`C ${parent}`)
-        parents.clear()
-        found.push(`${kind} ${listedPath}`)
-      }
-      const kind = node === undefined ? 'D' : old === undefined ? 'A' : statDifferent(node, old) ? 'C' : undefined
-      if (kind !== undefined) list(kind, path)
-      if (node?.t !== 'd') continue
-      const inner = new Set([...parents, ...(kind === undefined ? [path] : [])])
-      visit(node.children ?? {}, (old?.t === 'd' && old.children) || {}, path, inner)
-      if (inner.size === 0) parents.clear()
-    }
-  }
-  visit(view, base, '', new Set())
-  return found
-}
-
-const owned = ({ t, mode, uid, gid, rdev }: TreeNode) => JSON.stringify([t, mode, uid, gid, rdev])
-
-function statDifferent(now: TreeNode, before: TreeNode): boolean {
-  if (owned(now) !== owned(before)) return true
-  if (now.t === 'd') return false
-  const size = ({ data, target }: TreeNode) => (data ?? target ?? '').length
-  const [a, b] = [now.mtime ?? 0, before.mtime ?? 0]
-  const sameTime = a === b || (Math.floor(a / 1e9) === Math.floor(b / 1e9) && (a % 1e9 === 0 || b % 1e9 === 0))
-  return size(now) !== size(before) || !sameTime
-}
 
 test("P-52: 100 random sequences, listed as docker's two walks would", t => {
   const first = Number(process.env.PHYLLO_SEED ?? Math.floor(Math.random() * 2 ** 30))

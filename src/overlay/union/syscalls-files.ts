@@ -12,7 +12,7 @@ import type { ContentDraft, UpperNode } from '../../drivers/upper.js'
 import { MiB, symlinkHops } from '../../limits.js'
 import type { PathArgument } from './arguments.js'
 import { placeNew } from './change-names.js'
-import { contentOf } from './content.js'
+import { contentOf, fileSize } from './content.js'
 import { copyUp, upperOf } from './copy-up.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
@@ -43,8 +43,8 @@ export function openOrCreate(union: Union, path: PathArgument, flags: number, mo
   // There is no driver behind a device and nobody at the other end of a fifo or socket, and waiting is no answer
   if (type !== S_IFREG) return 'ENXIO'
   if (!writing) return found
-  copyUp(union, found)
-  if (flags & O_TRUNC) truncateNode(union, found, 0)
+  if (flags & O_TRUNC) truncateTo(union, found, 0, undefined)
+  else copyUp(union, found)
   return found
 }
 
@@ -96,7 +96,7 @@ export function write(union: Union, file: OpenFile, bytes: Uint8Array, position:
   if (bytes.length === 0) return 0
   const node = ownContent(union, file.dentry)
   const at = file.flags & O_APPEND ? node.sizeBytes : (position ?? file.position)
-  assertRoom(union, node, at + bytes.length, 'write')
+  assertRoom(union, node.sizeBytes, at + bytes.length, 'write')
   const upper = upperOf(union)
   upper.atomically(() => {
     upper.writeSync(node, at, bytes)
@@ -108,16 +108,31 @@ export function write(union: Union, file: OpenFile, bytes: Uint8Array, position:
 }
 
 export function truncate(union: Union, file: OpenFile, sizeBytes: number): void {
-  if (!mayWrite(file)) throw errnoError('EINVAL', 'ftruncate')
-  truncateNode(union, file.dentry, sizeBytes)
+  const { dentry } = file
+  assertTruncates(file)
+  const draft = sizeBytes > 0 && isBelow(union, dentry) ? draftOf(union, dentry, sizeBytes, 'ftruncate') : undefined
+  truncateTo(union, dentry, sizeBytes, draft)
 }
 
-function truncateNode(union: Union, dentry: Dentry, sizeBytes: number): void {
+/** The same, with the content that is kept copied off the main thread. */
+export async function truncateLater(union: Union, file: OpenFile, sizeBytes: number): Promise<void> {
+  assertTruncates(file)
+  const { dentry } = file
+  const draft = sizeBytes > 0 ? await draftLater(union, dentry, sizeBytes, 'ftruncate') : undefined
+  truncateTo(union, dentry, sizeBytes, draft)
+}
+
+function assertTruncates(file: OpenFile): void {
+  if (!mayWrite(file)) throw errnoError('EINVAL', 'ftruncate')
+}
+
+/** `draft`: the content as it is going to be, if it lies below and something of it is kept. */
+function truncateTo(union: Union, dentry: Dentry, sizeBytes: number, draft: ContentDraft | undefined): void {
   const upper = upperOf(union)
-  const node = sizeBytes === 0 ? copyUp(union, dentry) : ownContent(union, dentry)
-  assertRoom(union, node, sizeBytes, 'ftruncate')
+  if (!isBelow(union, dentry)) assertRoom(union, union.nodeOf(dentry)!.sizeBytes, sizeBytes, 'ftruncate')
   upper.atomically(() => {
-    upper.truncateSync(node, sizeBytes)
+    const node = draft === undefined ? copyUp(union, dentry) : adopt(union, dentry, draft)
+    if (draft === undefined) upper.truncateSync(node, sizeBytes)
     modified(union, node)
   })
   union.notices.changed(dentry)
@@ -128,62 +143,86 @@ function modified(union: Union, node: UpperNode): void {
   upperOf(union).setAttributes(node, { mtime: now, ctime: now })
 }
 
-function assertRoom(union: Union, node: UpperNode, sizeBytes: number, syscall: string): void {
-  const grows = Math.max(0, sizeBytes - (node.lowerContent === undefined ? node.sizeBytes : 0))
+/** `ownBytes`: what of the content is in the upper by now. */
+function assertRoom(union: Union, ownBytes: number, sizeBytes: number, syscall: string): void {
+  const grows = Math.max(0, sizeBytes - ownBytes)
   if (grows > 0 && upperOf(union).usedBytes + grows > union.maxBytes) throw errnoError('EDQUOT', syscall)
 }
 
+/** Whether the content of a file lies in a layer: nobody has written to it yet. */
+function isBelow(union: Union, dentry: Dentry): boolean {
+  const node = union.nodeOf(dentry)
+  return node === undefined || node.lowerContent !== undefined
+}
+
 /** The node in the upper with content of its own: what lies below is copied now. */
-export function ownContent(union: Union, dentry: Dentry): UpperNode {
-  const node = copyUp(union, dentry)
-  if (node.lowerContent === undefined) return node
-  assertRoom(union, node, node.sizeBytes, 'write')
-  const { tree, inode } = contentOf(union, dentry)
+function ownContent(union: Union, dentry: Dentry): UpperNode {
+  if (!isBelow(union, dentry)) return union.nodeOf(dentry)!
+  return adopt(union, dentry, draftOf(union, dentry, fileSize(union, dentry), 'write'))
+}
+
+/** The same off the main thread, slice by slice: for what may be large. */
+export async function ownContentLater(union: Union, dentry: Dentry): Promise<void> {
+  const draft = await draftLater(union, dentry, fileSize(union, dentry), 'write')
+  if (draft !== undefined) adopt(union, dentry, draft)
+}
+
+/** Copies up what a dentry stands for, if it is not there, with the draft as its content. */
+function adopt(union: Union, dentry: Dentry, draft: ContentDraft): UpperNode {
   const upper = upperOf(union)
-  const draft = upper.draft()
-  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, Math.max(node.sizeBytes, 1)))
+  return upper.atomically(() => {
+    const node = copyUp(union, dentry)
+    upper.adopt(node, draft)
+    return node
+  })
+}
+
+/** A copy of a content that lies below: so many bytes of it, or with zeros behind it. */
+function draftOf(union: Union, dentry: Dentry, sizeBytes: number, syscall: string): ContentDraft {
+  assertRoom(union, 0, sizeBytes, syscall)
+  const { tree, inode } = contentOf(union, dentry)
+  const draft = upperOf(union).draft()
+  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
   try {
-    for (let at = 0; at < node.sizeBytes; ) {
-      const count = tree.readSync(inode, at, buffer)
+    for (let at = 0; at < sizeBytes; ) {
+      const count = tree.readSync(inode, at, buffer.subarray(0, sizeBytes - at))
       if (count === 0) break
       draft.append(buffer.subarray(0, count))
       at += count
     }
+    draft.extend(sizeBytes)
+    return draft
   } catch (error) {
     draft.discard()
     throw error
   }
-  upper.adopt(node, draft)
-  return node
 }
 
-/** The same off the main thread, slice by slice: for what may be large. */
-export async function ownContentLater(union: Union, dentry: Dentry): Promise<UpperNode> {
-  const node = copyUp(union, dentry)
-  const upper = upperOf(union)
-  while (node.lowerContent !== undefined) {
-    const draft = upper.draft()
-    try {
-      await copyContent(union, dentry, node, draft)
-    } catch (error) {
-      draft.discard()
-      throw error
-    }
-    // Meanwhile somebody else may have written, and then it is his content that counts.
-    if (node.lowerContent === undefined) draft.discard()
-    else upper.adopt(node, draft)
-  }
-  return node
-}
-
-async function copyContent(union: Union, dentry: Dentry, node: UpperNode, draft: ContentDraft): Promise<void> {
-  assertRoom(union, node, node.sizeBytes, 'write')
+/** The same slice by slice. Undefined: somebody else has written meanwhile, and then it is his content that counts. */
+async function draftLater(
+  union: Union,
+  dentry: Dentry,
+  sizeBytes: number,
+  syscall: string,
+): Promise<ContentDraft | undefined> {
+  if (!isBelow(union, dentry)) return undefined
+  assertRoom(union, 0, sizeBytes, syscall)
   const { tree, inode } = contentOf(union, dentry)
-  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, Math.max(node.sizeBytes, 1)))
-  for (let at = 0; at < node.sizeBytes; ) {
-    const count = await tree.read(inode, at, buffer)
-    if (count === 0) break
-    draft.append(buffer.subarray(0, count))
-    at += count
+  const draft = upperOf(union).draft()
+  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
+  try {
+    for (let at = 0; at < sizeBytes; ) {
+      const count = await tree.read(inode, at, buffer.subarray(0, sizeBytes - at))
+      if (count === 0) break
+      draft.append(buffer.subarray(0, count))
+      at += count
+    }
+    draft.extend(sizeBytes)
+    if (isBelow(union, dentry)) return draft
+  } catch (error) {
+    draft.discard()
+    throw error
   }
+  draft.discard()
+  return undefined
 }

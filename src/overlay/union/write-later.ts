@@ -11,7 +11,7 @@ import { MiB } from '../../limits.js'
 import { abortError, errnoError } from './errno.js'
 import type { OpenFile } from './handles.js'
 import { holding } from './holding.js'
-import { mayWrite, ownContentLater, truncate, write } from './syscalls-files.js'
+import { mayWrite, ownContentLater, truncate, truncateLater as truncateSlowly, write } from './syscalls-files.js'
 import type { Union } from './union.js'
 
 /** Bytes that are written, or copied, between two turns of the event loop. */
@@ -48,12 +48,7 @@ export function truncateLater(union: Union, file: OpenFile, sizeBytes: number): 
     truncate(union, file, sizeBytes)
     return undefined
   }
-  return holding(union, file.dentry, () =>
-    union.turns.take(file.dentry, async () => {
-      await ownContentLater(union, file.dentry)
-      truncate(union, file, sizeBytes)
-    }),
-  )
+  return holding(union, file.dentry, () => union.turns.take(file.dentry, () => truncateSlowly(union, file, sizeBytes)))
 }
 
 /** Whether a change of the content copies little, and nobody else is at it. */
