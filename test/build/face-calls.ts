@@ -1,18 +1,25 @@
 /** The operations of a container that go through its face: those on open files, on whole trees and contents, and what stat tells. */
-import type { Outcome } from './union-run.js'
-import { flagsOf, outcomeOf } from './union-run.js'
+import type { ContainerFs } from '../../src/overlay/face/container-face.js'
+import type { Union } from '../../src/overlay/union/union.js'
+import { flagsOf, type Outcome, outcomeOf } from './union-run.js'
 import type { Op } from './union-sequence.js'
-import type { Session } from './union-session.js'
 
 const types = { 1: 'p', 2: 'c', 4: 'd', 6: 'b', 8: 'f', 10: 'l', 12: 's' } as const
 const nano = 1e9
 
+export interface Driven {
+  readonly union: Union
+  readonly box: ContainerFs
+  /** Descriptors, by the number that who opens gives them. */
+  readonly open: Map<number, number>
+}
+
 /** What came of it: as `outcomeOf` says, which does all other operations. */
-export function callFace(session: Session, op: Op): Outcome {
+export function callFace(driven: Driven, op: Op): Outcome {
   const call = calls[op[0]]
-  if (call === undefined) return outcomeOf(session.union, op)
+  if (call === undefined) return outcomeOf(driven.union, op)
   try {
-    return call(session, ...op.slice(1)) ?? null
+    return call(driven, ...op.slice(1)) ?? null
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error
@@ -20,7 +27,7 @@ export function callFace(session: Session, op: Op): Outcome {
   }
 }
 
-type Call = (session: Session, ...args: unknown[]) => unknown
+type Call = (driven: Driven, ...args: unknown[]) => unknown
 
 const calls: Readonly<Record<string, Call>> = {
   read: ({ box }, path) => box.readFileSync(path as string, 'latin1'),

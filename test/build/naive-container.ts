@@ -51,7 +51,10 @@ export class NaiveContainer extends NaiveUnion {
       if (error instanceof Fault && error.code === 'ENOENT') return
       throw error
     }
-    if (found.members[0]![1].t !== 'd') return this.unlink_(path)
+    if (found.members[0]![1].t !== 'd') {
+      this.unlink_(path)
+      return
+    }
     const { parent, name, members, last } = this.walk(path.replace(/\/+$/, '') || '/', false)
     if (last !== 'name') throw new Fault(rmFaults[last])
     if (members[0]![1].t !== 'd') throw new Fault('ENOTDIR')

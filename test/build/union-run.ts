@@ -27,7 +27,11 @@ import type { Op, TreeNode, TreeNodes } from './union-sequence.js'
 const nano = 1e9
 
 export function layerOf(tree: TreeNodes): MemoryLayer {
-  return new MemoryLayer(directory(childrenOf(tree, ''), {}))
+  return new MemoryLayer(literalOfTree(tree))
+}
+
+export function literalOfTree(tree: TreeNodes): ConstructorParameters<typeof MemoryLayer>[0] {
+  return directory(childrenOf(tree, ''), {})
 }
 
 function childrenOf(tree: TreeNodes, at: string): Children {

@@ -15,6 +15,7 @@ import { loadChecksums } from '../../src/layerfile/checksum.js'
 import { type ContainerFs, createContainerFace } from '../../src/overlay/face/container-face.js'
 import type { Union } from '../../src/overlay/union/union.js'
 import { commitLayer, scratch } from './commit-run.js'
+import type { Driven } from './face-calls.js'
 import { memoryUpper } from './memory-upper.js'
 import { dumpUnion, layerOf, rootOf, unionOf } from './union-run.js'
 import type { TreeNodes } from './union-sequence.js'
@@ -30,12 +31,11 @@ interface Moment {
 
 const checksums = await loadChecksums()
 
-export class Session implements AsyncDisposable {
+export class Session implements Driven, AsyncDisposable {
   union!: Union
   box!: ContainerFs
   /** Base first. */
   readonly layers: Layer[]
-  /** Descriptors, by the number that who opens gives them. */
   readonly open = new Map<number, number>()
   /** How often the journal was cut, all in all. */
   cuts = 0

@@ -32,7 +32,8 @@ async function check(keeping: Keeping, runs: number, most: number): Promise<numb
   // A generator that has gone blind would find nothing
   const seen = [...ran.keys()]
   const [kinds, done] = [seen.filter(key => !key.includes(' ')), seen.filter(key => key.endsWith(' done'))]
-  assert.deepEqual([kinds.length, done.length], [29, 25], seen.join())
+  assert.equal(kinds.length, 29, seen.join())
+  if (keeping === 'memory') assert.equal(done.length, 25, seen.join())
   return cuts
 }
 

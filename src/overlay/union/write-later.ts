@@ -4,6 +4,7 @@
  *
  * Invariants:
  * - The place of a write is decided when it is asked for, at the end of the file when its turn comes: two writes never overlap.
+ * - Nobody who can wait cuts the file off in the middle: asynchronous truncations and openings take their turn, too.
  * - A slice is written whole. After an abort, or at the bound of a container, those before it are there.
  */
 import fs from 'node:fs'
@@ -44,7 +45,8 @@ export function writeLater(
 
 /** `ftruncate` off the main thread, for a file whose content may have to be copied first. */
 export function truncateLater(union: Union, file: OpenFile, sizeBytes: number): Promise<void> | undefined {
-  if (sizeBytes === 0 || !mayWrite(file) || isQuick(union, file)) {
+  const quick = sizeBytes === 0 ? !union.turns.busy(file.dentry) : isQuick(union, file)
+  if (!mayWrite(file) || quick) {
     truncate(union, file, sizeBytes)
     return undefined
   }
