@@ -57,7 +57,7 @@ function literalOf(made: TreeNode, at: string): Literal {
   }
   if (made.t === 'd') return directory(childrenOf(made.children ?? {}, at), { ...fields, opaque: made.opaque ?? false })
   if (made.t === 'f') return file(Buffer.from(made.data ?? '', 'latin1'), fields)
-  if (made.t === 'l') return symlink(made.target!, { ...fields, mode: 0o777 })
+  if (made.t === 'l') return symlink(Buffer.from(made.target!, 'latin1'), { ...fields, mode: 0o777 })
   const [deviceMajor, deviceMinor] = made.rdev ?? [0, 0]
   return node(specialTypes[made.t] | (mode ?? 0), { ...fields, deviceMajor, deviceMinor })
 }
