@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { layerCounts } from './targets.js'
+import type { lookupCounts } from './targets.js'
 
 type Make = (path: string, needed: (name: InputName) => string) => Promise<void> | void
 
@@ -72,13 +72,30 @@ const recipes = {
     scales: true,
     make: async path => (await made()).writeMillion(path),
   },
+  wide: {
+    file: 'wide.tar',
+    what: 'docker-archive of 10 layers: large directories, in one of them and all over them',
+    make: async path => (await made()).writeWide(path),
+  },
   lookup1: lookup(1),
   lookup10: lookup(10),
+  lookup25: lookup(25),
   lookup100: lookup(100),
+  lookup125: lookup(125),
 } as const satisfies Record<string, Recipe>
 
-export type InputName = 'base' | 'small' | 'app' | 'appOci' | 'layer1g' | 'file1g' | 'random8g' | 'million' | LookupName
-type LookupName = `lookup${(typeof layerCounts)[number]}`
+export type InputName =
+  | 'base'
+  | 'small'
+  | 'app'
+  | 'appOci'
+  | 'layer1g'
+  | 'file1g'
+  | 'random8g'
+  | 'million'
+  | 'wide'
+  | LookupName
+type LookupName = `lookup${(typeof lookupCounts)[number]}`
 
 function lookup(layers: number): Recipe {
   return {

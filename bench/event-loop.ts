@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Store } from '../src/index.js'
+import { changedContainer, changesOf } from './changed.js'
 import { median } from './contest.js'
 import { remove } from './places.js'
 import { figure, table } from './print.js'
@@ -16,7 +17,7 @@ interface Delay {
   readonly max: number
 }
 
-const works = ['load', 'save', 'readFile'] as const
+const works = ['load', 'save', 'readFile', 'commit'] as const
 type Work = (typeof works)[number]
 
 /** Between works, so that garbage and threads of one are not another's. */
@@ -24,7 +25,7 @@ const pauseMs = 200
 
 export const question: Question = {
   title: 'event loop delay while a store works',
-  inputs: ['app', 'file1g'],
+  inputs: ['app', 'file1g', 'lookup10', 'base'],
   async ask(bench) {
     const delays = new Map<Work, Delay[]>(works.map(work => [work, []]))
     for (let round = 0; round < bench.rounds; round++) await once(bench, (work, delay) => delays.get(work)!.push(delay))
@@ -61,6 +62,10 @@ async function once({ input, places }: Bench, done: (work: Work, delay: Delay) =
     let bytes = 0
     done('readFile', await delayDuring(async () => void (bytes = (await view.promises.readFile('/large')).length)))
     if (bytes !== view.statSync('/large').size) throw new Error(`readFile gave ${bytes} bytes`)
+    await store.load(input('lookup10'))
+    await changedContainer(store, 'lookup:10', 'changed', await changesOf(store, 'lookup:10', input('base')))
+    await using box = await store.container('changed')
+    done('commit', await delayDuring(() => Promise.resolve(box.commit())))
   } finally {
     await store.close()
     await remove(root)

@@ -141,6 +141,44 @@ function* treeOf(files: readonly string[], layer: number): Generator<LayerEntry>
   }
 }
 
+/** What `wide` holds. Names are of 12 bytes. */
+export const wide = {
+  layers: 10,
+  /** Directories of 1,000 files each: in one layer alone, and with a tenth of the files in each layer. */
+  directories: 100,
+  names: 1000,
+  /** Files of one directory of one layer. */
+  large: 10_000,
+} as const
+
+/** /one/N: directories of one layer; /all/N: of all layers; /large: one directory. Files are small and all different. */
+export function writeWide(path: string): void {
+  const layers = Array.from({ length: wide.layers }, (_, layer) => wideLayer(layer))
+  writeDockerArchive(path, 'wide:v1', layers)
+}
+
+function* wideLayer(layer: number): Generator<LayerEntry> {
+  const file = (folder: string, at: number): LayerEntry => {
+    const name = `${folder}/file-${String(at).padStart(7, '0')}`
+    return { type: 'file', name, mode: 0o644, sizeBytes: treeFileBytes, content: [Buffer.alloc(treeFileBytes, name)] }
+  }
+  const folder = (name: string): LayerEntry => ({ type: 'directory', name: `${name}/`, mode: 0o755 })
+  yield folder('one')
+  yield folder('all')
+  for (let at = 0; at < wide.directories; at++) {
+    const [one, all] = [`one/${at}`, `all/${at}`]
+    if (at % wide.layers === layer) {
+      yield folder(one)
+      for (let name = 0; name < wide.names; name++) yield file(one, name)
+    }
+    yield folder(all)
+    for (let name = layer; name < wide.names; name += wide.layers) yield file(all, name)
+  }
+  if (layer > 0) return
+  yield folder('large')
+  for (let name = 0; name < wide.large; name++) yield file('large', name)
+}
+
 /** Of all regular files of an archive's image, without the leading slash, sorted. */
 async function pathsOf(archive: string): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'phyllo-bench-'))

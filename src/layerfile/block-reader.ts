@@ -17,6 +17,7 @@ import type { Checksums } from './checksum.js'
 import { readAll, readAllSync } from './file-io.js'
 import { corrupt } from './format.js'
 import { lengthBytes, storedBit } from './frame.js'
+import type { SmallBuffers } from './small-buffers.js'
 
 /**
  * Groups of one read that are under way at a time, each with one call on the thread pool: more would take the cores
@@ -27,6 +28,9 @@ const lanes = 2
 const smallContent = 32 * KiB
 /** Stored blocks from here on are read to where they belong, and not copied there. */
 const directBytes = 64 * KiB
+
+/** Who wants this share of a block alone gets its memory: what else is in it is not kept for others. */
+const mostOfBlock = 3 / 4
 
 export interface BlockReaderOptions {
   readonly fd: number
@@ -64,7 +68,22 @@ export class BlockReader {
     }
   }
 
-  /** The same with the work on the thread pool. */
+  /** The tar's bytes from `offset` on, in memory that becomes the caller's. */
+  contentSync(offset: number, length: number): Buffer {
+    const { table, cache } = this.#options
+    const block = table.find(offset)
+    const skip = offset - table.contentOffset(block)
+    const bytes = table.contentBytes(block)
+    // Most of a block: then its memory is the caller's, and nothing is copied
+    const most = length >= bytes * mostOfBlock && skip + length <= bytes
+    if (most && cache.get(block) === undefined)
+      return this.#contentSync(block, cache.handedOut).subarray(skip, skip + length)
+    const into = cache.handedOut.take(length)
+    this.readSync(offset, into)
+    return into
+  }
+
+  /** The same as `readSync` with the work on the thread pool. */
   async read(offset: number, into: Uint8Array): Promise<void> {
     const tasks = this.#tasks(offset, into)
     const failures: unknown[] = []
@@ -166,7 +185,7 @@ export class BlockReader {
         const part = into.subarray(at, (at += table.contentBytes(block)))
         const bytes = this.#verified(block, stored, begin)
         if (table.isStored(block)) part.set(bytes)
-        else if (part.length <= smallContent) this.#decompress(block, bytes, part)
+        else if (part.length <= smallContent) this.#decompressed(block, () => lz4.decompressSync(bytes, part))
         else await this.#decompressElsewhere(block, bytes, part)
       }
     } finally {
@@ -198,18 +217,39 @@ export class BlockReader {
   }
 
   #copyPartSync(block: number, skip: number, into: Uint8Array): void {
-    const { table, cache } = this.#options
+    const { cache } = this.#options
     let content = cache.get(block)
     if (content === undefined) {
-      content = Buffer.allocUnsafeSlow(table.contentBytes(block))
-      this.#readRunSync(block, block + 1, content)
+      content = this.#contentSync(block, cache.kept)
       cache.set(block, content)
     }
     into.set(content.subarray(skip, skip + into.length))
   }
 
+  /** A whole block, in memory of its own. */
+  #contentSync(block: number, memory: SmallBuffers): Buffer {
+    const { fd, path, table, cache, lz4 } = this.#options
+    const begin = table.fileOffset(block)
+    const bytes = table.contentBytes(block)
+    if (table.isStored(block)) {
+      const content = memory.take(bytes)
+      readAllSync(fd, content, begin + lengthBytes, path)
+      this.#verify(block, content)
+      return content
+    }
+    const scratch = cache.take()
+    try {
+      const stored = scratch.subarray(0, table.fileOffset(block + 1) - begin)
+      readAllSync(fd, stored, begin, path)
+      const verified = this.#verified(block, stored, begin)
+      return this.#decompressed(block, () => lz4.contentSync(verified, bytes))
+    } finally {
+      cache.giveBack(scratch)
+    }
+  }
+
   #readRunSync(first: number, end: number, into: Uint8Array): void {
-    const { fd, path, table, cache } = this.#options
+    const { fd, path, table, cache, lz4 } = this.#options
     const begin = table.fileOffset(first)
     if (this.#isDirect(first)) {
       readAllSync(fd, into, begin + lengthBytes, path)
@@ -224,7 +264,7 @@ export class BlockReader {
         const part = into.subarray(at, (at += table.contentBytes(block)))
         const bytes = this.#verified(block, stored, begin)
         if (table.isStored(block)) part.set(bytes)
-        else this.#decompress(block, bytes, part)
+        else this.#decompressed(block, () => lz4.decompressSync(bytes, part))
       }
     } finally {
       cache.giveBack(memory)
@@ -246,9 +286,9 @@ export class BlockReader {
       throw corrupt(path, `block ${block} does not have its checksum`, { offset: table.fileOffset(block) })
   }
 
-  #decompress(block: number, stored: Uint8Array, into: Uint8Array): void {
+  #decompressed<R>(block: number, decompress: () => R): R {
     try {
-      this.#options.lz4.decompressSync(stored, into)
+      return decompress()
     } catch (cause) {
       throw this.#undecodable(block, cause)
     }

@@ -81,7 +81,14 @@ export class LayerFile {
     return wanted.length
   }
 
-  /** The same off this thread. */
+  /** The whole content of a file, in memory that becomes the caller's. */
+  contentSync(inode: number): Buffer {
+    this.#requireOpen()
+    const length = this.index.isFile(inode) ? this.index.sizeBytes(inode) : 0
+    return length === 0 ? Buffer.alloc(0) : this.#parts.reader.contentSync(this.index.contentOffset(inode), length)
+  }
+
+  /** `readSync` off this thread. */
   async read(inode: number, position: number, into: Uint8Array): Promise<number> {
     const wanted = this.#within(this.index.isFile(inode) ? this.index.sizeBytes(inode) : 0, position, into)
     this.#requireOpen()

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { withFacts } from '../errors.js'
-import { KiB, type Limits, limitError, MiB } from '../limits.js'
+import { KiB, type Limits, limitError, MiB, smallBlockBytes } from '../limits.js'
 import { loadLz4 } from '../native/lz4.js'
 import type { DiffId } from '../oci/digest.js'
 import type { BlockCompression } from '../pool/jobs.js'
@@ -89,7 +89,7 @@ class Pass {
     this.#blocks = blocks
     const { limits } = options
     this.#tree = new TreeBuilder(limits)
-    this.#cutter = new BlockCutter(this.#gathered, options.smallBlockBytes)
+    this.#cutter = new BlockCutter(this.#gathered, options.smallBlockBytes ?? smallBlockBytes[options.compression])
     this.#scanner = new TarScanner({
       limits,
       onEntry: entry => {

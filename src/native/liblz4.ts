@@ -29,6 +29,10 @@ export async function loadLiblz4(): Promise<Lz4 | undefined> {
     'int LZ4_decompress_safe(const void *source, void *target, int sourceBytes, int capacity)',
   )
   const limited = callLimit(callsInFlight)
+  const decompressSync = (stored: Uint8Array, into: Uint8Array): void => {
+    requireRoom(stored)
+    check(decompressSafe(stored, into, stored.length, into.length), stored, into.length)
+  }
   const decompressRun = runDecompressor(loaded.library)
   return {
     name: 'liblz4',
@@ -37,9 +41,11 @@ export async function loadLiblz4(): Promise<Lz4 | undefined> {
       requireBound(block, into)
       return written(compressDefault(block, into, block.length, into.length))
     },
-    decompressSync(stored, into) {
-      requireRoom(stored)
-      check(decompressSafe(stored, into, stored.length, into.length), stored, into.length)
+    decompressSync,
+    contentSync(stored, contentBytes) {
+      const content = Buffer.allocUnsafeSlow(contentBytes)
+      decompressSync(stored, content)
+      return content
     },
     async decompress(stored, into) {
       requireRoom(stored)

@@ -10,19 +10,21 @@ import { damagedBlock, requireBound, requireRoom, roomBytes } from './lz4-block.
 export async function loadLz4Napi(): Promise<Lz4> {
   const { default: lz4 } = await import('lz4-napi')
   const limited = callLimit(callsInFlight)
+  const contentSync = (stored: Uint8Array, contentBytes: number): Buffer => {
+    const prefixed = withLength(stored, contentBytes)
+    let content: Buffer
+    try {
+      content = lz4.uncompressSync(prefixed)
+    } catch (error) {
+      throw unreadable(stored, contentBytes, error)
+    }
+    return checked(content, stored, contentBytes)
+  }
   return {
     name: 'lz4-napi',
     compressSync: (block, into) => put(lz4.compressSync(asBuffer(block)), block, into),
-    decompressSync(stored, into) {
-      const prefixed = withLength(stored, into.length)
-      let content: Buffer
-      try {
-        content = lz4.uncompressSync(prefixed)
-      } catch (error) {
-        throw unreadable(stored, into.length, error)
-      }
-      into.set(checked(content, stored, into.length))
-    },
+    decompressSync: (stored, into) => into.set(contentSync(stored, into.length)),
+    contentSync,
     async decompress(stored, into) {
       const prefixed = withLength(stored, into.length)
       const content = await limited(() => lz4.uncompress(prefixed)).catch((error: unknown) => {

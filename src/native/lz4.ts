@@ -30,7 +30,10 @@ export interface Lz4 {
    */
   decompressSync(stored: Uint8Array, into: Uint8Array): void
 
-  /** The same off this thread: `into` is written by the time the promise settles, and not afterwards. */
+  /** The same into memory of its own, which nobody else has. */
+  contentSync(stored: Uint8Array, contentBytes: number): Buffer
+
+  /** `decompressSync` off this thread: `into` is written by the time the promise settles, and not afterwards. */
   decompress(stored: Uint8Array, into: Uint8Array): Promise<void>
 
   /**

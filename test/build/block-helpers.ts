@@ -14,6 +14,7 @@ export function standIn(): Compressor {
         return bytes
       },
       decompressSync: never,
+      contentSync: never,
       decompress: never,
     },
     checksums: { xxh64: bytes => [bytes.length, bytes[0] ?? 0], xxh64Parts: never },

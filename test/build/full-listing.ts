@@ -39,6 +39,11 @@ export function listDirectory(top: string, untimed: ReadonlySet<string>): string
   return linesOf({ ...tree, xattrs: path => xattrs.get(path) ?? new Map() }, untimed)
 }
 
+/** Without xattrs, which node:fs has not: of anything with its shape, from the folder `top` down. */
+export function listFace(face: Tree['face'], top: string, untimed: ReadonlySet<string> = new Set()): string[] {
+  return linesOf({ face, top, xattrs: () => new Map() }, untimed)
+}
+
 function viewTree(view: View): Tree {
   const xattrs = (path: string) => {
     const entry = view.entry(Buffer.from(path, 'latin1'))

@@ -136,4 +136,29 @@ export const mutants: readonly Mutant[] = [
     replace: '      cache.giveBack(memory)\n      await readAll(fd, stored, begin, path)\n',
     test: 'test/layerfile/reader.test.ts',
   },
+  {
+    name: 'a content that was handed out is kept for others, too',
+    file: 'src/layerfile/block-reader.ts',
+    find: 'return this.#contentSync(block, cache.handedOut).subarray(skip, skip + length)',
+    replace: `{
+        const whole = this.#contentSync(block, cache.handedOut)
+        cache.set(block, whole)
+        return whole.subarray(skip, skip + length)
+      }`,
+    test: 'test/layerfile/whole-contents.test.ts',
+  },
+  {
+    name: 'a content is handed out of the block that is kept',
+    file: 'src/layerfile/block-reader.ts',
+    find: 'const into = cache.handedOut.take(length)',
+    replace: 'const into = most ? cache.get(block)!.subarray(skip, skip + length) : cache.handedOut.take(length)',
+    test: 'test/layerfile/whole-contents.test.ts',
+  },
+  {
+    name: 'a block that is used again stays where it was in the order of use',
+    file: 'src/layerfile/block-cache.ts',
+    find: '    if (kept.newer !== this.#end) {',
+    replace: '    if (kept.newer === this.#end) {',
+    test: 'test/layerfile/whole-contents.test.ts',
+  },
 ]

@@ -87,17 +87,17 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'small contents overlap where a slab ends',
-    file: 'src/overlay/walk/small-buffers.ts',
+    file: 'src/layerfile/small-buffers.ts',
     find: 'this.#fill + length > slabBytes',
     replace: 'this.#fill > slabBytes',
-    test: 'test/overlay/small-buffers.test.ts',
+    test: 'test/layerfile/small-buffers.test.ts',
   },
   {
     name: 'a transferred content takes its neighbours along',
-    file: 'src/overlay/walk/small-buffers.ts',
+    file: 'src/layerfile/small-buffers.ts',
     find: 'markAsUntransferable(this.#slab.buffer)',
     replace: 'void markAsUntransferable',
-    test: 'test/overlay/small-buffers.test.ts',
+    test: 'test/layerfile/small-buffers.test.ts',
   },
   {
     name: 'paths are believed after the tree has forgotten',

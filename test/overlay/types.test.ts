@@ -2,30 +2,19 @@
 import assert from 'node:assert/strict'
 import type fs from 'node:fs'
 import { test } from 'node:test'
+import type { FileSystemAdapter } from 'fast-glob'
+import type { GlobOptions } from 'glob'
+import type { CallbackFsClient, FsClient, PromiseFsClient } from 'isomorphic-git'
+import type { RollupFsModule } from 'rollup'
 import { type ContainerFs, createContainerFace } from '../../src/overlay/face/container-face.js'
-import { createView } from '../../src/overlay/face/view.js'
+import { createView, type View } from '../../src/overlay/face/view.js'
 import { Union } from '../../src/overlay/union/union.js'
 import { memoryUpper } from '../build/memory-upper.js'
 
-/** What takes an `fs` option asks for (fast-glob, glob, isomorphic-git, memfs and the like, in their own words). */
-interface WalkerFs {
-  lstat: typeof fs.lstat
-  stat: typeof fs.stat
-  lstatSync: typeof fs.lstatSync
-  statSync: typeof fs.statSync
-  readdir: typeof fs.readdir
-  readdirSync: typeof fs.readdirSync
-}
+type GlobFs = NonNullable<GlobOptions['fs']>
 
-interface PromiseFs {
-  readonly promises: {
-    readFile(path: string, options?: { encoding?: BufferEncoding } | BufferEncoding): Promise<string | Buffer>
-    writeFile(file: string, data: string | Uint8Array): Promise<void>
-    mkdir(path: string): Promise<unknown>
-    readdir(path: string): Promise<string[]>
-    stat(path: string): Promise<{ isFile(): boolean }>
-  }
-}
+/** What a library demands of its `fs` takes what is given. */
+type Takes<Demanded, Given> = [Given] extends [Demanded] ? true : false
 
 type Reading = Pick<
   typeof fs,
@@ -71,45 +60,38 @@ type Reading = Pick<
 
 test('a view is a node:fs to the compiler', async () => {
   const view = createView([])
-  const walker: WalkerFs = view
-  const promised: PromiseFs = view
+  const walker: FileSystemAdapter = view
+  const globbed: GlobFs = view
+  const promised: PromiseFsClient = view
+  const callbacks: CallbackFsClient = view
   const reading: Reading = view
   const whole: typeof fs = view
   assert.equal(walker.statSync, reading.statSync)
+  assert.equal(globbed.readdirSync, reading.readdirSync as unknown)
+  assert.equal(callbacks.readFile, reading.readFile)
   assert.equal(whole.promises, promised.promises as unknown)
   const closing: Promise<void> = view.close()
   await closing
 })
 
-/** What writes into an `fs` asks for: callback clients (isomorphic-git) and the functions that memfs and tar-fs take. */
-interface CallbackFs {
-  readFile: typeof fs.readFile
-  writeFile: typeof fs.writeFile
-  mkdir: typeof fs.mkdir
-  rmdir: typeof fs.rmdir
-  unlink: typeof fs.unlink
-  stat: typeof fs.stat
-  lstat: typeof fs.lstat
-  readdir: typeof fs.readdir
-  readlink: typeof fs.readlink
-  symlink: typeof fs.symlink
-  chmod: typeof fs.chmod
-}
-
+/** What tar-fs calls; its types do not say. */
 interface StreamFs {
   createReadStream: typeof fs.createReadStream
   createWriteStream: typeof fs.createWriteStream
   utimes: typeof fs.utimes
+  lchown: typeof fs.lchown
+  realpath: typeof fs.realpath
   link: typeof fs.link
-  watch: typeof fs.watch
 }
 
 test('a container is a node:fs to the compiler, and more', async () => {
   const box: ContainerFs = createContainerFace(new Union([], { upper: memoryUpper() }))
-  const walker: WalkerFs = box
-  const promised: PromiseFs = box
+  const walker: FileSystemAdapter = box
+  const globbed: GlobFs = box
+  const promised: PromiseFsClient = box
+  const callbacks: CallbackFsClient = box
+  const either: FsClient = box
   const reading: Reading = box
-  const callbacks: CallbackFs = box
   const streams: StreamFs = box
   const whole: typeof fs = box
   await promised.promises.writeFile('/file', 'x')
@@ -118,7 +100,16 @@ test('a container is a node:fs to the compiler, and more', async () => {
   assert.equal(String(box.getxattrSync('/file', 'user.a')), 'b')
   assert.equal(walker.statSync, reading.statSync)
   assert.equal(callbacks.writeFile, whole.writeFile)
-  assert.equal(streams.watch, whole.watch)
+  assert.equal(streams.lchown, whole.lchown)
+  assert.equal(globbed.readlinkSync, either && whole.readlinkSync)
   await box.close()
   assert.throws(() => box.writeFileSync('/file', ''), { code: 'STORE_CLOSED' })
+})
+
+test('rollup takes the promises of a view and a container where it takes those of node:fs', () => {
+  // Now it does not: its mkdir gives nothing, Node's a path
+  const takesNodes: Takes<RollupFsModule, typeof fs.promises> = false
+  const takesViews: Takes<RollupFsModule, View['promises']> = takesNodes
+  const takesBoxes: Takes<RollupFsModule, ContainerFs['promises']> = takesNodes
+  assert.deepEqual([takesViews, takesBoxes], [takesNodes, takesNodes])
 })

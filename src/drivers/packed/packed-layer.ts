@@ -66,6 +66,10 @@ export class PackedLayer implements Layer {
     return this.#file.readSync(inode, position, into)
   }
 
+  contentSync(inode: number): Buffer {
+    return this.#file.contentSync(inode)
+  }
+
   read(inode: number, position: number, into: Uint8Array): Promise<number> {
     return this.#file.read(inode, position, into)
   }

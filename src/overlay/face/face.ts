@@ -17,18 +17,11 @@ import { nodeCalls } from './calls-nodes.js'
 import { pathCalls } from './calls-paths.js'
 import { writeCallLater, writeCalls, writevLater } from './calls-write.js'
 import { writeFileCalls } from './calls-write-file.js'
-import { type HandleStreams, ViewFileHandle } from './file-handle.js'
+import { ViewFileHandle } from './file-handle.js'
 import { type Calls, callbackForm, type Implementation, promiseForm, promiseOf } from './forms.js'
 import { refusedCalls } from './refusals.js'
 import { statWatchers } from './stat-watcher.js'
-import {
-  handleReadStream,
-  handleWriteStream,
-  readStream,
-  type StreamCalls,
-  streamClass,
-  writeStream,
-} from './streams.js'
+import { type StreamCalls, type StreamClass, streamClass, type ViewStreams, viewStreams } from './streams.js'
 import { unwatchFile, watch, watchFile, watchPromise } from './watch.js'
 
 type Face = Record<string, unknown>
@@ -43,16 +36,17 @@ export function faceOf(union: Union): Face {
     ...(union.upper === undefined ? refusedCalls(union) : changingCalls(union)),
   }
   const callbacks = callbackForms(union, calls)
+  const streams = viewStreams(callbacks as unknown as StreamCalls)
   const face: Face = {}
   const watchers = statWatchers(union)
   const watching: Face = { watchFile: watchFile(union, watchers), unwatchFile: unwatchFile(watchers) }
   for (const name of Object.keys(fs)) {
-    const value = callbacks[name] ?? syncForm(calls, name) ?? watching[name] ?? own(union, callbacks, name)
+    const value = callbacks[name] ?? syncForm(calls, name) ?? watching[name] ?? own(union, callbacks, streams, name)
     // A name that a newer Node has and nobody here knows: refused, since leaving it out would let the host's shine through
     if (value !== undefined) face[name] = value
     else if (typeof hostValue(name) === 'function') face[name] = unknownCall(name)
   }
-  face.promises = promises(union, calls, callbacks)
+  face.promises = promises(union, calls, streams)
   return face
 }
 
@@ -103,8 +97,8 @@ function syncForm(calls: Calls, name: string): Implementation | undefined {
 }
 
 /** What has no three forms. */
-function own(union: Union, callbacks: Record<string, Implementation>, name: string): unknown {
-  const calls = callbacks as unknown as StreamCalls
+function own(union: Union, callbacks: Record<string, Implementation>, streams: ViewStreams, name: string): unknown {
+  const { ReadStream, WriteStream } = streams
   switch (name) {
     case 'Stats':
     case 'Dirent':
@@ -118,17 +112,17 @@ function own(union: Union, callbacks: Record<string, Implementation>, name: stri
     case 'X_OK':
       return fs.constants[name]
     case 'createReadStream':
-      return (path: unknown, options: unknown) => readStream(calls, path, options)
+      return (path: unknown, options: unknown) => new ReadStream(path, options)
     case 'createWriteStream':
-      return (path: unknown, options: unknown) => writeStream(calls, path, options)
+      return (path: unknown, options: unknown) => new WriteStream(path, options)
     case 'ReadStream':
     case 'FileReadStream':
-      return streamClass(name, (path, options) => readStream(calls, path, options), fs.ReadStream.prototype)
+      return ReadStream
     case 'WriteStream':
     case 'FileWriteStream':
-      return streamClass(name, (path, options) => writeStream(calls, path, options), fs.WriteStream.prototype)
+      return WriteStream
     case 'Utf8Stream':
-      return utf8StreamClass(union, callbacks, hostValue(name) as Utf8Stream)
+      return utf8StreamClass(union, callbacks, hostValue(name) as StreamClass)
     case 'watch':
       return watch(union)
     default:
@@ -136,8 +130,7 @@ function own(union: Union, callbacks: Record<string, Implementation>, name: stri
   }
 }
 
-function promises(union: Union, calls: Calls, callbacks: Record<string, Implementation>): Face {
-  const stream = callbacks as unknown as StreamCalls
+function promises(union: Union, calls: Calls, streams: ViewStreams): Face {
   const face: Face = {}
   for (const name of Object.keys(fs.promises)) {
     const call = calls[name]
@@ -146,13 +139,9 @@ function promises(union: Union, calls: Calls, callbacks: Record<string, Implemen
     else if (name === 'constants') face[name] = fs.constants
     else face[name] = async () => refuse(name, 'ENOSYS')
   }
-  const streams: HandleStreams = {
-    read: (handle, options) => handleReadStream(stream, handle, options),
-    write: (handle, options) => handleWriteStream(stream, handle, options),
-  }
   const open: Implementation = (path, flags, mode) => {
     const opened = promiseOf(calls.open!)(path, flags, mode)
-    const handle = (fd: unknown) => new ViewFileHandle(union, fd as number, calls, streams)
+    const handle = (fd: unknown) => new ViewFileHandle(union, fd as number, calls, streams.ofHandle)
     return opened instanceof Promise ? opened.then(handle) : handle(opened)
   }
   face.open = promiseForm({ sync: open }, union.pace)
@@ -169,18 +158,12 @@ function promises(union: Union, calls: Calls, callbacks: Record<string, Implemen
   return face
 }
 
-interface Utf8Stream {
-  new (options: object): object
-  readonly prototype: object
-}
-
 /** Of the newest Node: writes with the functions that it is given. */
-function utf8StreamClass(union: Union, callbacks: Record<string, Implementation>, Host: Utf8Stream): object {
-  const make = (options: unknown) => {
-    if (union.upper === undefined) return refuse('open')
-    return new Host({ ...(options as object), fs: { ...callbacks } })
-  }
-  return streamClass('Utf8Stream', make, Host.prototype)
+function utf8StreamClass(union: Union, callbacks: Record<string, Implementation>, Host: StreamClass): object {
+  return streamClass('Utf8Stream', Host, ([options]) => {
+    if (union.upper === undefined) refuse('open')
+    return { args: [{ ...(options as object), fs: { ...callbacks } }] }
+  })
 }
 
 function withNative(form: Implementation, native: Implementation): Implementation {

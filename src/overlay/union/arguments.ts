@@ -114,31 +114,41 @@ function isAscii(bytes: string): boolean {
   return onlyAscii.test(bytes)
 }
 
-const flagBits = {
-  r: 0,
-  rs: fs.constants.O_SYNC ?? 0,
-  'r+': fs.constants.O_RDWR,
-  'rs+': fs.constants.O_RDWR | (fs.constants.O_SYNC ?? 0),
-  w: fs.constants.O_TRUNC | fs.constants.O_CREAT | fs.constants.O_WRONLY,
-  'w+': fs.constants.O_TRUNC | fs.constants.O_CREAT | fs.constants.O_RDWR,
-  a: fs.constants.O_APPEND | fs.constants.O_CREAT | fs.constants.O_WRONLY,
-  'a+': fs.constants.O_APPEND | fs.constants.O_CREAT | fs.constants.O_RDWR,
-} as const
+const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_TRUNC, O_SYNC = 0 } = fs.constants
 
-/** Open flags as a number. Node takes many spellings: `sr`, `xw+`, `as`, … */
+/** Every spelling that Node takes, without the letters that may stand in another order. */
+const flagBits: ReadonlyMap<unknown, number> = new Map(
+  [
+    ['r', O_RDONLY],
+    ['rs', O_RDONLY | O_SYNC],
+    ['w', O_TRUNC | O_CREAT | O_WRONLY],
+    ['wx', O_TRUNC | O_CREAT | O_WRONLY | O_EXCL],
+    ['a', O_APPEND | O_CREAT | O_WRONLY],
+    ['ax', O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
+    ['as', O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
+  ].flatMap(([name, bits]) => spellings(name as string, bits as number)),
+)
+
+/** `wx`, `xw`, `wx+`, `xw+`. */
+function spellings(name: string, bits: number): [string, number][] {
+  const both = (bits & ~(O_WRONLY | O_RDONLY)) | O_RDWR
+  return [name, [...name].reverse().join('')].flatMap(letters => [
+    [letters, bits],
+    [`${letters}+`, both],
+  ])
+}
+
+/** Open flags as a number. */
 export function flagsArgument(flags: unknown): number {
-  if (flags === undefined || flags === null) return fs.constants.O_RDONLY
+  if (flags === undefined || flags === null) return O_RDONLY
   if (typeof flags === 'number') {
     if (!Number.isInteger(flags)) checkedByNode(() => fs.openSync('', flags))
     return flags
   }
-  const known = flagBits[flags as keyof typeof flagBits]
+  const known = flagBits.get(flags)
   if (known !== undefined) return known
   checkedByNode(() => fs.openSync('', flags as string))
-  // Letters in any order: r, w, a, with x (exclusive), s (synchronous), +
-  const text = String(flags)
-  const base = flagBits[`${/[rwa]/.exec(text)?.[0] ?? 'r'}${text.includes('+') ? '+' : ''}` as keyof typeof flagBits]
-  return base | (text.includes('x') ? fs.constants.O_EXCL : 0)
+  throw new TypeError(`flags: ${String(flags)} is a spelling that Node takes and nobody here knows`)
 }
 
 /** Mode bits, a number or octal digits; what is neither is shown to `check`. */

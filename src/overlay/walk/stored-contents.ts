@@ -8,11 +8,11 @@
  * works hardest for.
  */
 import { PhylloError } from '../../errors.js'
+import { SmallBuffers } from '../../layerfile/small-buffers.js'
 import { KiB, MiB } from '../../limits.js'
 import { readAll } from '../union/content.js'
 import { itemsPerLook } from '../union/pace.js'
 import type { Union } from '../union/union.js'
-import { SmallBuffers } from './small-buffers.js'
 import type { StoredFile, StoredFiles } from './stored-files.js'
 
 /** Bytes of tar that are read at once: every read costs its share of wake-ups of threads. */

@@ -5,7 +5,7 @@
  * Invariant: a content that is kept keeps `slabBytes` at most beside its own, and slabs are used once.
  */
 import { markAsUntransferable } from 'node:worker_threads'
-import { KiB } from '../../limits.js'
+import { KiB } from '../limits.js'
 
 const slabBytes = 64 * KiB
 /** Larger ones have memory of their own. */

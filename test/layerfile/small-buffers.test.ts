@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { mostShared, SmallBuffers } from '../../src/overlay/walk/small-buffers.js'
+import { mostShared, SmallBuffers } from '../../src/layerfile/small-buffers.js'
 
 const slabBytes = 65_536
 
