@@ -7,11 +7,11 @@ import { type LayerFile, openLayerFile } from '../src/layerfile/reader.js'
 import { writeLayerFile } from '../src/layerfile/writer.js'
 import { chunkBytes } from '../src/limits.js'
 import { job } from '../src/pool/wire.js'
-import { type PlannedContent, type PlannedEntry, planEntries } from '../src/tar/layer-plan.js'
+import { type PlannedEntry, planEntries } from '../src/tar/layer-plan.js'
 import { endOfArchive, entryHeader, paddingOf } from '../src/tar/layer-writer.js'
 
-export default job('commit-layer', async ({ plan, layerFiles, target, label, compression, limits }, context) => {
-  const contents = new Contents(layerFiles)
+export default job('commit-layer', async ({ plan, files, layerFiles, target, label, compression, limits }, context) => {
+  const contents = new Contents(files, layerFiles)
   const fd = openSync(target, 'wx', 0o600)
   try {
     const tar = tarOf(planEntries(createReadStream(plan)), contents)
@@ -39,13 +39,12 @@ async function* tarOf(entries: AsyncIterable<PlannedEntry>, contents: Contents):
       at += count
       if ((filled += count) === buffer.length) yield full()
     }
-    for (const content of entry.contents)
-      for (let at = 0; at < content.bytes; ) {
-        const most = Math.min(buffer.length - filled, content.bytes - at)
-        const count = await contents.read(content, at, buffer.subarray(filled, filled + most), entry)
-        at += count
-        if ((filled += count) === buffer.length) yield full()
-      }
+    for (let at = 0; at < entry.sizeBytes; ) {
+      const most = Math.min(buffer.length - filled, entry.sizeBytes - at)
+      const count = await contents.read(entry, at, buffer.subarray(filled, filled + most))
+      at += count
+      if ((filled += count) === buffer.length) yield full()
+    }
     // Headers, contents with their padding and the buffer are all whole blocks
     const padding = paddingOf(entry.sizeBytes)
     buffer.fill(0, filled, filled + padding)
@@ -60,24 +59,27 @@ const filesAtOnce = 64
 
 class Contents {
   readonly #paths: readonly string[]
+  readonly #layerPaths: readonly string[]
   readonly #cache = new BlockCache()
   readonly #layers = new Map<number, LayerFile>()
-  readonly #files = new Map<string, number>()
+  readonly #files = new Map<number, number>()
 
-  constructor(layerFiles: readonly string[]) {
-    this.#paths = layerFiles
+  constructor(paths: readonly string[], layerPaths: readonly string[]) {
+    this.#paths = paths
+    this.#layerPaths = layerPaths
   }
 
   /** Fills some of `into`, at least a byte. */
-  async read(content: PlannedContent, position: number, into: Buffer, { name }: PlannedEntry): Promise<number> {
+  async read({ name, content, sizeBytes }: PlannedEntry, position: number, into: Buffer): Promise<number> {
+    if (content === undefined) throw new RangeError(`${printable(name)}: the plan has no content for it`)
     const count =
       'layer' in content
         ? (await this.#layer(content.layer)).readSync(content.inode, position, into)
         : this.#readFile(content.file, content.offset + position, into)
     if (count > 0) return count
-    const where = 'layer' in content ? this.#paths[content.layer]! : content.file
-    const reason = `its content ends after ${position} of ${content.bytes} bytes; was it written to?`
-    throw new PhylloError('SIZE_MISMATCH', `${printable(name)}: ${reason}`, { path: where })
+    const path = 'layer' in content ? this.#layerPaths[content.layer]! : this.#paths[content.file]!
+    const reason = `its content ends after ${position} of ${sizeBytes} bytes`
+    throw new PhylloError('SIZE_MISMATCH', `${printable(name)}: ${reason}`, { path })
   }
 
   async close(): Promise<void> {
@@ -88,14 +90,15 @@ class Contents {
   async #layer(number: number): Promise<LayerFile> {
     const open = this.#layers.get(number)
     if (open !== undefined) return open
-    const layer = await openLayerFile(this.#paths[number]!, { cache: this.#cache })
+    const layer = await openLayerFile(this.#layerPaths[number]!, { cache: this.#cache })
     this.#layers.set(number, layer)
     return layer
   }
 
-  #readFile(path: string, offset: number, into: Buffer): number {
+  #readFile(file: number, offset: number, into: Buffer): number {
+    const path = this.#paths[file]!
     try {
-      return readSync(this.#open(path), into, 0, into.length, offset)
+      return readSync(this.#open(file, path), into, 0, into.length, offset)
     } catch (cause) {
       throw new PhylloError('STORE_IO', `${path}: cannot be read: ${(cause as Error).message}`, {
         operation: 'read',
@@ -105,8 +108,8 @@ class Contents {
     }
   }
 
-  #open(path: string): number {
-    const known = this.#files.get(path)
+  #open(file: number, path: string): number {
+    const known = this.#files.get(file)
     if (known !== undefined) return known
     if (this.#files.size >= filesAtOnce) {
       const [oldest, fd] = this.#files.entries().next().value!
@@ -114,7 +117,7 @@ class Contents {
       closeSync(fd)
     }
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-    this.#files.set(path, fd)
+    this.#files.set(file, fd)
     return fd
   }
 }

@@ -23,6 +23,8 @@ export interface NewContainer {
   /** Default: two random words. */
   readonly name?: string
   readonly bounds: ContainerBounds
+  /** Writes into the container's directory what has to be there from the beginning. `created`: RFC 3339. */
+  readonly begin?: (directory: string, created: string) => Promise<void>
 }
 
 /** A container that nobody else can open or remove. */
@@ -99,7 +101,7 @@ export class ContainerStore {
   }
 
   /** Tells who is held before it lets go of lease and stage, which may fail. */
-  async #create({ base, name, bounds }: NewContainer, tell: (held: HeldContainer) => void): Promise<void> {
+  async #create({ base, name, bounds, begin }: NewContainer, tell: (held: HeldContainer) => void): Promise<void> {
     const wanted = name === undefined ? undefined : checkName(name)
     const diffIds = base?.image.config.diffIds ?? []
     await using _lease = await this.#layers.lease({
@@ -109,7 +111,11 @@ export class ContainerStore {
     await this.#layers.settle(diffIds)
     const id = this.#newId()
     const mountId = this.#newId()
+    const created = new Date().toISOString()
     await using stage = await this.#root.stage()
+    const upper = stage.file('upper')
+    await this.#root.io.mkdir(upper, 0o700)
+    await begin?.(upper, created)
     await this.#root.withLock(async () => {
       const { records, damaged } = await this.scan()
       if (wanted !== undefined) assertFree(wanted, records)
@@ -120,7 +126,7 @@ export class ContainerStore {
         image: base?.name ?? 'scratch',
         imageId: base?.image.id,
         chainId: chainIdsOf(diffIds).at(-1),
-        created: new Date().toISOString(),
+        created,
         config: base?.image.config,
         configBytes: base?.image.configBytes,
         mountId,
@@ -193,7 +199,6 @@ export class ContainerStore {
   async #publish(record: ContainerRecord, stage: { file(name: string): string }): Promise<void> {
     const { io, paths } = this.#root
     const [upper, mount] = [stage.file('upper'), stage.file('mount')]
-    await io.mkdir(upper, 0o700)
     await this.#root.publishDirectory(upper, paths.containerUpper(record.mountId))
     await io.mkdir(mount, 0o755)
     await this.#root.writeStaged(paths.below(mount, 'mount-id'), record.mountId, 0o644)

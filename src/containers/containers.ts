@@ -5,8 +5,9 @@
 import { PhylloError } from '../errors.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import type { LayerStore } from '../layers/layer-store.js'
-import { type OpenLayers, releaseAll } from '../layers/open-layers.js'
+import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-layers.js'
 import type { Limits } from '../limits.js'
+import type { ImageConfig } from '../oci/config.js'
 import type { ContainerFs } from '../overlay/face/container-face.js'
 import { type ContainerExtras, type OpenUpper, openContainer, rootOf } from './container.js'
 import { ContainerStore, type HeldContainer } from './container-store.js'
@@ -56,12 +57,23 @@ export class Containers {
     const base =
       image === 'scratch' ? undefined : { image: (await this.#parts.catalog.resolve(image)).image, name: image }
     const wanted = { bounds: checked, ...(base && { base }), ...(name !== undefined && { name }) }
-    const held = await this.#containers.create(wanted)
+    const below: LayerHandle[] = []
+    const begin = async (directory: string, created: string) => {
+      below.push(...(await this.#layersOf(base?.image.config)))
+      const root = rootOf(
+        below.map(({ layer }) => layer),
+        Date.parse(created),
+      )
+      await (await this.#openUpper(directory, { root })).close()
+    }
     try {
-      return await this.#open(held, cwd)
-    } catch (error) {
-      await this.#containers.remove(held)
-      throw error
+      const held = await this.#containers.create({ ...wanted, begin })
+      return await this.#open(held, cwd).catch(async (error: unknown) => {
+        await this.#containers.remove(held)
+        throw error
+      })
+    } finally {
+      await releaseAll(below)
     }
   }
 
@@ -93,17 +105,17 @@ export class Containers {
     await Promise.all([...this.#opened].map(container => container.close()))
   }
 
-  async #open(held: HeldContainer, cwd: string | undefined): Promise<Container> {
+  async #layersOf(config: ImageConfig | undefined): Promise<LayerHandle[]> {
     const { layers, open } = this.#parts
+    return open.acquireAll(await layers.chainOf(config?.diffIds ?? []))
+  }
+
+  async #open(held: HeldContainer, cwd: string | undefined): Promise<Container> {
     const containers = this.#containers
     const { record } = held
-    const handles = await open.acquireAll(await layers.chainOf(record.config?.diffIds ?? []))
+    const handles = await this.#layersOf(record.config)
     try {
-      const root = rootOf(
-        handles.map(({ layer }) => layer),
-        Date.parse(record.created),
-      )
-      const upper = await this.#openUpper(await containers.upperDirectory(record), { root })
+      const upper = await this.#openUpper(await containers.upperDirectory(record), {})
       const onClose = () => void this.#opened.delete(container)
       const { face, union } = openContainer({ held, handles, upper, containers, cwd, onClose })
       const container: Container = Object.assign(face, containerWork(union, record, this.#parts))

@@ -1,12 +1,14 @@
 /** Long work on a container that is open: commit and export. The container does not close before it has ended. */
 import type { Writable } from 'node:stream'
 import type { Root } from '../disk/root.js'
+import type { Layer } from '../drivers/layer.js'
 import { type CommitOptions as CommitFields, commitContainer } from '../images/commit.js'
 import type { CopyTarget } from '../images/copy.js'
 import type { Image } from '../images/image.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import { hexOf } from '../oci/digest.js'
 import type { Operation, OperationContext } from '../operation.js'
+import { upperOf } from '../overlay/union/copy-up.js'
 import type { Union } from '../overlay/union/union.js'
 import type { ContainerRecord } from './record.js'
 
@@ -35,6 +37,8 @@ export interface WorkParts {
 export interface ContainerWork {
   /**
    * Makes an image of the container: its layers, and one more that holds exactly what has changed; without any change, none more.
+   * The image is the container at the moment of the call: it can be used meanwhile, and nothing of that is in the image. The
+   * first write to a content of more than 64 KiB then copies it, which a `…Sync` call waits for.
    *
    * @throws CHANGE_INVALID, REFERENCE_INVALID, WHITEOUT_INVALID
    */
@@ -48,16 +52,21 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
   const label = name
   return {
     commit: ({ signal, ...options } = {}) =>
-      parts.start(async op => {
-        parts.root.assertWritable()
-        const to = parts.copyTarget()
-        const layerFile = ({ diffId }: { diffId: Parameters<typeof hexOf>[0] }) =>
-          to.layers.contentPath({ cacheId: hexOf(diffId) })
-        const source = { union, label, config, imageId, container: { id, image }, layerFile }
-        await using stage = await parts.root.stage()
-        const made = await union.reading(() => commitContainer(source, options, to, stage, op))
-        return parts.catalog.get(made.id, made.layers)
-      }, signal),
+      parts.start(
+        op =>
+          union.reading(async () => {
+            parts.root.assertWritable()
+            // Whatever is done from now on is not in the image.
+            using upper = upperOf(union).snapshot()
+            const to = parts.copyTarget()
+            const layerFile = ({ diffId }: Pick<Layer, 'diffId'>) => to.layers.contentPath({ cacheId: hexOf(diffId) })
+            const source = { union, upper, label, config, imageId, container: { id, image }, layerFile }
+            await using stage = await parts.root.stage()
+            const made = await commitContainer(source, options, to, stage, op)
+            return parts.catalog.get(made.id, made.layers)
+          }),
+        signal,
+      ),
     export: (output, { signal } = {}) =>
       parts.start(op => {
         const durable = parts.root.durability === 'full'

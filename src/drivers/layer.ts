@@ -46,9 +46,8 @@ export interface Member {
  */
 export type Stack = readonly Member[]
 
-export interface Tree {
-  readonly inodeCount: number
-
+/** Names and attributes of a tree. */
+export interface Metadata {
   /** Inode of `name` in the directory `dir`, WHITEOUT, or ABSENT. */
   lookup(dir: number, name: ByteString): number
   /** Every name of the directory in byte order, whiteouts (inode WHITEOUT) included. */
@@ -62,6 +61,10 @@ export interface Tree {
   merges?(inode: number): Stack | undefined
   readlink(inode: number): ByteString
   xattrs(inode: number): readonly Xattr[]
+}
+
+export interface Tree extends Metadata {
+  readonly inodeCount: number
 
   /** Where the content stands in the stored order of the tree: of a layer its offset in the tar. Ascending order reads each block once. */
   contentOffset(inode: number): number

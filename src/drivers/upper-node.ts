@@ -3,13 +3,16 @@ import type { ByteString } from '../byte-string.js'
 import type { Xattr } from '../tar/entry.js'
 import type { Time } from '../tar/numbers.js'
 import type { Member, Stack, WHITEOUT } from './layer.js'
-import type { NewNode, UpperNode } from './upper.js'
+import type { Attributes, NewNode, UpperNode } from './upper.js'
 
 const typeMask = 0o170000
 const directoryType = 0o040000
 const none = '' as ByteString
 
 export type Child = Node | typeof WHITEOUT
+
+const noXattrs: readonly Xattr[] = []
+const noLowers: Stack = []
 
 /** Of what is no directory. Nobody puts anything in: a name is only ever given in a directory. */
 const noChildren = new Map<ByteString, Child>()
@@ -50,14 +53,29 @@ export class Node implements UpperNode {
     this.birthtime = node.birthtime
     this.deviceMajor = node.deviceMajor ?? 0
     this.deviceMinor = node.deviceMinor ?? 0
-    this.xattrs = node.xattrs ?? []
+    this.xattrs = node.xattrs ?? noXattrs
     this.target = node.target ?? none
     this.origin = node.origin
     const { lowerContent } = node
     this.lowerContent = lowerContent && { lower: lowerContent.lower, inode: lowerContent.inode }
     this.contentBytes = lowerContent?.sizeBytes ?? 0
     this.children = this.isDirectory ? new Map() : noChildren
-    this.lowers = node.lowers ?? []
+    this.lowers = node.lowers ?? noLowers
+  }
+
+  change({ mode, uid, gid, atime, mtime, ctime, birthtime }: Partial<Attributes>): void {
+    if (mode !== undefined) this.mode = mode
+    if (uid !== undefined) this.uid = uid
+    if (gid !== undefined) this.gid = gid
+    if (atime !== undefined) this.atime = atime
+    if (mtime !== undefined) this.mtime = mtime
+    if (ctime !== undefined) this.ctime = ctime
+    if (birthtime !== undefined) this.birthtime = birthtime
+  }
+
+  /** As it is now, but for the names in it, which are not copied. */
+  copy(stored: unknown): Node {
+    return Object.assign(Object.create(Node.prototype) as Node, this, { stored })
   }
 
   get isDirectory(): boolean {

@@ -4,16 +4,17 @@
  *
  * Invariants:
  * - Every change is one `Change`, and `#apply` is the only place that makes one true, when it happens and when it is played again.
+ * - A snapshot is told of a change before it happens.
  * - A node is forgotten, and its content let go of, when it has neither a name nor a holder.
  */
 import type { ByteString } from '../byte-string.js'
 import type { Xattr } from '../tar/entry.js'
-import { ABSENT, type Inode, type Stack, type Tree, WHITEOUT } from './layer.js'
+import { WHITEOUT } from './layer.js'
 import type { Attributes, NewNode, UpperNode } from './upper.js'
 import type { Change } from './upper-change.js'
+import { rootId, UpperMetadata } from './upper-metadata.js'
 import { type Child, Node } from './upper-node.js'
-
-export const rootId = 0
+import { type SnapshotContents, TreeSnapshot } from './upper-snapshot.js'
 
 export interface UpperTreeOptions {
   /** Told of every change that happens here, and of none that is played again. */
@@ -23,20 +24,22 @@ export interface UpperTreeOptions {
 }
 
 /** Everything of an Upper but its contents. */
-export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffset'> {
+export class UpperTree extends UpperMetadata {
   readonly root: UpperNode
   /** Nodes and whiteouts. */
   usedEntries = 0
   readonly #nodes = new Map<number, Node>()
   readonly #options: UpperTreeOptions
+  readonly #snapshots = new Set<TreeSnapshot>()
   #next = rootId
   #playing = false
 
   /** The root is the union's own: it is there from the beginning and merges with the roots of all lowers. */
   constructor(root: NewNode, options: UpperTreeOptions) {
+    super()
     this.#options = options
     this.root = this.#add(this.#next, root)
-    this.#find(rootId).nlink = 1
+    this.at(rootId).nlink = 1
   }
 
   get inodeCount(): number {
@@ -64,56 +67,18 @@ export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffse
   }
 
   node(id: number): UpperNode {
-    return this.#find(id)
-  }
-
-  lookup(dir: number, name: ByteString): number {
-    const child = this.#find(dir).children.get(name)
-    return child === undefined ? ABSENT : child === WHITEOUT ? WHITEOUT : child.id
-  }
-
-  list(dir: number, visit: (name: ByteString, inode: number) => void): void {
-    const { children } = this.#find(dir)
-    for (const name of [...children.keys()].sort()) visit(name, this.lookup(dir, name))
-  }
-
-  inode(inode: number): Inode {
-    const node = this.#find(inode)
-    const { mode, uid, gid, nlink, sizeBytes, mtime, deviceMajor, deviceMinor } = node
-    const opaque = node.isDirectory && inode !== rootId && node.lowers.length === 0
-    const time = { mtimeSec: mtime.sec, mtimeNsec: mtime.nsec }
-    return { mode, uid, gid, nlink, sizeBytes, ...time, deviceMajor, deviceMinor, opaque, implied: false }
-  }
-
-  mode(inode: number): number {
-    return this.#find(inode).mode
-  }
-
-  opaque(inode: number): boolean {
-    return inode !== rootId && this.#find(inode).lowers.length === 0
-  }
-
-  merges(inode: number): Stack | undefined {
-    return this.#find(inode).lowers
-  }
-
-  readlink(inode: number): ByteString {
-    return this.#find(inode).target
-  }
-
-  xattrs(inode: number): readonly Xattr[] {
-    return this.#find(inode).xattrs
+    return this.at(id)
   }
 
   /** Where content of its own is kept; undefined if it has none. */
   storedOf(node: UpperNode): unknown {
-    return this.#find(node.id).stored
+    return this.at(node.id).stored
   }
 
   create(node: NewNode): UpperNode {
     const id = this.#next
     this.#happen({ op: 'create', id, node })
-    const made = this.#find(id)
+    const made = this.at(id)
     made.holders++
     return made
   }
@@ -142,27 +107,60 @@ export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffse
     this.#happen({ op: 'content', id: node.id, sizeBytes, stored })
   }
 
+  /** The tree at this moment; what happens from now on does not show in it. */
+  snapshot(contents: SnapshotContents): TreeSnapshot {
+    const live = (id: number) => this.at(id)
+    const snapshot = new TreeSnapshot(contents, {
+      live,
+      next: this.#next,
+      ended: () => void this.#snapshots.delete(snapshot),
+    })
+    this.#snapshots.add(snapshot)
+    return snapshot
+  }
+
+  /** To be told before the content of a node changes where it is. Answers what snapshots know of it. */
+  keep(node: UpperNode): readonly unknown[] {
+    if (this.#snapshots.size === 0) return []
+    this.#keep(this.at(node.id))
+    return [...this.#snapshots].map(snapshot => snapshot.stored(node.id))
+  }
+
   hold(node: UpperNode): void {
-    this.#find(node.id).holders++
+    this.at(node.id).holders++
   }
 
   release(node: UpperNode): void {
-    const held = this.#find(node.id)
+    const held = this.at(node.id)
     held.holders--
     this.#forgetIfLost(held)
   }
 
-  /** Plays changes again, from the beginning or from where an earlier play ended. Nothing is recorded. */
-  play(changes: Iterable<Change>): void {
+  /** Plays a change again, the next from the beginning. Nothing is recorded. */
+  play(change: Change): void {
     // What has no name may still be changed by what follows: somebody had it open then.
     this.#playing = true
-    for (const change of changes) this.#apply(change)
-    this.#playing = false
+    this.#apply(change)
   }
 
   /** Ends playing: who held what had no name is gone. */
   forgetNameless(): void {
+    this.#playing = false
     for (const node of this.#nodes.values()) this.#forgetIfLost(node)
+  }
+
+  protected at(id: number): Node {
+    const node = this.#nodes.get(id)
+    if (node === undefined) throw new Error(`the upper has no node ${id}`)
+    return node
+  }
+
+  protected child(directory: Node, name: ByteString): Child | undefined {
+    return directory.children.get(name)
+  }
+
+  protected names(directory: Node): Iterable<ByteString> {
+    return directory.children.keys()
   }
 
   #happen(change: Change): void {
@@ -176,29 +174,33 @@ export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffse
         this.#add(change.id, change.node)
         return
       case 'place':
-        this.#place(this.#find(change.directory), change.name, this.#find(change.id))
+        this.#place(this.at(change.directory), change.name, this.#changing(change.id))
         return
       case 'remove':
-        this.#replace(this.#find(change.directory), change.name, undefined)
+        this.#replace(this.at(change.directory), change.name, undefined)
         return
       case 'whiteout':
-        this.#replace(this.#find(change.directory), change.name, WHITEOUT)
+        this.#replace(this.at(change.directory), change.name, WHITEOUT)
         return
       case 'attributes':
-        Object.assign(this.#find(change.id), change.attributes)
+        this.#changing(change.id).change(change.attributes)
         return
       case 'xattrs':
-        this.#find(change.id).xattrs = change.xattrs
+        this.#changing(change.id).xattrs = change.xattrs
         return
       case 'content':
-        this.#setContent(this.#find(change.id), change.sizeBytes, change.stored)
+        this.#setContent(this.#changing(change.id), change.sizeBytes, change.stored)
     }
   }
 
-  #find(id: number): Node {
-    const node = this.#nodes.get(id)
-    if (node === undefined) throw new Error(`the upper has no node ${id}`)
+  #changing(id: number): Node {
+    const node = this.at(id)
+    this.#keep(node)
     return node
+  }
+
+  #keep(node: Node): void {
+    if (this.#snapshots.size > 0) for (const snapshot of this.#snapshots) snapshot.keep(node)
   }
 
   #add(id: number, fields: NewNode): Node {
@@ -216,6 +218,7 @@ export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffse
 
   #replace(directory: Node, name: ByteString, child: Child | undefined): void {
     const before = directory.children.get(name)
+    if (this.#snapshots.size > 0) this.#keepName(directory, name, before)
     if (child === undefined) directory.children.delete(name)
     else directory.children.set(name, child)
     if (child === WHITEOUT) this.usedEntries++
@@ -224,6 +227,11 @@ export class UpperTree implements Omit<Tree, 'readSync' | 'read' | 'contentOffse
       before.nlink--
       this.#forgetIfLost(before)
     }
+  }
+
+  #keepName(directory: Node, name: ByteString, before: Child | undefined): void {
+    for (const snapshot of this.#snapshots) snapshot.keepName(directory, name, before)
+    if (before !== undefined && before !== WHITEOUT) this.#keep(before)
   }
 
   #setContent(node: Node, sizeBytes: number, stored: unknown): void {

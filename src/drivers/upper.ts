@@ -10,7 +10,7 @@
 import type { ByteString } from '../byte-string.js'
 import type { Xattr } from '../tar/entry.js'
 import type { Time } from '../tar/numbers.js'
-import type { Member, Stack, Tree, WHITEOUT } from './layer.js'
+import type { Member, Metadata, Stack, Tree, WHITEOUT } from './layer.js'
 
 export interface Attributes {
   /** st_mode: type bits and permission bits. */
@@ -59,6 +59,7 @@ export interface NewNode extends Attributes {
 
 /** Content that is being copied: nothing of it is anywhere before `adopt`. */
 export interface ContentDraft {
+  readonly bytes: number
   append(bytes: Uint8Array): void
   /** Appends zeros until it is so long. */
   extend(sizeBytes: number): void
@@ -66,11 +67,22 @@ export interface ContentDraft {
   discard(): void
 }
 
-/** Bytes of a content as they stand in a file that others may read. */
+/** Where a content lies: bytes of a file, as they stand there. */
 export interface ContentPlace {
   readonly file: string
   readonly offset: number
   readonly bytes: number
+}
+
+/**
+ * The tree of an upper as it was at one moment, for whoever works longer. The files that its contents lie in stay, and what lies
+ * there stays as it is, until it is let go of: jobs may read them.
+ */
+export interface UpperSnapshot extends Metadata, Disposable {
+  /** Where the content of a file lay below, if nobody had written to it. */
+  lowerContent(inode: number): Member | undefined
+  /** Where the content of a file lies that is not empty and had one of its own. */
+  place(inode: number): ContentPlace
 }
 
 export interface Upper extends Tree {
@@ -107,14 +119,24 @@ export interface Upper extends Tree {
   /** Cuts off, or appends zeros. Of a node without `lowerContent`, or to 0 bytes. */
   truncateSync(node: UpperNode, sizeBytes: number): void
   draft(): ContentDraft
-  /** Takes a draft as the content of a node with `lowerContent`, which then has none. */
+  /** Takes a draft as the content of a node, which then has no `lowerContent` and nothing of what it had. */
   adopt(node: UpperNode, draft: ContentDraft): void
 
   /**
-   * Where the content of a file lies, in its order and all of `sizeBytes`, for jobs that read it themselves: what the upper still
-   * keeps in memory is handed to the kernel first. Of a node without `lowerContent`. What is missing or undefined cannot tell.
+   * What there is now. It costs the same whatever there is, but for handing to the kernel what still waits in memory: throws if
+   * that fails.
    */
-  places?(node: UpperNode): readonly ContentPlace[] | undefined
+  snapshot(): UpperSnapshot
+  /** Whether the content has to be copied before anything is written to it from `position` on: a snapshot reads it where it is. */
+  isKept(node: UpperNode, position: number): boolean
+  /** Copies such a content off the main thread, so that writing to it copies nothing. */
+  copyKept(node: UpperNode): Promise<void>
+  /**
+   * The content of a node once more, sharing its bytes on the disk with it; undefined where the file system cannot do that, or
+   * where it is as good to copy.
+   */
+  reflink(node: UpperNode): Promise<ContentDraft | undefined>
+  reflinkSync(node: UpperNode): ContentDraft | undefined
 
   /** Everything that was done is on the disk. */
   sync(): Promise<void>

@@ -1,8 +1,9 @@
 /**
  * From a container's changes to an image: plan → job → layer → config → parent → tag. What `docker commit` does, without stopping
- * anybody: contents that are written to in place meanwhile may be old or new.
+ * anybody.
  *
  * Invariants:
+ * - The layer is what the container had at the moment of the snapshot: names, attributes and contents.
  * - A lease holds the layers below before anything else, and the new one before it is published, until the tag is.
  * - Names last: whoever sees the tag sees the image, and whoever sees the image has its layers.
  * - No changes, no layer: then the image has the same layers and one step of history more.
@@ -11,6 +12,7 @@
 
 import type { Stage } from '../disk/stage.js'
 import type { Layer } from '../drivers/layer.js'
+import type { UpperSnapshot } from '../drivers/upper.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { ImageConfig } from '../oci/config.js'
 import { type DiffId, type ImageId, sha256Digest, shortId } from '../oci/digest.js'
@@ -33,6 +35,8 @@ export interface CommitOptions extends CommitText {
 
 export interface CommitSource {
   readonly union: Union
+  /** What is committed. The caller lets go of it afterwards. */
+  readonly upper: UpperSnapshot
   /** What messages call the container. */
   readonly label: string
   /** Config of the image that the container was made from; undefined for one from scratch. */
@@ -41,8 +45,8 @@ export interface CommitSource {
   readonly imageId: ImageId | undefined
   /** For Docker's fields of the config. */
   readonly container?: { readonly id: string; readonly image: string }
-  /** The layer file of a layer below; undefined where there is none. */
-  readonly layerFile: (layer: Layer) => string | undefined
+  /** The layer file of a layer below. */
+  readonly layerFile: (layer: Layer) => string
 }
 
 /**
@@ -72,18 +76,18 @@ interface StagedLayer extends CommitLayerOutput {
 }
 
 async function writeLayer(
-  { union, label, layerFile }: CommitSource,
+  { union, upper, label, layerFile }: CommitSource,
   { pool, limits, compression }: CopyTarget,
   stage: Stage,
   op: OperationContext,
 ): Promise<StagedLayer | undefined> {
   const warn = (path: string, reason: string) =>
     op.emit({ type: 'warning', subject: label, message: `${path}: ${reason}` })
-  const [plan, spool, file] = [stage.file('plan'), stage.file('contents'), stage.file('layer')]
-  const written = await writeLayerPlan(union, { plan, spool, layerFile, warn, signal: op.signal })
+  const [plan, file] = [stage.file('plan'), stage.file('layer')]
+  const written = await writeLayerPlan(union, upper, { plan, layerFile, warn, signal: op.signal })
   if (written.entries === 0) return undefined
-  const { layerFiles, contentBytes: total } = written
-  const input = { plan, layerFiles, label, target: file, compression, limits }
+  const { files, layerFiles, contentBytes: total } = written
+  const input = { plan, files, layerFiles, label, target: file, compression, limits }
   const help = BlockHelp.of({ pool, compression }, total)
   const onProgress = (done: number) => {
     help?.left(Math.max(0, total - done))

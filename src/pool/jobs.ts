@@ -87,7 +87,8 @@ export interface PlaceLayersOutput {
 /** The layer of a container's changes, out of the plan that main wrote into the stage: see tar/layer-plan.ts. */
 export interface CommitLayerInput {
   readonly plan: string
-  /** Layer files that the plan refers to by number. */
+  /** Files, and layer files, that the plan refers to by number. Nothing that it speaks of changes while the job runs. */
+  readonly files: readonly string[]
   readonly layerFiles: readonly string[]
   /** Of the container, for messages. */
   readonly label: string

@@ -8,41 +8,48 @@ import type { ByteString } from '../byte-string.js'
 import type { EntryType } from './entry.js'
 import type { LayerEntry } from './layer-writer.js'
 
-/** Bytes of a file as they stand, or the first bytes of a content in one of the layer files that the job is given. */
+/** Where the content of an entry begins: in one of the files that the job is given, or as an inode of one of the layer files. */
 export type PlannedContent =
-  | { readonly file: string; readonly offset: number; readonly bytes: number }
-  | { readonly layer: number; readonly inode: number; readonly bytes: number }
+  | { readonly file: number; readonly offset: number }
+  | { readonly layer: number; readonly inode: number }
 
 export interface PlannedEntry extends LayerEntry {
-  /** In their order, and `sizeBytes` together. */
-  readonly contents: readonly PlannedContent[]
+  /** Of a file that is not empty. */
+  readonly content: PlannedContent | undefined
 }
 
-type Row = readonly [
+type PlannedRow = readonly [kind: 'file' | 'layer', number: number, at: number]
+
+type Row = [
   type: EntryType,
   name: string,
   linkName: string,
   numbers: readonly [mode: number, uid: number, gid: number, size: number, mtime: number, major: number, minor: number],
   xattrs: readonly (readonly [name: string, value: string])[],
-  contents: readonly PlannedContent[],
+  content?: PlannedRow,
 ]
 
-/** One line, with its end. */
-export function planLine(entry: PlannedEntry): string {
-  const { type, name, linkName, mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor } = entry
-  const row: Row = [
-    type,
-    name,
-    linkName,
-    [mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor],
-    entry.xattrs.map(xattr => [xattr.name, xattr.value.toString('base64')] as const),
-    entry.contents,
-  ]
-  return `${JSON.stringify(row)}\n`
+/** One line, with its end: a `Row`, written piece by piece because that takes a fifth of the time. */
+export function planLine(entry: LayerEntry, content: PlannedContent | undefined): string {
+  const { type, name, linkName, mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor, xattrs } = entry
+  const names = `"${type}",${JSON.stringify(name)},${linkName === '' ? '""' : JSON.stringify(linkName)}`
+  const numbers = `[${mode},${uid},${gid},${sizeBytes},${mtimeSec},${deviceMajor},${deviceMinor}]`
+  const rest = xattrs.length === 0 ? '[]' : JSON.stringify(xattrs.map(xattrRow))
+  return `[${names},${numbers},${rest}${content === undefined ? '' : `,${contentRow(content)}`}]\n`
+}
+
+function xattrRow({ name, value }: LayerEntry['xattrs'][number]): readonly [string, string] {
+  return [name, value.toString('base64')]
+}
+
+function contentRow(content: PlannedContent): string {
+  return 'file' in content
+    ? `["file",${content.file},${content.offset}]`
+    : `["layer",${content.layer},${content.inode}]`
 }
 
 export function parsePlanLine(line: string): PlannedEntry {
-  const [type, name, linkName, numbers, xattrs, contents] = JSON.parse(line) as Row
+  const [type, name, linkName, numbers, xattrs, content] = JSON.parse(line) as Row
   const [mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor] = numbers
   return {
     type,
@@ -50,8 +57,12 @@ export function parsePlanLine(line: string): PlannedEntry {
     linkName: linkName as ByteString,
     ...{ mode, uid, gid, sizeBytes, mtimeSec, deviceMajor, deviceMinor },
     xattrs: xattrs.map(([key, value]) => ({ name: key as ByteString, value: Buffer.from(value, 'base64') })),
-    contents,
+    content: content && contentOf(content),
   }
+}
+
+function contentOf([kind, number, at]: PlannedRow): PlannedContent {
+  return kind === 'file' ? { file: number, offset: at } : { layer: number, inode: at }
 }
 
 const newline = 0x0a

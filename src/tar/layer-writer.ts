@@ -131,7 +131,7 @@ function sealed(block: Buffer): Buffer {
   block.write('ustar\x0000', 257, 'latin1')
   block.fill(' ', 148, 156)
   let sum = 0
-  for (const byte of block) sum += byte
+  for (let at = 0; at < blockBytes; at++) sum += block[at]!
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return block
 }

@@ -9,7 +9,10 @@ import { writeLayerPlan } from '../../src/overlay/difference/write-plan.js'
 import type { Union } from '../../src/overlay/union/union.js'
 import { Pool } from '../../src/pool/pool.js'
 import type { TarEntry } from '../../src/tar/entry.js'
+import { writeLayer } from './layerfile.js'
+import { MemoryLayer } from './memory-layer.js'
 import { scan } from './scan.js'
+import { file, tar } from './tar.js'
 import type { TreeNode, TreeNodes } from './union-sequence.js'
 
 export interface CommittedLayer {
@@ -24,12 +27,12 @@ export interface CommittedLayer {
 export async function withLayer<T>(
   union: Union,
   use: (committed: CommittedLayer | undefined) => T | Promise<T>,
-  layerFile: (layer: Layer) => string | undefined = () => undefined,
+  layerFiles: ReadonlyMap<Layer, string> = new Map(),
 ): Promise<T> {
   const dir = scratch('phyllo-commit-')
   let committed: CommittedLayer | undefined
   try {
-    committed = await commitLayer(union, dir, layerFile)
+    committed = await commitLayer(union, dir, layerFiles)
     return await use(committed)
   } finally {
     await committed?.layer.close()
@@ -46,21 +49,40 @@ export function scratch(prefix: string): string {
 export async function commitLayer(
   union: Union,
   dir: string,
-  layerFile: (layer: Layer) => string | undefined,
+  layerFiles: ReadonlyMap<Layer, string>,
 ): Promise<CommittedLayer | undefined> {
+  using upper = union.upper!.snapshot()
   await using pool = new Pool({ workers: 0 })
-  const [plan, spool, target] = ['plan', 'spool', 'layer'].map(name => join(dir, name)) as [string, string, string]
+  const [plan, target] = [join(dir, 'plan'), join(dir, 'layer')]
+  const paths = new Map(layerFiles)
+  for (const layer of union.lowers)
+    if (layer instanceof MemoryLayer) paths.set(layer, await contentsFile(dir, layer, paths.size))
   const warnings: string[] = []
   const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
-  const written = await writeLayerPlan(union, { plan, spool, layerFile, warn })
-  if (written.entries === 0) return undefined
-  const { layerFiles } = written
-  const input = { plan, layerFiles, label: 'test', target, compression: 'none', limits: defaultLimits } as const
+  const layerFile = (layer: Layer) => paths.get(layer)!
+  const { entries, contentBytes, ...where } = await writeLayerPlan(union, upper, { plan, layerFile, warn })
+  if (entries === 0) return undefined
+  const input = { plan, ...where, label: 'test', target, compression: 'none', limits: defaultLimits } as const
   await pool.run('commit-layer', input)
   const layer = await openPackedLayer(target)
   const tar = Buffer.alloc(layer.tarBytes)
   for (let at = 0; at < tar.length; ) at += await layer.readTar(at, tar.subarray(at))
   return { tar, layer, path: target, warnings }
+}
+
+/** A layer file in which the contents of a layer in memory have the same inode numbers: those of the n-th entry is n. */
+async function contentsFile(dir: string, layer: MemoryLayer, number: number): Promise<string> {
+  const path = join(dir, `below-${number}`)
+  const inodes = Array.from({ length: layer.inodeCount - 1 }, (_, i) => i + 1)
+  await writeLayer(path, tar(inodes.map(inode => file(`${inode}`, contentOf(layer, inode)))))
+  return path
+}
+
+function contentOf(layer: MemoryLayer, inode: number): Buffer {
+  const { mode, sizeBytes } = layer.inode(inode)
+  const content = Buffer.alloc((mode & 0o170000) === 0o100000 ? sizeBytes : 0)
+  layer.readSync(inode, 0, content)
+  return content
 }
 
 /** A tree as a flat list: absolute path → what stands there, by value. Times in seconds, as tars have them. */

@@ -71,8 +71,9 @@ export class CommitStore implements AsyncDisposable {
         op.emit(event)
       }
       const { config, id: imageId } = record ?? { config: undefined, id: undefined }
-      const layerFile = (layer: object) => this.#paths.get(layer)
-      const source = { union, label: 'test', config, imageId, layerFile }
+      const layerFile = (layer: object) => this.#paths.get(layer)!
+      using upper = union.upper!.snapshot()
+      const source = { union, upper, label: 'test', config, imageId, layerFile }
       return { ...(await commitContainer(source, options, this.target, stage, { ...op, emit })), events }
     }, signal)
   }

@@ -94,6 +94,8 @@ export function faultyIo(): FaultyIo {
       throw failure('write', file.path)
     },
     truncate: guarded('truncate', io.truncate),
+    reflink: guarded('reflink', io.reflink),
+    reflinkSync: guarded('reflinkSync', io.reflinkSync),
     rename: guarded('rename', io.rename),
     unlink: guarded('unlink', io.unlink),
     sync: later('sync', io.sync),

@@ -1,6 +1,10 @@
-/** An upper that nothing outlives: the tree of uppers, with contents in buffers. */
-import type { NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
+/** An upper that nothing outlives: the tree of uppers, with contents in buffers, and in files while a snapshot wants them there. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ContentDraft, NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
 import type { Change } from '../../src/drivers/upper-change.js'
+import type { SnapshotContents } from '../../src/drivers/upper-snapshot.js'
 import { UpperTree } from '../../src/drivers/upper-tree.js'
 
 interface Stored {
@@ -80,12 +84,42 @@ export function memoryUpper(root: NewNode = plainRoot): MemoryUpper {
     truncateSync: (node, sizeBytes) => replace(node, grown(node, sizeBytes)),
     draft() {
       const pieces: Buffer[] = []
-      const append = (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes))
-      const extend = (size: number) => append(Buffer.alloc(Math.max(0, size - Buffer.concat(pieces).length)))
-      return Object.assign({ append, extend, discard: () => undefined }, { pieces })
+      const draft: ContentDraft & { pieces: Buffer[] } = {
+        pieces,
+        get bytes() {
+          return pieces.reduce((sum, { length }) => sum + length, 0)
+        },
+        append: (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes)),
+        extend(sizeBytes) {
+          if (sizeBytes > this.bytes) pieces.push(Buffer.alloc(sizeBytes - this.bytes))
+        },
+        discard: () => undefined,
+      }
+      return draft
     },
     adopt: (node, draft) => replace(node, Buffer.concat((draft as unknown as { pieces: Buffer[] }).pieces)),
+    snapshot: () => tree.snapshot(contentFiles()),
+    isKept: () => false,
+    copyKept: async () => undefined,
+    reflink: async () => undefined,
+    reflinkSync: () => undefined,
     sync: async () => undefined,
     close: async () => undefined,
+  }
+}
+
+/** A buffer is never changed, so that a snapshot can have the very one. */
+function contentFiles(): SnapshotContents {
+  const directory = mkdtempSync(join(tmpdir(), 'phyllo-memory-'))
+  let files = 0
+  return {
+    copy: stored => stored,
+    place(stored) {
+      const { bytes } = stored as Stored
+      const file = join(directory, `${files++}`)
+      writeFileSync(file, Buffer.concat([Buffer.alloc(files), bytes]))
+      return { file, offset: files, bytes: bytes.length }
+    },
+    release: () => rmSync(directory, { recursive: true, force: true }),
   }
 }

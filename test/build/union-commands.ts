@@ -205,7 +205,7 @@ class CheckDiff extends Named {
     super('CheckDiff')
   }
 
-  async act(_: Expected, { union, layers, layerFile }: Session): Promise<void> {
+  async act(_: Expected, { union, layers, layerFiles }: Session): Promise<void> {
     const [base, view] = [dumpUnion(new Union(layers, {})), dumpUnion(union)]
     const wanted = withoutSockets(flatten(view))
     await withLayer(
@@ -217,7 +217,7 @@ class CheckDiff extends Named {
         const shown = dumpUnion(new Union([...layers, committed.layer], {}))
         assert.deepEqual(Object.fromEntries(flatten(shown)), Object.fromEntries(wanted))
       },
-      layerFile,
+      layerFiles,
     )
     const listed = [...changes(union, { style: 'docker' })].map(({ kind, path }) => `${kind} ${path}`)
     assert.deepEqual(listed, dockerChanges(base, view))

@@ -37,12 +37,13 @@ export class Session implements Driven, AsyncDisposable {
   /** Base first. */
   readonly layers: Layer[]
   readonly open = new Map<number, number>()
+  /** Of layers that were committed here. */
+  readonly layerFiles = new Map<Layer, string>()
   /** How often the journal was cut, all in all. */
   cuts = 0
   readonly #keeping: Keeping
   readonly #directoryRename: DirectoryRename
   readonly #directory: string
-  readonly #files = new Map<Layer, string>()
   readonly #closing: (() => Promise<void>)[] = []
   #upper!: Upper
   #uppers = 0
@@ -65,9 +66,6 @@ export class Session implements Driven, AsyncDisposable {
     return session
   }
 
-  /** The layer file of a layer that was committed here. */
-  layerFile = (layer: Layer): string | undefined => this.#files.get(layer)
-
   /** Something was done as one step. */
   async stepped(): Promise<void> {
     if (this.#keeping === 'killed')
@@ -86,12 +84,12 @@ export class Session implements Driven, AsyncDisposable {
   async rotate(): Promise<void> {
     const directory = join(this.#directory, `layer-${this.#uppers}`)
     mkdirSync(directory)
-    const committed = await commitLayer(this.union, directory, this.layerFile)
+    const committed = await commitLayer(this.union, directory, this.layerFiles)
     if (committed !== undefined) this.#closing.push(() => committed.layer.close())
     await this.#end()
     if (committed !== undefined) {
       this.layers.push(committed.layer)
-      this.#files.set(committed.layer, committed.path)
+      this.layerFiles.set(committed.layer, committed.path)
     }
     await this.#begin()
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Store } from '../../src/index.js'
@@ -35,6 +35,18 @@ test('a container outlives its process: what was written, deleted and renamed is
     [...again.changes({ style: 'minimal' })].map(({ kind, path }) => `${kind} ${path}`),
     listed,
   )
+})
+
+test('a container has its journal before anybody can see it, and one whose journal is lost is not taken for a new one', async t => {
+  const store = await storeWithApp(t)
+  const box = await store.create('app:v1', { name: 'box' })
+  await box.close()
+  const uppers = join(store.root, 'packed', 'containers')
+  const journal = join(uppers, readdirSync(uppers)[0]!, 'journal')
+  rmSync(journal)
+  await assert.rejects(store.container('box'), { code: 'STORE_CORRUPT', path: journal })
+  await store.removeContainer('box')
+  assert.deepEqual(readdirSync(uppers), [])
 })
 
 test('the image is not changed by what a container changes, and a commit makes another', async t => {

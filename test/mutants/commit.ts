@@ -37,11 +37,18 @@ export const mutants: readonly Mutant[] = [
     test: 'test/overlay/commit-layer.test.ts',
   },
   {
-    name: 'a layer is made while the tree changes under it',
-    file: 'src/overlay/difference/upper-snapshot.ts',
-    find: 'isDirectoryMode(mode) ? new Map(node.children) : undefined',
-    replace: 'node.children',
+    name: 'names that were given after the call are in the plan',
+    file: 'src/drivers/upper-snapshot.ts',
+    find: 'return names?.has(name) ? names.get(name) : directory.children.get(name)',
+    replace: 'return directory.children.get(name)',
     test: 'test/overlay/commit-layer.test.ts',
+  },
+  {
+    name: 'a commit lets go of its snapshot before the job has ended',
+    file: 'src/containers/work.ts',
+    find: 'using upper = upperOf(union).snapshot()\n',
+    replace: 'using upper = upperOf(union).snapshot()\n            setImmediate(() => upper[Symbol.dispose]())\n',
+    test: 'test/containers/commit-moment.test.ts',
   },
   {
     name: 'in a directory that was made anew everything is new',
@@ -105,5 +112,12 @@ export const mutants: readonly Mutant[] = [
     find: 'const earlier = linked ? first.get(key) : undefined',
     replace: 'const earlier = undefined',
     test: 'test/overlay/export-tar.test.ts',
+  },
+  {
+    name: 'names over many layers are looked up one by one',
+    file: 'src/overlay/difference/pairs.ts',
+    find: 'names.length * under.length > manyLookups',
+    replace: 'names.length < 0',
+    test: 'test/overlay/changes.test.ts',
   },
 ]

@@ -76,4 +76,19 @@ export const mutants: readonly Mutant[] = [
     replace: "isDirectory && name === ''",
     test: 'test/cli/cp.test.ts',
   },
+  {
+    name: 'a container begins without a journal',
+    file: 'src/containers/container-store.ts',
+    find: 'await begin?.(upper, created)',
+    replace: '',
+    test: lifecycle,
+  },
+  {
+    name: 'a journal that is missing is one of a new container',
+    file: 'src/containers/containers.ts',
+    find: 'await this.#openUpper(await containers.upperDirectory(record), {})',
+    replace:
+      'await this.#openUpper(await containers.upperDirectory(record), { root: { mode: 0o40755, uid: 0, gid: 0, atime: { sec: 0, nsec: 0 }, mtime: { sec: 0, nsec: 0 }, ctime: { sec: 0, nsec: 0 }, birthtime: { sec: 0, nsec: 0 } } })',
+    test: lifecycle,
+  },
 ]

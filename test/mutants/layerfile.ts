@@ -5,7 +5,7 @@ const tree = 'test/layerfile/tree.test.ts'
 export const mutants: readonly Mutant[] = [
   {
     name: 'a block is read without looking at its checksum',
-    file: 'src/layerfile/block-reader.ts',
+    file: 'src/layerfile/block-contents.ts',
     find: 'if (!table.matches(block, checksums.xxh64(stored)))',
     replace: 'if (table.count < 0 && !table.matches(block, checksums.xxh64(stored)))',
     test: 'test/layerfile/corruption.test.ts',
@@ -131,7 +131,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'memory of one group is given to the next while it is read',
-    file: 'src/layerfile/block-reader.ts',
+    file: 'src/layerfile/block-contents.ts',
     find: '      await readAll(fd, stored, begin, path)\n',
     replace: '      cache.giveBack(memory)\n      await readAll(fd, stored, begin, path)\n',
     test: 'test/layerfile/reader.test.ts',
@@ -139,9 +139,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a content that was handed out is kept for others, too',
     file: 'src/layerfile/block-reader.ts',
-    find: 'return this.#contentSync(block, cache.handedOut).subarray(skip, skip + length)',
+    find: 'return this.#contents.oneSync(block, cache.handedOut).subarray(skip, skip + length)',
     replace: `{
-        const whole = this.#contentSync(block, cache.handedOut)
+        const whole = this.#contents.oneSync(block, cache.handedOut)
         cache.set(block, whole)
         return whole.subarray(skip, skip + length)
       }`,

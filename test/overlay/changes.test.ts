@@ -217,6 +217,30 @@ test('only what was touched is looked at: a layer with many names costs nothing'
   assert.ok(layer.calls.lookup - before.lookup < 20, `${layer.calls.lookup - before.lookup} lookups`)
 })
 
+test('many names over many layers: the layers are gone through once, and every name is judged by what is below it', () => {
+  const layers = Array.from({ length: 101 }, (_, n) => {
+    const names = Array.from({ length: 1000 }, (_, i) => i)
+    if (n === 100) return layerOf({ d: dir(Object.fromEntries(names.slice(0, 100).map(i => [`f${i}`, gone]))) })
+    return layerOf({
+      d: dir(Object.fromEntries(names.filter(i => i < 500 && i % 100 === n).map(i => [`f${i}`, file('old')]))),
+    })
+  })
+  const union = unionOf(layers, memoryUpper(rootOf()))
+  const names = Array.from({ length: 1000 }, (_, i) => `/d/f${i}`)
+  runAll(
+    union,
+    names.map(name => create(name)),
+  )
+  const lookups = () => layers.reduce((sum, { calls }) => sum + calls.lookup, 0)
+  const before = lookups()
+  const kind = (i: number) => (i >= 100 && i < 500 ? 'C' : 'A')
+  assert.deepEqual(
+    listed(union, 'minimal'),
+    names.map((name, i) => `${kind(i)} ${name}`).sort((a, b) => (a.slice(2) < b.slice(2) ? -1 : 1)),
+  )
+  assert.ok(lookups() - before < 1000, `${lookups() - before} lookups`)
+})
+
 test('names are bytes', () => {
   const union = unionOf([layerOf({})], memoryUpper(rootOf()))
   runAll(union, [create('/caf\u00e9')])

@@ -254,7 +254,7 @@ test('contents below are read by the job from the layer files themselves', async
         const { contentOffset, sizeBytes } = large
         assert.equal(second!.tar.toString('latin1', contentOffset, contentOffset + sizeBytes), content)
       },
-      () => path,
+      new Map([[layer, path]]),
     )
   })
 })

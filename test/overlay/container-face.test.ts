@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { createContainerFace } from '../../src/overlay/face/container-face.js'
 import { containerDecisionOf, containerExtras, containerHandleDecisionOf, rules } from '../../src/overlay/face/names.js'
 import { Union, type UnionOptions } from '../../src/overlay/union/union.js'
+import { shapes } from '../build/face-shapes.js'
 import { layersOf } from '../build/memory-layer.js'
 import { memoryUpper } from '../build/memory-upper.js'
 
@@ -14,6 +15,10 @@ function make(options: UnionOptions = {}) {
   const layers = layersOf({ etc: { file: 'content' }, big: 'b'.repeat(3 * 1024 * 1024) })
   return { upper, box: createContainerFace(new Union(layers, { upper, label: 'box', ...options })) }
 }
+
+test('functions have the names and arities of node:fs’s', () => {
+  assert.deepEqual(...shapes(make().box))
+})
 
 test('every name of the running node:fs has been decided on, and none is refused', async () => {
   const handle = await fs.promises.open(process.execPath)

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { callDecisions, decisionOf, fileHandleDecisions, rules } from '../../src/overlay/face/names.js'
 import { createView, type View } from '../../src/overlay/face/view.js'
+import { shapes } from '../build/face-shapes.js'
 import { layersOf } from '../build/memory-layer.js'
 
 const makeView = () => createView(layersOf({ etc: { file: 'content' } }))
@@ -52,6 +53,10 @@ test('no function is one of the host, but for the classes and _toUnixTimestamp',
     return typeof value === 'function' && value === (view as unknown as Record<string, unknown>)[name]
   })
   assert.deepEqual(shared.sort(), ['Dir', 'Dirent', 'Stats', '_toUnixTimestamp'])
+})
+
+test('functions have the names and arities of node:fs’s', () => {
+  assert.deepEqual(...shapes(makeView()))
 })
 
 test('spread, destructured and assigned over node:fs it still reads the view', async () => {

@@ -8,7 +8,7 @@ export const command: Command = {
     author: { type: 'string', short: 'a' },
     message: { type: 'string', short: 'm' },
     change: { type: 'string', short: 'c', multiple: true },
-    // Docker's: nothing runs that could be paused.
+    // Docker's, which stops the container for a commit of one moment. Ours is one of the moment of the call in any case.
     pause: { type: 'boolean', short: 'p' },
   },
   words: [1, 2],

@@ -44,6 +44,7 @@ function moveIfThere(
 ): void {
   const node = tree.find(id)
   if (node?.stored !== content || content.bytes === 0 || !sparse.has(content.segment)) return
+  tree.keep(node)
   segments.move(content)
   tree.setContent(node, content.bytes, content)
 }

@@ -4,9 +4,10 @@
  * Invariants:
  * - A method that throws has changed nothing that counts: what it wrote over is put back.
  * - A file is made shorter, or removed, only when the journal on the disk does not need what goes: until then the bytes behind
- *   the content's end are there, up to `reach`, and count for nothing.
+ *   the content's end are there, up to `reach`, and count for nothing. So it is while a snapshot reads it.
  */
 import { PhylloError } from '../../errors.js'
+import type { Holds } from './holds.js'
 import { contentName, type LargeContent, largeContent } from './stored-content.js'
 import type { UpperFiles } from './upper-files.js'
 
@@ -20,32 +21,45 @@ export interface Surplus {
 
 export class LargeContents {
   readonly #files: UpperFiles
+  readonly #holds: Holds
   #next: number
   #dropped: LargeContent[] = []
   readonly #shortened = new Set<LargeContent>()
 
-  constructor(files: UpperFiles, next: number) {
+  constructor(files: UpperFiles, holds: Holds, next: number) {
     this.#files = files
+    this.#holds = holds
     this.#next = next
+  }
+
+  /** Highest number that has been given. */
+  get last(): number {
+    return this.#next - 1
   }
 
   /** Bytes that can be had back. */
   get surplusBytes(): number {
     let bytes = 0
-    for (const { reach } of this.#dropped) bytes += reach
-    for (const { reach, bytes: wanted } of this.#shortened) bytes += reach - wanted
+    for (const { file, reach } of this.#dropped) if (!this.#holds.content(file)) bytes += reach
+    for (const { file, reach, bytes: wanted } of this.#shortened)
+      if (!this.#holds.content(file)) bytes += reach - wanted
     return bytes
   }
 
+  /** Files that can be removed. */
   get surplusFiles(): number {
-    return this.#dropped.length
+    return this.#dropped.filter(({ file }) => !this.#holds.content(file)).length
   }
 
   create(): LargeContent {
-    const content = largeContent(this.#next)
+    const content = this.unmade()
     this.#files.create(contentName(content.file))
-    this.#next++
     return content
+  }
+
+  /** One whose file is not there yet. */
+  unmade(): LargeContent {
+    return largeContent(this.#next++)
   }
 
   /** Nothing but zeros where the file ends before the content does. */
@@ -92,7 +106,13 @@ export class LargeContents {
     this.#reaches(content, sizeBytes)
   }
 
-  /** The content has become shorter. */
+  /** The content has another size, for which there is room in the file. */
+  resized(content: LargeContent, sizeBytes: number): void {
+    content.bytes = sizeBytes
+    this.shortened(content)
+  }
+
+  /** The content may have become shorter than what is in its file. */
   shortened(content: LargeContent): void {
     this.#shortened.add(content)
   }
@@ -102,13 +122,15 @@ export class LargeContents {
     this.#dropped.push(content)
   }
 
-  /** What there is now. It comes back by `keep` if the journal does not get to the disk. */
+  /** What there is now, and nobody reads. It comes back by `keep` if the journal does not get to the disk. */
   surplus(): Surplus {
-    const dropped = this.#dropped
-    this.#dropped = []
+    const isHeld = ({ file }: LargeContent) => this.#holds.content(file)
+    const dropped = this.#dropped.filter(content => !isHeld(content))
+    this.#dropped = this.#dropped.filter(isHeld)
     // A write reaches behind the end before the end moves there.
     for (const content of this.#shortened) if (content.reach <= content.bytes) this.#shortened.delete(content)
-    return { dropped, shortened: new Map([...this.#shortened].map(content => [content, content.bytes])) }
+    const shortened = [...this.#shortened].filter(content => !isHeld(content))
+    return { dropped, shortened: new Map(shortened.map(content => [content, content.bytes])) }
   }
 
   keep({ dropped }: Surplus): void {

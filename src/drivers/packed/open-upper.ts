@@ -10,11 +10,12 @@ import { type Checksums, loadChecksums } from '../../layerfile/checksum.js'
 import type { Sum } from '../../layerfile/format.js'
 import type { NewNode } from '../upper.js'
 import { UpperTree } from '../upper-tree.js'
+import { Holds } from './holds.js'
 import { Journal } from './journal.js'
 import { corruptUpper, journalName, nextJournalName } from './journal-format.js'
 import { LargeContents } from './large-contents.js'
 import { PackedUpper } from './packed-upper.js'
-import { contentsOf, replay } from './replay.js'
+import { replay, type Wanted } from './replay.js'
 import { Segments } from './segments.js'
 import { writeSnapshot } from './snapshot.js'
 import { contentName, segmentName } from './stored-content.js'
@@ -23,8 +24,8 @@ import { nodeUpperIo, type UpperIo } from './upper-io.js'
 import type { UpperParts } from './upper-keeper.js'
 
 export interface OpenUpperOptions {
-  /** What the union's root is in a new container. */
-  readonly root: NewNode
+  /** What the union's root is in a new container. Absent: there is one. */
+  readonly root?: NewNode
   /** To be shared: see layerfile/checksum.ts. */
   readonly checksums?: Checksums
   readonly io?: UpperIo
@@ -40,7 +41,10 @@ export async function openPackedUpper(directory: string, options: OpenUpperOptio
   const { io = nodeUpperIo } = options
   const { xxh64: sum } = options.checksums ?? (await loadChecksums())
   const path = `${directory}/${journalName}`
-  if (io.fileBytes(path) === undefined) await makeUpper(directory, options.root, io, sum)
+  if (io.fileBytes(path) === undefined) {
+    if (options.root === undefined) throw corruptUpper(path, 'missing')
+    await makeUpper(directory, options.root, io, sum)
+  }
   const files = new UpperFiles(io, directory)
   const journal = new Journal(io, sum, io.open(path, 'r+'), path, 0, 0)
   try {
@@ -81,18 +85,20 @@ function assemble(files: UpperFiles, journal: Journal, sum: Sum, eager: boolean)
     record: (change: Parameters<typeof listener.record>[0]) => listener.record(change),
     letGo: (stored: unknown) => listener.letGo(stored),
   }
-  const { tree, frames, seen } = replay(journal.path, read, files, sum, options)
+  const { tree, frames, seen, wanted } = replay(journal.path, read, files, sum, options)
   journal.end = read.frames[frames.length]?.offset ?? read.end
   journal.durable = Math.min(read.durable, journal.end)
   if (files.io.fileBytes(journal.path) !== journal.end) journal.cut()
-  const { segments, unused } = survey(files, tree)
+  const { segments, unused } = survey(files, wanted)
+  const holds = new Holds()
   const parts: UpperParts = {
     directory: files.directory,
     tree,
     journal,
     segments: new Segments(files, sum, segments, seen.segment),
-    large: new LargeContents(files, seen.file + 1),
+    large: new LargeContents(files, holds, seen.file + 1),
     files,
+    holds,
     sum,
     eager,
     listener,
@@ -101,19 +107,17 @@ function assemble(files: UpperFiles, journal: Journal, sum: Sum, eager: boolean)
   // Whoever wrote them may have been killed before they were on the disk.
   if (!clean) {
     for (const segment of segments.keys()) files.dirty.add(segmentName(segment))
-    for (const content of contentsOf(tree)) if (content.kind === 'large') files.dirty.add(contentName(content.file))
+    for (const { file } of wanted.large) files.dirty.add(contentName(file))
     files.namesDirty = true
   }
   return { parts, unused }
 }
 
 /** What stands in the directory, and what of it nobody wants. */
-function survey(files: UpperFiles, tree: UpperTree) {
-  const wanted = new Set<string>([journalName])
-  for (const content of contentsOf(tree)) {
-    if (content.kind === 'large') wanted.add(contentName(content.file))
-    else if (content.bytes > 0) wanted.add(segmentName(content.segment))
-  }
+function survey(files: UpperFiles, { segments: segmentsWanted, large }: Wanted) {
+  const wanted = new Set([journalName])
+  for (const segment of segmentsWanted.keys()) wanted.add(segmentName(segment))
+  for (const { file } of large) wanted.add(contentName(file))
   const segments = new Map<number, number>()
   const unused: string[] = []
   for (const name of files.io.readdir(files.directory)) {

@@ -7,14 +7,17 @@ import type { LargeContent } from './stored-content.js'
 const startBytes = 4 << 10
 
 export class PackedDraft implements ContentDraft {
-  bytes = 0
+  bytes: number
   /** Where it is, if it is not small. */
   content: LargeContent | undefined
   readonly #large: LargeContents
   #buffer = Buffer.alloc(0)
 
-  constructor(large: LargeContents) {
+  /** `content`: what it begins with. */
+  constructor(large: LargeContents, content?: LargeContent) {
     this.#large = large
+    this.content = content
+    this.bytes = content?.bytes ?? 0
   }
 
   get small(): Buffer {

@@ -9,9 +9,10 @@
 import type { ByteString } from '../../byte-string.js'
 import type { Xattr } from '../../tar/entry.js'
 import type { Inode, Stack } from '../layer.js'
-import type { Attributes, ContentDraft, NewNode, Upper, UpperNode } from '../upper.js'
+import type { Attributes, ContentDraft, NewNode, Upper, UpperNode, UpperSnapshot } from '../upper.js'
 import type { UpperTree } from '../upper-tree.js'
 import { PackedDraft } from './packed-draft.js'
+import type { StoredContent } from './stored-content.js'
 import { UpperContents } from './upper-contents.js'
 import { UpperKeeper, type UpperParts } from './upper-keeper.js'
 
@@ -147,6 +148,31 @@ export class PackedUpper implements Upper {
   adopt(node: UpperNode, draft: ContentDraft): void {
     if (!(draft instanceof PackedDraft)) throw new TypeError('the draft is of another upper')
     this.atomically(() => this.#contents.adopt(node, draft))
+  }
+
+  snapshot(): UpperSnapshot {
+    const release = this.#keeper.hold()
+    return this.#tree.snapshot({
+      copy: stored => ({ ...(stored as StoredContent) }),
+      place: stored => this.#contents.place(stored as StoredContent),
+      release,
+    })
+  }
+
+  isKept(node: UpperNode, position: number): boolean {
+    return this.#contents.isKept(node, position)
+  }
+
+  copyKept(node: UpperNode): Promise<void> {
+    return this.#contents.copyKept(node)
+  }
+
+  reflink(node: UpperNode): Promise<ContentDraft | undefined> {
+    return this.#contents.reflink(node)
+  }
+
+  reflinkSync(node: UpperNode): ContentDraft | undefined {
+    return this.#contents.reflinkSync(node)
   }
 
   sync(): Promise<void> {

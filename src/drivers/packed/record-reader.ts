@@ -19,11 +19,11 @@ import { largeContent, type StoredContent, smallContent } from './stored-content
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
-export interface Records {
-  readonly changes: Change[]
-  readonly extents: Extent[]
+/** What there is in a frame beside changes. */
+export interface Rest {
+  readonly extents: readonly Extent[]
   /** Ids below this have been used. */
-  next: number
+  readonly next: number
 }
 
 /** What reading records has come upon. */
@@ -35,15 +35,19 @@ export class Seen {
   file = -1
 }
 
-export function readRecords(payload: Buffer, seen: Seen): Records {
-  return new RecordReader(payload, seen).all()
+/** Each change is told as soon as it is read: nothing is gathered, for a journal may have millions. */
+export function readRecords(payload: Buffer, seen: Seen, tell: (change: Change) => void): Rest {
+  const reader = new RecordReader(payload, seen)
+  reader.all(tell)
+  return reader
 }
 
-class RecordReader {
+class RecordReader implements Rest {
+  readonly extents: Extent[] = []
+  next = 0
   readonly #bytes: Buffer
   readonly #view: DataView
   readonly #seen: Seen
-  readonly #read: Records = { changes: [], extents: [], next: 0 }
   #at = 0
 
   constructor(bytes: Buffer, seen: Seen) {
@@ -52,14 +56,12 @@ class RecordReader {
     this.#seen = seen
   }
 
-  all(): Records {
-    const { changes } = this.#read
+  all(tell: (change: Change) => void): void {
     while (this.#at < this.#bytes.length) {
       const change = this.#record(this.#bytes[this.#at++]!)
-      if (change !== undefined) changes.push(change)
+      if (change !== undefined) tell(change)
     }
     if (this.#at > this.#bytes.length) throw new RangeError('a record ends behind its frame')
-    return this.#read
   }
 
   #record(op: number): Change | undefined {
@@ -82,7 +84,7 @@ class RecordReader {
       case ops.large:
         return this.#content(op, id)
       case ops.next:
-        this.#read.next = Math.max(this.#read.next, id)
+        this.next = Math.max(this.next, id)
         return undefined
       default:
         throw new RangeError(`a record of the unknown kind ${op}`)
@@ -144,7 +146,7 @@ class RecordReader {
     const at = this.#take(20)
     const word = (index: number) => this.#view.getUint32(at + 4 * index, true)
     this.#seen.segment = Math.max(this.#seen.segment, word(0))
-    this.#read.extents.push({ segment: word(0), offset: word(1), bytes: word(2), checksum: [word(3), word(4)] })
+    this.extents.push({ segment: word(0), offset: word(1), bytes: word(2), checksum: [word(3), word(4)] })
   }
 
   #xattrs(): Xattr[] {
@@ -167,12 +169,15 @@ class RecordReader {
     return count
   }
 
+  /** Most are of one byte, and a journal has many: no calls for those. */
   #number(): number {
-    const first = this.#byte()
+    const bytes = this.#bytes
+    const first = bytes[this.#at++]!
     if (first < 0x80) return first
     let value = first & 0x7f
     for (let scale = 0x80; ; scale *= 0x80) {
-      const byte = this.#byte()
+      const byte = bytes[this.#at++]
+      if (byte === undefined) throw new RangeError('a record ends behind its frame')
       value += (byte & 0x7f) * scale
       if (byte < 0x80) return value
     }
@@ -190,7 +195,7 @@ class RecordReader {
   }
 
   #byte(): number {
-    return this.#bytes[this.#take(1)]!
+    return this.#bytes[this.#at++]!
   }
 
   #take(bytes: number): number {

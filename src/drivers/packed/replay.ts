@@ -6,11 +6,13 @@
  */
 import { PhylloError } from '../../errors.js'
 import type { Sum } from '../../layerfile/format.js'
-import { rootId, UpperTree } from '../upper-tree.js'
+import type { Change } from '../upper-change.js'
+import { rootId } from '../upper-metadata.js'
+import { UpperTree } from '../upper-tree.js'
 import type { Frame, JournalFrames } from './journal.js'
 import { corruptUpper, type Extent } from './journal-format.js'
-import { type Records, readRecords, Seen } from './record-reader.js'
-import { contentName, type StoredContent, segmentName } from './stored-content.js'
+import { type Rest, readRecords, Seen } from './record-reader.js'
+import { contentName, type LargeContent, type StoredContent, segmentName } from './stored-content.js'
 import type { UpperFiles } from './upper-files.js'
 
 export interface Replayed {
@@ -18,42 +20,35 @@ export interface Replayed {
   /** Frames that count. */
   readonly frames: readonly Frame[]
   readonly seen: Seen
+  readonly wanted: Wanted
 }
 
 type Options = ConstructorParameters<typeof UpperTree>[1]
 
 export function replay(path: string, journal: JournalFrames, files: UpperFiles, sum: Sum, options: Options): Replayed {
   const { durable } = journal
-  const missing = (frame: Frame, name: string): void => {
-    if (frame.offset >= durable) return
-    throw corruptUpper(files.path(name), `bytes are missing that ${path} relies on, in the frame`, frame.offset)
-  }
-  const sizes = new Map<string, number>()
-  let frames = withExtents(path, journal, files, sum)
-  // Each round gives up one frame at least. Nearly always there is one round.
+  let { frames } = journal
+  // Each round but the last gives up one frame at least. Nearly always there is one round.
   for (;;) {
     const seen = new Seen()
-    const tree = play(path, frames, seen, options)
-    const lost = contentsOf(tree).find(content => !isThere(files, content, sizes))
-    if (lost === undefined) return { tree, frames, seen }
+    const isWhole = (frame: Frame, extents: readonly Extent[]) =>
+      frame.offset < durable || extents.every(extent => isThere(extent, files, sum))
+    const { tree, played } = play(path, frames, { seen, isWhole, options })
+    frames = frames.slice(0, played)
+    if (tree === undefined) continue
+    const wanted = new Wanted(tree)
+    const lost = wanted.lost(files)
+    if (lost === undefined) return { tree, frames, seen, wanted }
     const culprit = firstFrameOf(path, frames, lost, files)
-    missing(frames[culprit]!, nameOf(lost))
+    const { offset } = frames[culprit]!
+    if (offset < durable)
+      throw corruptUpper(files.path(lost), `bytes are missing that ${path} relies on, in the frame`, offset)
     frames = frames.slice(0, culprit)
   }
 }
 
-/** Frames before the first one whose new bytes in segments are not whole; those on the disk are not looked at. */
-function withExtents(path: string, { frames, durable }: JournalFrames, files: UpperFiles, sum: Sum): readonly Frame[] {
-  for (const [i, frame] of frames.entries()) {
-    if (frame.offset < durable) continue
-    const { extents } = records(path, frame, new Seen())
-    if (!extents.every(extent => isWhole(extent, files, sum))) return frames.slice(0, i)
-  }
-  return frames
-}
-
 /** A segment that is not there any more has nothing in it that anybody wants; if it has, that shows later. */
-function isWhole({ segment, offset, bytes, checksum }: Extent, files: UpperFiles, sum: Sum): boolean {
+function isThere({ segment, offset, bytes, checksum }: Extent, files: UpperFiles, sum: Sum): boolean {
   const name = segmentName(segment)
   if (files.bytes(name) === undefined) return true
   const found = Buffer.allocUnsafeSlow(bytes)
@@ -62,30 +57,36 @@ function isWhole({ segment, offset, bytes, checksum }: Extent, files: UpperFiles
   return low === checksum[0] && high === checksum[1]
 }
 
-function play(path: string, frames: readonly Frame[], seen: Seen, options: Options): UpperTree {
+interface Playing {
+  readonly seen: Seen
+  readonly isWhole: (frame: Frame, extents: readonly Extent[]) => boolean
+  readonly options: Options
+}
+
+/** Without a tree: of the frame behind those that were played something is not whole. */
+function play(path: string, frames: readonly Frame[], { seen, isWhole, options }: Playing) {
   let tree: UpperTree | undefined
-  for (const frame of frames) {
-    const { changes, next } = records(path, frame, seen)
-    try {
-      if (tree === undefined) {
-        const root = changes.shift()
-        if (root?.op !== 'create' || root.id !== rootId) throw new RangeError('the root does not come first')
-        tree = new UpperTree(root.node, options)
-      }
-      tree.play(changes)
-      tree.skipTo(next)
-    } catch (cause) {
-      throw contradictory(path, frame, cause)
-    }
+  const begin = (root: Change): UpperTree => {
+    if (root.op !== 'create' || root.id !== rootId) throw new RangeError('the root does not come first')
+    return new UpperTree(root.node, options)
+  }
+  const tell = (change: Change) => {
+    if (tree === undefined) tree = begin(change)
+    else tree.play(change)
+  }
+  for (const [played, frame] of frames.entries()) {
+    const { extents, next } = records(path, frame, seen, tell)
+    if (!isWhole(frame, extents)) return { tree: undefined, played }
+    tree?.skipTo(next)
   }
   if (tree === undefined) throw corruptUpper(path, 'nothing is left of it')
   tree.forgetNameless()
-  return tree
+  return { tree, played: frames.length }
 }
 
-function records(path: string, frame: Frame, seen: Seen): Records {
+function records(path: string, frame: Frame, seen: Seen, tell: (change: Change) => void): Rest {
   try {
-    return readRecords(frame.payload, seen)
+    return readRecords(frame.payload, seen, tell)
   } catch (cause) {
     throw contradictory(path, frame, cause)
   }
@@ -96,10 +97,36 @@ function contradictory(path: string, { offset }: Frame, cause: unknown): PhylloE
   return new PhylloError('STORE_CORRUPT', `${path}: frame at offset ${offset}: ${reason}`, { path, offset, cause })
 }
 
-export function contentsOf(tree: UpperTree): StoredContent[] {
-  const contents: StoredContent[] = []
-  for (const { stored } of tree.nodes()) if (stored !== undefined) contents.push(stored as StoredContent)
-  return contents
+/** What a tree wants of the files. */
+export class Wanted {
+  /** Up to where. */
+  readonly segments = new Map<number, number>()
+  readonly large: LargeContent[] = []
+
+  constructor(tree: UpperTree) {
+    for (const { stored } of tree.nodes()) if (stored !== undefined) this.#add(stored as StoredContent)
+  }
+
+  /** The name of a file that has less than is wanted. */
+  lost(files: UpperFiles): string | undefined {
+    for (const [segment, end] of this.segments)
+      if ((files.bytes(segmentName(segment)) ?? -1) < end) return segmentName(segment)
+    for (const content of this.large) {
+      const there = files.bytes(contentName(content.file)) ?? -1
+      if (there < content.bytes) return contentName(content.file)
+      content.known = content.bytes
+      content.reach = there
+    }
+    return undefined
+  }
+
+  #add(content: StoredContent): void {
+    if (content.kind === 'large') this.large.push(content)
+    else if (content.bytes > 0) {
+      const end = this.segments.get(content.segment) ?? 0
+      if (endOf(content) > end) this.segments.set(content.segment, endOf(content))
+    }
+  }
 }
 
 const nameOf = (content: StoredContent) =>
@@ -107,31 +134,18 @@ const nameOf = (content: StoredContent) =>
 
 const endOf = (content: StoredContent) => (content.kind === 'small' ? content.offset + content.bytes : content.bytes)
 
-/** `sizes`: files that were looked at already; none grows meanwhile. */
-function isThere(files: UpperFiles, content: StoredContent, sizes: Map<string, number>): boolean {
-  if (content.kind === 'small' && content.bytes === 0) return true
-  const name = nameOf(content)
-  const there = sizes.get(name) ?? files.bytes(name) ?? -1
-  sizes.set(name, there)
-  if (there < endOf(content)) return false
-  if (content.kind === 'large') {
-    content.known = content.bytes
-    content.reach = there
-  }
-  return true
-}
-
 /** The first of the latest frames that all want more of the file than there is. */
-function firstFrameOf(path: string, frames: readonly Frame[], lost: StoredContent, files: UpperFiles): number {
-  const there = files.bytes(nameOf(lost)) ?? -1
+function firstFrameOf(path: string, frames: readonly Frame[], lost: string, files: UpperFiles): number {
+  const there = files.bytes(lost) ?? -1
   let first = frames.length
   for (let i = frames.length - 1; i >= 0; i--) {
-    const wanted = records(path, frames[i]!, new Seen()).changes.flatMap(change => {
+    let wanted: number | undefined
+    records(path, frames[i]!, new Seen(), change => {
       const stored = change.op === 'content' ? (change.stored as StoredContent) : undefined
-      return stored !== undefined && nameOf(stored) === nameOf(lost) ? [endOf(stored)] : []
+      if (stored !== undefined && nameOf(stored) === lost) wanted = endOf(stored)
     })
-    if (wanted.length === 0) continue
-    if (wanted.at(-1)! <= there) break
+    if (wanted === undefined) continue
+    if (wanted <= there) break
     first = i
   }
   return Math.min(first, frames.length - 1)

@@ -44,6 +44,11 @@ export class Segments {
     if (this.#start >= fullBytes) this.#next()
   }
 
+  /** Number of the newest. */
+  get last(): number {
+    return this.#current
+  }
+
   /** Bytes in memory. */
   get waiting(): number {
     return this.#length

@@ -2,12 +2,14 @@
  * What writing does to the contents of an upper: small ones are in segments, large ones in files of their own, and a small one
  * that grows becomes a large one. Sizes change here, and each change is told to the tree.
  */
-import type { UpperNode } from '../upper.js'
+import type { ContentPlace, UpperNode } from '../upper.js'
 import type { UpperTree } from '../upper-tree.js'
+import { KeptContents } from './kept-contents.js'
 import type { LargeContents } from './large-contents.js'
-import type { PackedDraft } from './packed-draft.js'
+import { PackedDraft } from './packed-draft.js'
 import { type Segments, smallBytes } from './segments.js'
-import type { LargeContent, SmallContent, StoredContent } from './stored-content.js'
+import { contentName, type LargeContent, type SmallContent, type StoredContent, segmentName } from './stored-content.js'
+import type { UpperFiles } from './upper-files.js'
 import type { UpperKeeper, UpperParts } from './upper-keeper.js'
 
 const nothing = new Uint8Array(0)
@@ -15,14 +17,18 @@ const nothing = new Uint8Array(0)
 export class UpperContents {
   readonly large: LargeContents
   readonly #small: Segments
+  readonly #files: UpperFiles
   readonly #tree: UpperTree
   readonly #keeper: UpperKeeper
+  readonly #kept: KeptContents
 
-  constructor({ tree, segments, large }: UpperParts, keeper: UpperKeeper) {
-    this.large = large
-    this.#tree = tree
-    this.#small = segments
+  constructor(parts: UpperParts, keeper: UpperKeeper) {
+    this.large = parts.large
+    this.#tree = parts.tree
+    this.#small = parts.segments
+    this.#files = parts.files
     this.#keeper = keeper
+    this.#kept = new KeptContents(parts)
   }
 
   get usedBytes(): number {
@@ -55,7 +61,7 @@ export class UpperContents {
     const sizeBytes = Math.max(node.sizeBytes, position + bytes.length)
     if (stored?.kind === 'large') return void this.#writeLarge(node, stored, position, bytes, sizeBytes)
     if (sizeBytes > smallBytes) return void this.#grow(node, stored, sizeBytes, position, bytes)
-    const content = stored ?? this.#small.create()
+    const content = this.#changing(node, stored)
     const before = content.bytes
     this.#small.write(content, position, bytes)
     this.#told(node, content, before)
@@ -66,7 +72,7 @@ export class UpperContents {
     if (stored?.kind === 'large' && sizeBytes > 0) return void this.#resizeLarge(node, stored, sizeBytes)
     if (sizeBytes > smallBytes)
       return void this.#grow(node, stored as SmallContent | undefined, sizeBytes, sizeBytes, nothing)
-    const content = stored?.kind === 'small' ? stored : this.#small.create()
+    const content = this.#changing(node, stored?.kind === 'small' ? stored : undefined)
     const before = content.bytes
     this.#small.resize(content, sizeBytes)
     this.#told(node, content, before)
@@ -79,6 +85,51 @@ export class UpperContents {
     this.#told(node, content, 0)
   }
 
+  /** Of what was handed to the kernel. */
+  place(stored: StoredContent): ContentPlace {
+    const { bytes } = stored
+    return stored.kind === 'small'
+      ? { file: this.#files.path(segmentName(stored.segment)), offset: stored.offset, bytes }
+      : { file: this.#files.path(contentName(stored.file)), offset: 0, bytes }
+  }
+
+  isKept(node: UpperNode, position: number): boolean {
+    const stored = this.#stored(node)
+    return stored?.kind === 'large' && this.#kept.isKept(node, stored, position)
+  }
+
+  async copyKept(node: UpperNode): Promise<void> {
+    const stored = this.#stored(node)
+    if (stored?.kind !== 'large') return
+    this.#keeper.assertOpen()
+    await this.#kept.copyLater(node, stored, copy => {
+      this.#keeper.begin()
+      try {
+        this.#told(node, copy, 0)
+      } finally {
+        this.#keeper.end()
+      }
+    })
+  }
+
+  reflinkSync(node: UpperNode): PackedDraft | undefined {
+    const stored = this.#stored(node)
+    const copy = stored?.kind === 'large' ? this.#kept.copies.reflink(stored) : undefined
+    return copy && new PackedDraft(this.large, copy)
+  }
+
+  async reflink(node: UpperNode): Promise<PackedDraft | undefined> {
+    const stored = this.#stored(node)
+    const copy = stored?.kind === 'large' ? await this.#kept.copies.reflinkLater(stored) : undefined
+    return copy && new PackedDraft(this.large, copy)
+  }
+
+  /** A small content, that is going to change where it is. */
+  #changing(node: UpperNode, stored: SmallContent | undefined): SmallContent {
+    if (stored !== undefined) this.#tree.keep(node)
+    return stored ?? this.#small.create()
+  }
+
   #stored(node: UpperNode): StoredContent | undefined {
     return this.#tree.storedOf(node) as StoredContent | undefined
   }
@@ -89,24 +140,36 @@ export class UpperContents {
     this.#tree.setContent(node, content.bytes, content)
   }
 
-  #writeLarge(node: UpperNode, content: LargeContent, position: number, bytes: Uint8Array, sizeBytes: number): void {
+  #writeLarge(node: UpperNode, stored: LargeContent, position: number, bytes: Uint8Array, sizeBytes: number): void {
+    const content = this.#own(node, stored, position)
     this.#inPlace(content, position)
     this.large.write(content, position, bytes)
     this.#keeper.contentWritten()
     if (sizeBytes > content.bytes) this.#sized(node, content, sizeBytes)
   }
 
-  #resizeLarge(node: UpperNode, content: LargeContent, sizeBytes: number): void {
-    if (sizeBytes > content.bytes) {
+  #resizeLarge(node: UpperNode, stored: LargeContent, sizeBytes: number): void {
+    if (sizeBytes === stored.bytes) return
+    const grows = sizeBytes > stored.bytes
+    const content = grows ? this.#own(node, stored, stored.bytes) : stored
+    if (grows) {
       this.#inPlace(content, content.bytes)
       this.large.extend(content, sizeBytes)
     }
-    if (sizeBytes === content.bytes) return
     this.#sized(node, content, sizeBytes)
     this.large.shortened(content)
   }
 
+  /** The content, or a copy of it if a snapshot reads what is going to change. */
+  #own(node: UpperNode, content: LargeContent, position: number): LargeContent {
+    if (!this.#kept.isKept(node, content, position)) return content
+    const copy = this.#kept.copies.copy(content)
+    this.#told(node, copy, 0)
+    return copy
+  }
+
   #sized(node: UpperNode, content: LargeContent, sizeBytes: number): void {
+    this.#tree.keep(node)
     const before = content.bytes
     content.bytes = sizeBytes
     this.#told(node, content, before)

@@ -40,8 +40,20 @@ export class UpperFiles {
   /** Makes a file that is not there. */
   create(name: string): void {
     this.#keep(name, this.io.open(this.path(name), 'wx+'))
-    this.namesDirty = true
-    this.dirty.add(name)
+    this.#made(name)
+  }
+
+  /** Makes a file that shares the bytes of another on the disk. False where that cannot be, and then there is none. */
+  reflinkSync(from: string, to: string): boolean {
+    const shares = this.io.reflinkSync(this.path(from), this.path(to))
+    if (shares) this.#made(to)
+    return shares
+  }
+
+  async reflink(from: string, to: string): Promise<boolean> {
+    const shares = await this.io.reflink(this.path(from), this.path(to))
+    if (shares) this.#made(to)
+    return shares
   }
 
   bytes(name: string): number | undefined {
@@ -112,6 +124,11 @@ export class UpperFiles {
 
   close(): void {
     for (const [name, entry] of [...this.#open]) this.#drop(name, entry)
+  }
+
+  #made(name: string): void {
+    this.namesDirty = true
+    this.dirty.add(name)
   }
 
   async #syncOne(name: string): Promise<void> {

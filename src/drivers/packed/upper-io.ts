@@ -4,7 +4,7 @@
  * Invariants:
  * - A call that fails throws STORE_IO with `operation`, `path`, `errno` and `cause`.
  * - What is small is done at once: it ends in the page cache, and order needs no thought. Only reading large contents and waiting
- *   for the disk are promises.
+ *   for the disk, and sharing bytes, are promises.
  */
 import fs from 'node:fs'
 import { promisify } from 'node:util'
@@ -31,6 +31,9 @@ export interface UpperIo {
   readLater(file: OpenFile, into: Uint8Array, position: number): Promise<number>
   write(file: OpenFile, bytes: Uint8Array, position: number): number
   truncate(file: OpenFile, sizeBytes: number): void
+  /** Makes `to`, which shares the bytes of `from` on the disk. False: it cannot, for whatever reason, and made nothing. */
+  reflink(from: string, to: string): Promise<boolean>
+  reflinkSync(from: string, to: string): boolean
   rename(from: string, to: string): void
   unlink(path: string): void
   /** fsync and fdatasync: on the disk. */
@@ -65,6 +68,8 @@ async function toldLater<R>(operation: string, path: string, call: Promise<R>): 
 
 const [fsync, fdatasync, read] = [promisify(fs.fsync), promisify(fs.fdatasync), promisify(fs.read)]
 
+const reflinkOnly = fs.constants.COPYFILE_FICLONE_FORCE | fs.constants.COPYFILE_EXCL
+
 /** Nobody but the owner of the store looks into contents. */
 const fileMode = 0o600
 const directoryMode = 0o700
@@ -81,6 +86,19 @@ export const nodeUpperIo: UpperIo = {
   write: ({ fd, path }, bytes, position) =>
     told('write', path, () => fs.writeSync(fd, bytes, 0, bytes.length, position)),
   truncate: ({ fd, path }, sizeBytes) => told('ftruncate', path, () => fs.ftruncateSync(fd, sizeBytes)),
+  reflink: (from, to) =>
+    fs.promises.copyFile(from, to, reflinkOnly).then(
+      () => true,
+      () => false,
+    ),
+  reflinkSync(from, to) {
+    try {
+      fs.copyFileSync(from, to, reflinkOnly)
+      return true
+    } catch {
+      return false
+    }
+  },
   rename: (from, to) => told('rename', to, () => fs.renameSync(from, to)),
   unlink: path => told('unlink', path, () => fs.unlinkSync(path)),
   sync: ({ fd, path }) => toldLater('fsync', path, fsync(fd)),

@@ -60,7 +60,15 @@ export function* changes(
 }
 
 function opened(container: ContainerTrees, pair: Pair, path: ByteString, listed: boolean): Open {
-  return { path, pairs: pairsIn(container, pair).values(), listed }
+  return { path, pairs: atOnce(pairsIn(container, pair)).values(), listed }
+}
+
+/** What a generator returns in the end. */
+function atOnce<T>(work: Generator<undefined, T, void>): T {
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
 }
 
 function kindOf(container: ContainerTrees, pair: Pair, style: 'docker' | 'minimal'): ChangeKind | undefined {

@@ -37,10 +37,11 @@ interface Open {
   written: boolean
 }
 
+/** Undefined stands for some work that gave no entry: a place to pause. */
 export function* layerEntries(
   container: ContainerTrees,
   warn: (path: ByteString, reason: string) => void,
-): Generator<ChangedEntry, void, void> {
+): Generator<ChangedEntry | undefined, void, void> {
   yield* new Walk(container, warn).entries()
 }
 
@@ -56,8 +57,8 @@ class Walk {
     this.#warn = warn
   }
 
-  *entries(): Generator<ChangedEntry, void, void> {
-    this.#enter(rootPair(this.#container), '' as ByteString, true)
+  *entries(): Generator<ChangedEntry | undefined, void, void> {
+    yield* this.#enter(rootPair(this.#container), '' as ByteString, true)
     for (let directory = this.#open.at(-1); directory !== undefined; directory = this.#open.at(-1)) {
       const next = directory.pairs.next()
       if (next.done) this.#open.pop()
@@ -65,7 +66,7 @@ class Walk {
     }
   }
 
-  *#pair(pair: Pair, path: ByteString): Generator<ChangedEntry, void, void> {
+  *#pair(pair: Pair, path: ByteString): Generator<ChangedEntry | undefined, void, void> {
     const container = this.#container
     if (pair.view.length === 0) {
       yield* this.#parents()
@@ -76,13 +77,13 @@ class Walk {
     const changed = pair.base.length === 0 || differs(container, pair, 'layer')
     const directory = isDirectory(container, pair.view)
     if (directory) {
-      const open = this.#enter(pair, path, false)
+      const open = yield* this.#enter(pair, path, false)
       if (changed || open.opaque) yield* this.#parents()
     } else if (changed) yield* this.#single(pair, path)
   }
 
   /** What is no directory. */
-  *#single(pair: Pair, path: ByteString): Generator<ChangedEntry, void, void> {
+  *#single(pair: Pair, path: ByteString): Generator<ChangedEntry | undefined, void, void> {
     const member = pair.view[0]!
     const { nlink } = this.#container.trees[member.lower]!.inode(member.inode)
     const key = `${member.lower} ${member.inode}`
@@ -99,18 +100,18 @@ class Walk {
     yield { entry, member: first === undefined ? member : undefined }
   }
 
-  #enter(pair: Pair, path: ByteString, isRoot: boolean): Open {
+  *#enter(pair: Pair, path: ByteString, isRoot: boolean): Generator<undefined, Open, void> {
     const container = this.#container
     const under = isDirectory(container, pair.base) ? pair.base : []
     const replaced = !isRoot && under.length > 0 && !sameStack(belowOf(pair.view), under)
-    let pairs = pairsIn(container, pair)
+    let pairs = yield* pairsIn(container, pair)
     let opaque = replaced && this.#showsAny(under)
     if (!opaque && pairs.some(isLongWhiteout)) {
       if (isRoot)
         throw unwritable(pairs.find(isLongWhiteout)!.name, 'it is gone, and no whiteout can have so long a name')
       opaque = true
     }
-    if (opaque) pairs = pairsIn(container, { ...pair, base: [] })
+    if (opaque) pairs = yield* pairsIn(container, { ...pair, base: [] })
     const whiteoutsFirst = [...pairs.filter(isGone), ...pairs.filter(each => !isGone(each))]
     const open = { pair, path, pairs: whiteoutsFirst.values(), opaque, written: isRoot }
     this.#open.push(open)
@@ -124,7 +125,7 @@ class Walk {
   }
 
   /** Directories on the way that have not been written. */
-  *#parents(): Generator<ChangedEntry, void, void> {
+  *#parents(): Generator<ChangedEntry | undefined, void, void> {
     for (const open of this.#open) {
       if (open.written) continue
       open.written = true

@@ -7,20 +7,15 @@
  * - `base` is looked up in the merged layers, so that a whiteout or opaque directory in the middle counts (R-DF-2).
  */
 import type { ByteString } from '../../byte-string.js'
-import type { Member, Tree as WholeTree } from '../../drivers/layer.js'
+import type { Member, Metadata } from '../../drivers/layer.js'
 import { lookup, rootStack, type Stack } from '../union/lookup.js'
 import { merge } from '../union/merge.js'
 import { isDirectoryMode } from '../union/mode.js'
-
-/** The metadata of a tree. */
-export type MetadataTree = Pick<
-  WholeTree,
-  'lookup' | 'list' | 'mode' | 'opaque' | 'merges' | 'inode' | 'xattrs' | 'readlink'
->
+import { itemsPerLook } from '../union/pace.js'
 
 /** A container's trees, top first: the upper, then the layers below it. */
 export interface ContainerTrees {
-  readonly trees: readonly MetadataTree[]
+  readonly trees: readonly Metadata[]
   /** Of a file of the upper: where its content lies below, if nobody has written to it. */
   lowerContent(id: number): Member | undefined
 }
@@ -56,27 +51,44 @@ export function sameStack(one: Stack, other: Stack): boolean {
   )
 }
 
-/** The names in a directory of the container under which something may have changed, in byte order. */
-export function pairsIn(container: ContainerTrees, { view, base }: Pair): Pair[] {
+/**
+ * The names in a directory of the container under which something may have changed, in byte order. Yields now and then, so that
+ * whoever works for long can give others their turn.
+ */
+export function* pairsIn(container: ContainerTrees, { view, base }: Pair): Generator<undefined, Pair[], void> {
   const { trees } = container
   const under = isDirectory(container, base) ? base : []
-  const pairs = sameStack(belowOf(view), under) ? touched(trees, view, under) : all(trees, view, under)
+  const pairs = sameStack(belowOf(view), under) ? yield* touched(trees, view, under) : all(trees, view, under)
   return pairs.filter(pair => !sameStack(pair.view, pair.base))
 }
 
+/** So many single look-ups, in all layers together, cost more than to go through the whole directory once. */
+const manyLookups = 100_000
+
 /** Only what the upper has names for: all else is what it was. */
-function touched(trees: readonly MetadataTree[], view: Stack, under: Stack): Pair[] {
+function* touched(trees: readonly Metadata[], view: Stack, under: Stack): Generator<undefined, Pair[], void> {
   const pairs: Pair[] = []
   const { lower, inode } = view[0]!
   if (lower !== 0) return pairs
-  trees[0]!.list(inode, name => {
-    pairs.push({ name, view: lookup(trees, view, name), base: lookup(trees, under, name) })
-  })
+  const names: ByteString[] = []
+  trees[0]!.list(inode, name => names.push(name))
+  const below = names.length * under.length > manyLookups ? merged(trees, under) : undefined
+  for (const name of names) {
+    const base = below === undefined ? lookup(trees, under, name) : (below.get(name) ?? [])
+    pairs.push({ name, view: lookup(trees, view, name), base })
+    if (pairs.length % itemsPerLook === 0) yield
+  }
   return pairs
 }
 
+function merged(trees: readonly Metadata[], under: Stack): Map<ByteString, Stack> {
+  const names = new Map<ByteString, Stack>()
+  merge(trees, under, (name, stack) => names.set(name, stack))
+  return names
+}
+
 /** A directory that was made anew, or renamed: whatever it shows, and whatever was there. */
-function all(trees: readonly MetadataTree[], view: Stack, under: Stack): Pair[] {
+function all(trees: readonly Metadata[], view: Stack, under: Stack): Pair[] {
   const pairs = new Map<ByteString, Pair>()
   merge(trees, view, (name, stack) => pairs.set(name, { name, view: stack, base: [] }))
   if (under.length === 0) return [...pairs.values()]

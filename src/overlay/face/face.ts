@@ -43,7 +43,7 @@ export function faceOf(union: Union): Face {
   for (const name of Object.keys(fs)) {
     const value = callbacks[name] ?? syncForm(calls, name) ?? watching[name] ?? own(union, callbacks, streams, name)
     // A name that a newer Node has and nobody here knows: refused, since leaving it out would let the host's shine through
-    if (value !== undefined) face[name] = value
+    if (value !== undefined) face[name] = shapedAs(hostValue(name), value)
     else if (typeof hostValue(name) === 'function') face[name] = unknownCall(name)
   }
   face.promises = promises(union, calls, streams)
@@ -155,7 +155,15 @@ function promises(union: Union, calls: Calls, streams: ViewStreams): Face {
     }
     face[name] = promiseForm({ sync: whole }, union.pace)
   }
+  for (const [name, value] of Object.entries(face)) shapedAs((fs.promises as unknown as Face)[name], value)
   return face
+}
+
+/** There are libraries that look at a function's arity to see what it takes. */
+function shapedAs(host: unknown, value: unknown): unknown {
+  if (typeof value !== 'function' || typeof host !== 'function' || value === host) return value
+  const { name, length } = host
+  return Object.defineProperties(value, { name: { value: name }, length: { value: length } })
 }
 
 /** Of the newest Node: writes with the functions that it is given. */

@@ -168,7 +168,6 @@ export function refusedCalls(union: Union): Calls {
     sync: onPath(syscall, argument => changeRefusal(union, argument, follow)),
   })
   const fd = (code: string, syscall: string) => ({ sync: onFd(union, code, syscall) })
-  const write = { sync: onFd(union, 'EBADF', 'write') }
   return {
     appendFile: { sync: writeFile(union, 'a') },
     writeFile: { sync: writeFile(union, 'w') },
@@ -185,8 +184,8 @@ export function refusedCalls(union: Union): Calls {
     ftruncate: fd('EINVAL', 'ftruncate'),
     fsync: { sync: onFdNothing(union, 'fsync') },
     fdatasync: { sync: onFdNothing(union, 'fdatasync') },
-    write,
-    writev: write,
+    write: fd('EBADF', 'write'),
+    writev: fd('EBADF', 'write'),
     mkdir: { sync: mkdir(union) },
     mkdtemp: { sync: mkdtemp(union) },
     mkdtempDisposable: { sync: mkdtemp(union) },

@@ -1,15 +1,18 @@
 /**
  * One file's content copied within a container. Whole contents that lie in a layer are not copied at all: the new file says that
- * its content lies there, as a file that was copied up does.
+ * its content lies there, as a file that was copied up does. A large content of the container's own is copied by reflink, where the
+ * host's file system can.
  *
  * Invariant: a failed copy into a new file leaves no file.
  */
 import fs from 'node:fs'
 import type { Member } from '../../drivers/layer.js'
+import type { UpperNode } from '../../drivers/upper.js'
 import { isErrno } from '../../errors.js'
 import type { PathArgument } from './arguments.js'
 import { placeNew } from './change-names.js'
 import { fileSize, read, readSync } from './content.js'
+import { upperOf } from './copy-up.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
 import type { OpenFile } from './handles.js'
@@ -19,7 +22,7 @@ import { newNode } from './new-node.js'
 import { inTurn } from './open.js'
 import { isTooLong } from './resolve.js'
 import { chmod } from './syscalls-attributes.js'
-import { openOrCreate, write } from './syscalls-files.js'
+import { openOrCreate, takeContent, write } from './syscalls-files.js'
 import { unlink } from './syscalls-names.js'
 import type { Union } from './union.js'
 import { writeSliceBytes } from './write-later.js'
@@ -43,12 +46,19 @@ export function copyFileNow(union: Union, from: PathArgument, to: PathArgument, 
   if (copying === undefined) return
   const { source, target } = copying
   try {
-    for (let at = 0, size = fileSize(union, source); at < size; at += writeSliceBytes) {
-      const slice = Buffer.allocUnsafe(Math.min(writeSliceBytes, size - at))
-      write(union, target, slice.subarray(0, readSync(union, source, at, slice)), at)
-    }
+    const own = ownNode(union, source)
+    const draft = own && upperOf(union).reflinkSync(own)
+    if (draft !== undefined) takeContent(union, target.dentry, draft)
+    else copySlices(union, source, target)
   } catch (error) {
     throw failed(copying, error)
+  }
+}
+
+function copySlices(union: Union, source: Dentry, target: OpenFile): void {
+  for (let at = 0, size = fileSize(union, source); at < size; at += writeSliceBytes) {
+    const slice = Buffer.allocUnsafe(Math.min(writeSliceBytes, size - at))
+    write(union, target, slice.subarray(0, readSync(union, source, at, slice)), at)
   }
 }
 
@@ -67,6 +77,9 @@ export function copyFileLater(
 async function copyContent(union: Union, copying: Copying): Promise<void> {
   const { source, target } = copying
   const copy = async () => {
+    const own = ownNode(union, source)
+    const draft = own && (await upperOf(union).reflink(own))
+    if (draft !== undefined) return takeContent(union, target.dentry, draft)
     for (let at = 0, size = fileSize(union, source); at < size; at += writeSliceBytes) {
       const slice = Buffer.allocUnsafe(Math.min(writeSliceBytes, size - at))
       write(union, target, slice.subarray(0, await read(union, source, at, slice)), at)
@@ -126,6 +139,12 @@ function shareContent(union: Union, source: Dentry, to: PathArgument, permission
   const fields = newNode(union, directory, S_IFREG | permissions)
   placeNew(union, directory, name, { ...fields, lowerContent: { ...below, sizeBytes } })
   return true
+}
+
+/** The node that has the content, if it is not in a layer. */
+function ownNode(union: Union, source: Dentry): UpperNode | undefined {
+  const node = union.nodeOf(source)
+  return node?.lowerContent === undefined ? node : undefined
 }
 
 /** Where in the layers the content lies; undefined if it was written to. */

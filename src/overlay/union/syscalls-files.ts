@@ -9,25 +9,22 @@
 import fs from 'node:fs'
 import type { ByteString } from '../../byte-string.js'
 import type { ContentDraft, UpperNode } from '../../drivers/upper.js'
-import { MiB, symlinkHops } from '../../limits.js'
+import { symlinkHops } from '../../limits.js'
 import type { PathArgument } from './arguments.js'
 import { placeNew } from './change-names.js'
-import { contentOf, fileSize } from './content.js'
 import { copyUp, upperOf } from './copy-up.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
 import type { OpenFile } from './handles.js'
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.js'
 import { newNode } from './new-node.js'
+import { adopt, assertRoom, copyKept, draftLater, draftOf, isBelow, ownContent } from './own-content.js'
 import { isTooLong, type Place } from './resolve.js'
 import type { Union } from './union.js'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY = 0, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = fs.constants
 /** The bits that say reading, writing or both. */
 const O_ACCMODE = 3
-
-/** Bytes that are copied at once when content is copied up. */
-const copyBytes = MiB
 
 /** What opening gives, made if the flags say so; or the code of the failure, and then nothing has changed. */
 export function openOrCreate(union: Union, path: PathArgument, flags: number, mode: number): Dentry | string {
@@ -96,7 +93,7 @@ export function write(union: Union, file: OpenFile, bytes: Uint8Array, position:
   if (bytes.length === 0) return 0
   const node = ownContent(union, file.dentry)
   const at = file.flags & O_APPEND ? node.sizeBytes : (position ?? file.position)
-  assertRoom(union, node.sizeBytes, at + bytes.length, 'write')
+  assertRoom(union, file.dentry, at + bytes.length, 'write')
   const upper = upperOf(union)
   upper.atomically(() => {
     upper.writeSync(node, at, bytes)
@@ -108,17 +105,18 @@ export function write(union: Union, file: OpenFile, bytes: Uint8Array, position:
 }
 
 export function truncate(union: Union, file: OpenFile, sizeBytes: number): void {
-  const { dentry } = file
   assertTruncates(file)
+  const { dentry } = file
   const draft = sizeBytes > 0 && isBelow(union, dentry) ? draftOf(union, dentry, sizeBytes, 'ftruncate') : undefined
   truncateTo(union, dentry, sizeBytes, draft)
 }
 
-/** The same, with the content that is kept copied off the main thread. */
+/** The same, with what is kept of the content copied off the main thread. */
 export async function truncateLater(union: Union, file: OpenFile, sizeBytes: number): Promise<void> {
   assertTruncates(file)
   const { dentry } = file
   const draft = sizeBytes > 0 ? await draftLater(union, dentry, sizeBytes, 'ftruncate') : undefined
+  if (sizeBytes > 0 && draft === undefined) await copyKept(union, dentry, sizeBytes)
   truncateTo(union, dentry, sizeBytes, draft)
 }
 
@@ -129,7 +127,7 @@ function assertTruncates(file: OpenFile): void {
 /** `draft`: the content as it is going to be, if it lies below and something of it is kept. */
 function truncateTo(union: Union, dentry: Dentry, sizeBytes: number, draft: ContentDraft | undefined): void {
   const upper = upperOf(union)
-  if (!isBelow(union, dentry)) assertRoom(union, union.nodeOf(dentry)!.sizeBytes, sizeBytes, 'ftruncate')
+  assertRoom(union, dentry, sizeBytes, 'ftruncate')
   upper.atomically(() => {
     const node = draft === undefined ? copyUp(union, dentry) : adopt(union, dentry, draft)
     if (draft === undefined) upper.truncateSync(node, sizeBytes)
@@ -138,91 +136,19 @@ function truncateTo(union: Union, dentry: Dentry, sizeBytes: number, draft: Cont
   union.notices.changed(dentry)
 }
 
+/** Gives a file all that is in a draft as its content. */
+export function takeContent(union: Union, dentry: Dentry, draft: ContentDraft): void {
+  try {
+    assertRoom(union, dentry, draft.bytes, 'write')
+  } catch (error) {
+    draft.discard()
+    throw error
+  }
+  upperOf(union).atomically(() => modified(union, adopt(union, dentry, draft)))
+  union.notices.changed(dentry)
+}
+
 function modified(union: Union, node: UpperNode): void {
   const now = union.now()
   upperOf(union).setAttributes(node, { mtime: now, ctime: now })
-}
-
-/** `ownBytes`: what of the content is in the upper by now. */
-function assertRoom(union: Union, ownBytes: number, sizeBytes: number, syscall: string): void {
-  const grows = Math.max(0, sizeBytes - ownBytes)
-  if (grows > 0 && upperOf(union).usedBytes + grows > union.maxBytes) throw errnoError('EDQUOT', syscall)
-}
-
-/** Whether the content of a file lies in a layer: nobody has written to it yet. */
-function isBelow(union: Union, dentry: Dentry): boolean {
-  const node = union.nodeOf(dentry)
-  return node === undefined || node.lowerContent !== undefined
-}
-
-/** The node in the upper with content of its own: what lies below is copied now. */
-function ownContent(union: Union, dentry: Dentry): UpperNode {
-  if (!isBelow(union, dentry)) return union.nodeOf(dentry)!
-  return adopt(union, dentry, draftOf(union, dentry, fileSize(union, dentry), 'write'))
-}
-
-/** The same off the main thread, slice by slice: for what may be large. */
-export async function ownContentLater(union: Union, dentry: Dentry): Promise<void> {
-  const draft = await draftLater(union, dentry, fileSize(union, dentry), 'write')
-  if (draft !== undefined) adopt(union, dentry, draft)
-}
-
-/** Copies up what a dentry stands for, if it is not there, with the draft as its content. */
-function adopt(union: Union, dentry: Dentry, draft: ContentDraft): UpperNode {
-  const upper = upperOf(union)
-  return upper.atomically(() => {
-    const node = copyUp(union, dentry)
-    upper.adopt(node, draft)
-    return node
-  })
-}
-
-/** A copy of a content that lies below: so many bytes of it, or with zeros behind it. */
-function draftOf(union: Union, dentry: Dentry, sizeBytes: number, syscall: string): ContentDraft {
-  assertRoom(union, 0, sizeBytes, syscall)
-  const { tree, inode } = contentOf(union, dentry)
-  const draft = upperOf(union).draft()
-  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
-  try {
-    for (let at = 0; at < sizeBytes; ) {
-      const count = tree.readSync(inode, at, buffer.subarray(0, sizeBytes - at))
-      if (count === 0) break
-      draft.append(buffer.subarray(0, count))
-      at += count
-    }
-    draft.extend(sizeBytes)
-    return draft
-  } catch (error) {
-    draft.discard()
-    throw error
-  }
-}
-
-/** The same slice by slice. Undefined: somebody else has written meanwhile, and then it is his content that counts. */
-async function draftLater(
-  union: Union,
-  dentry: Dentry,
-  sizeBytes: number,
-  syscall: string,
-): Promise<ContentDraft | undefined> {
-  if (!isBelow(union, dentry)) return undefined
-  assertRoom(union, 0, sizeBytes, syscall)
-  const { tree, inode } = contentOf(union, dentry)
-  const draft = upperOf(union).draft()
-  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
-  try {
-    for (let at = 0; at < sizeBytes; ) {
-      const count = await tree.read(inode, at, buffer.subarray(0, sizeBytes - at))
-      if (count === 0) break
-      draft.append(buffer.subarray(0, count))
-      at += count
-    }
-    draft.extend(sizeBytes)
-    if (isBelow(union, dentry)) return draft
-  } catch (error) {
-    draft.discard()
-    throw error
-  }
-  draft.discard()
-  return undefined
 }

@@ -125,6 +125,19 @@ test(
 )
 
 test(
+  'the file of a content that was open without a name goes with the next sync, though nothing else has happened',
+  withUpper(async (upper, directory) => {
+    const node = write(upper, 'large', Buffer.alloc(100_000, 1))
+    upper.hold(node)
+    upper.remove(upper.root, 'large' as ByteString)
+    await upper.sync()
+    upper.release(node)
+    await upper.sync()
+    assert.deepEqual(readdirSync(directory), ['journal'])
+  }),
+)
+
+test(
   'ids are not used again after a compaction',
   withUpper(async (upper, directory) => {
     const { id } = write(upper, 'f', Buffer.from('1'))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseJournal } from '../../../src/drivers/packed/journal.js'
 import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
-import type { Upper } from '../../../src/drivers/upper.js'
+import type { Upper, UpperSnapshot } from '../../../src/drivers/upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { type FaultyIo, faultyIo } from '../../build/faulty-io.js'
 import { inDirectory } from '../../build/in-directory.js'
@@ -45,16 +45,21 @@ function scriptOf(seed: number, length: number, isWanted: (step: Step) => boolea
   return { steps, states }
 }
 
-/** Runs the script, with a sync and a compaction in it, until it ends or dies. Answers how many steps are acknowledged. */
+/** Runs the script, with syncs, a compaction and snapshots in it, so that contents are copied instead of written over, until it ends or dies. Answers how many steps are acknowledged. */
 async function run(directory: string, { steps }: Script, io: FaultyIo, eager: boolean): Promise<number> {
   let done = 0
   try {
     const upper = await openPackedUpper(directory, { root: plainRoot, checksums, io, eager })
     const open: number[] = []
+    let snapshot: UpperSnapshot | undefined
     for (const step of steps) {
       take(upper, step, open)
       if (io.happened) break
       done++
+      if (done % 6 === 3) {
+        snapshot?.[Symbol.dispose]()
+        snapshot = upper.snapshot()
+      }
       if (done === steps.length >> 2) await upper.sync()
       if (done === steps.length >> 1) await upper.compact()
       if (done === (steps.length * 3) >> 2) await upper.sync()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
-import type { UpperNode } from '../../../src/drivers/upper.js'
+import type { UpperNode, UpperSnapshot } from '../../../src/drivers/upper.js'
 import { PhylloError } from '../../../src/errors.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { type FaultyIo, faultyIo } from '../../build/faulty-io.js'
@@ -52,6 +52,7 @@ async function sequence(directory: string, random: (below: number) => number, ki
   const upper = await again(() => openPackedUpper(directory, options))
   const model = memoryUpper()
   const open: [number[], number[]] = [[], []]
+  const held: UpperSnapshot[] = []
   for (let at = 0; at < 30; at++) {
     arm()
     const step = nextStep(random, model, open[0], at)
@@ -68,6 +69,10 @@ async function sequence(directory: string, random: (below: number) => number, ki
       take(upper, step, open[1])
     }
     take(model, step, open[0])
+    if (random(8) === 0) {
+      for (const snapshot of held.splice(random(2))) snapshot[Symbol.dispose]()
+      held.push(await again(async () => upper.snapshot()))
+    }
     if (random(8) === 0) await again(() => (random(2) === 0 ? upper.sync() : upper.compact()))
   }
   await again(() => upper.close())
