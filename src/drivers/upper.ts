@@ -61,6 +61,8 @@ export interface NewNode extends Attributes {
 export interface ContentDraft {
   readonly bytes: number
   append(bytes: Uint8Array): void
+  /** Appends zeros until it is so long. */
+  extend(sizeBytes: number): void
   /** It is not needed after all. */
   discard(): void
 }

@@ -29,34 +29,45 @@ export async function withLayer<T>(
   use: (committed: CommittedLayer | undefined) => T | Promise<T>,
   layerFiles: ReadonlyMap<Layer, string> = new Map(),
 ): Promise<T> {
-  using upper = union.upper!.snapshot()
-  const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'phyllo-commit-'))
-  const pool = new Pool({ workers: 0 })
+  const dir = scratch('phyllo-commit-')
+  let committed: CommittedLayer | undefined
   try {
-    const [plan, target] = [join(dir, 'plan'), join(dir, 'layer')]
-    const paths = new Map(layerFiles)
-    for (const layer of union.lowers)
-      if (layer instanceof MemoryLayer) paths.set(layer, await contentsFile(dir, layer, paths.size))
-    const warnings: string[] = []
-    const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
-    const layerFile = (layer: Layer) => paths.get(layer)!
-    const { entries, contentBytes, ...where } = await writeLayerPlan(union, upper, { plan, layerFile, warn })
-    if (entries === 0) return await use(undefined)
-    const limits = defaultLimits
-    const input = { plan, ...where, label: 'test', target, compression: 'none', limits } as const
-    await pool.run('commit-layer', input)
-    const layer = await openPackedLayer(target)
-    try {
-      const tar = Buffer.alloc(layer.tarBytes)
-      for (let at = 0; at < tar.length; ) at += await layer.readTar(at, tar.subarray(at))
-      return await use({ tar, layer, path: target, warnings })
-    } finally {
-      await layer.close()
-    }
+    committed = await commitLayer(union, dir, layerFiles)
+    return await use(committed)
   } finally {
-    await pool.close()
+    await committed?.layer.close()
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** Somewhere in memory, if the machine has such a place. */
+export function scratch(prefix: string): string {
+  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), prefix))
+}
+
+/** The layer, made in an empty directory, and open. */
+export async function commitLayer(
+  union: Union,
+  dir: string,
+  layerFiles: ReadonlyMap<Layer, string>,
+): Promise<CommittedLayer | undefined> {
+  using upper = union.upper!.snapshot()
+  await using pool = new Pool({ workers: 0 })
+  const [plan, target] = [join(dir, 'plan'), join(dir, 'layer')]
+  const paths = new Map(layerFiles)
+  for (const layer of union.lowers)
+    if (layer instanceof MemoryLayer) paths.set(layer, await contentsFile(dir, layer, paths.size))
+  const warnings: string[] = []
+  const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
+  const layerFile = (layer: Layer) => paths.get(layer)!
+  const { entries, contentBytes, ...where } = await writeLayerPlan(union, upper, { plan, layerFile, warn })
+  if (entries === 0) return undefined
+  const input = { plan, ...where, label: 'test', target, compression: 'none', limits: defaultLimits } as const
+  await pool.run('commit-layer', input)
+  const layer = await openPackedLayer(target)
+  const tar = Buffer.alloc(layer.tarBytes)
+  for (let at = 0; at < tar.length; ) at += await layer.readTar(at, tar.subarray(at))
+  return { tar, layer, path: target, warnings }
 }
 
 /** A layer file in which the contents of a layer in memory have the same inode numbers: those of the n-th entry is n. */

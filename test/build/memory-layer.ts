@@ -1,6 +1,6 @@
 /** A Layer in memory, made from a tree that is written as a literal. Contents lie one after the other, each behind 512 bytes. */
 import { createHash } from 'node:crypto'
-import { type ByteString, fromText } from '../../src/byte-string.js'
+import { type ByteString, byteString, fromText } from '../../src/byte-string.js'
 import { ABSENT, type Inode, type Layer, WHITEOUT } from '../../src/drivers/layer.js'
 import type { DiffId } from '../../src/oci/digest.js'
 import type { Xattr } from '../../src/tar/entry.js'
@@ -44,8 +44,10 @@ export function opaque(children: Children = {}): MadeNode {
   return directory(children, { opaque: true })
 }
 
-export function symlink(target: string, attributes: Attributes = {}): MadeNode {
-  return new MadeNode({ kind: 'symlink', target: fromText(target), attributes })
+/** A target that is no text is a Buffer. */
+export function symlink(target: string | Buffer, attributes: Attributes = {}): MadeNode {
+  const bytes = typeof target === 'string' ? fromText(target) : byteString(target)
+  return new MadeNode({ kind: 'symlink', target: bytes, attributes })
 }
 
 export function hardlink(path: string): MadeNode {

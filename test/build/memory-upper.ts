@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
+import type { ContentDraft, NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
 import type { Change } from '../../src/drivers/upper-change.js'
 import type { SnapshotContents } from '../../src/drivers/upper-snapshot.js'
 import { UpperTree } from '../../src/drivers/upper-tree.js'
@@ -84,14 +84,18 @@ export function memoryUpper(root: NewNode = plainRoot): MemoryUpper {
     truncateSync: (node, sizeBytes) => replace(node, grown(node, sizeBytes)),
     draft() {
       const pieces: Buffer[] = []
-      return {
+      const draft: ContentDraft & { pieces: Buffer[] } = {
         pieces,
         get bytes() {
           return pieces.reduce((sum, { length }) => sum + length, 0)
         },
         append: (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes)),
+        extend(sizeBytes) {
+          if (sizeBytes > this.bytes) pieces.push(Buffer.alloc(sizeBytes - this.bytes))
+        },
         discard: () => undefined,
       }
+      return draft
     },
     adopt: (node, draft) => replace(node, Buffer.concat((draft as unknown as { pieces: Buffer[] }).pieces)),
     snapshot: () => tree.snapshot(contentFiles()),

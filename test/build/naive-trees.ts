@@ -188,10 +188,15 @@ export class NaiveTrees {
   copyUp({ parent, name, members }: Spot): Node {
     const [tree, node] = members[0]!
     if (tree === 0) return node
-    if (node.t === 'd') return this.up([...parent, name!])
-    const copy = { ...node, xattrs: { ...node.xattrs }, children: new Map() }
+    if (node.t === 'd') return name === undefined ? this.trees[0]! : this.up([...parent, name])
+    const copy = this.copied(node, [...parent, name!])
     this.up(parent).children.set(name!, copy)
     return copy
+  }
+
+  /** Of what is in a layer under this path: what stands in its place from now on. */
+  copied(node: Node, _path: readonly string[]): Node {
+    return { ...node, xattrs: { ...node.xattrs }, children: new Map() }
   }
 
   put(parent: readonly string[], name: string, node: Node): void {

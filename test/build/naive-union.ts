@@ -4,8 +4,19 @@ import type { Op, TreeNodes } from './union-sequence.js'
 
 /** Calls that the model knows. */
 export const modelled: ReadonlySet<string> = new Set(
-  'mkdir mknod symlink link unlink rmdir chmod chown utimes truncate readlink readdir rename open stat'.split(' '),
+  'mkdir mknod symlink link unlink rmdir chmod chown utimes truncate setxattr removexattr readlink readdir rename open stat'.split(
+    ' ',
+  ),
 )
+
+const writes = (flags: ReadonlySet<string>) => flags.has('w') || flags.has('rw')
+const nodeTypes = new Map<number, Node['t']>([
+  [0o010000, 'p'],
+  [0o020000, 'c'],
+  [0o060000, 'b'],
+  [0o100000, 'f'],
+  [0o140000, 's'],
+])
 
 export class NaiveUnion extends NaiveTrees {
   readonly copies: boolean
@@ -27,24 +38,33 @@ export class NaiveUnion extends NaiveTrees {
 
   open_(path: string, how: string, mode: number, data: string): void {
     const flags = new Set(how.split('+'))
-    const [writes, truncates] = [flags.has('w') || flags.has('rw'), flags.has('t')]
-    const spot = this.opened(path, flags, mode)
-    const { t } = spot.members[0]![1]
-    if (t === 'l') throw new Fault('ELOOP')
-    if (t === 'd' && (writes || truncates || flags.has('c'))) throw new Fault('EISDIR')
-    if (t === 'd') return
-    if (flags.has('d')) throw new Fault('ENOTDIR')
-    if (t !== 'f') throw new Fault('ENXIO')
-    if (!writes && !truncates) return
-    const node = this.copyUp(spot)
-    if (truncates) Object.assign(node, { data: '', mtime: now })
-    if (!writes || data === '') return
-    node.data = flags.has('a') ? node.data + data : data + node.data.slice(data.length)
+    const [, node] = this.opened(path, flags, mode).members[0]!
+    if (writes(flags) && data !== '') this.write(node, flags.has('a') ? node.data.length : 0, data)
+  }
+
+  write(node: Node, at: number, data: string): void {
+    node.data = node.data.slice(0, at).padEnd(at, '\0') + data + node.data.slice(at + data.length)
     node.mtime = now
   }
 
-  /** What O_CREAT finds or makes: link after link, each as a path of its own. */
+  /** What open(2) gives: in the upper, if it is for writing. */
   opened(path: string, flags: ReadonlySet<string>, mode: number): Spot {
+    const truncates = flags.has('t')
+    const spot = this.foundOrMade(path, flags, mode)
+    const { t } = spot.members[0]![1]
+    if (t === 'l') throw new Fault('ELOOP')
+    if (t === 'd' && (writes(flags) || truncates || flags.has('c'))) throw new Fault('EISDIR')
+    if (t === 'd') return spot
+    if (flags.has('d')) throw new Fault('ENOTDIR')
+    if (t !== 'f') throw new Fault('ENXIO')
+    if (!writes(flags) && !truncates) return spot
+    const node = this.copyUp(spot)
+    if (truncates) Object.assign(node, { data: '', mtime: now })
+    return { ...spot, members: [[0, node]] }
+  }
+
+  /** What O_CREAT finds or makes: link after link, each as a path of its own. */
+  foundOrMade(path: string, flags: ReadonlySet<string>, mode: number): Spot {
     if (!flags.has('c')) return this.find(path, !flags.has('n'))
     let at = path
     for (let hops = 0; hops <= 40; hops++) {
@@ -77,9 +97,10 @@ export class NaiveUnion extends NaiveTrees {
 
   mknod_(path: string, mode: number, major: number, minor: number): void {
     const { parent, name } = this.newName(path)
-    const t = (mode & 0o170000) === 0o020000 ? 'c' : 'p'
+    const t = nodeTypes.get(mode & 0o170000)!
     if (t === 'c' && major === 0 && minor === 0) throw new Fault('EPERM')
-    this.make(parent, name, Object.assign(blank(t, mode & 0o7777 & ~umask), t === 'c' && { rdev: [major, minor] }))
+    const device = t === 'c' || t === 'b' ? { rdev: [major, minor] } : {}
+    this.make(parent, name, Object.assign(blank(t, mode & 0o7777 & ~umask), device))
   }
 
   symlink_(target: string, path: string): void {
@@ -131,9 +152,29 @@ export class NaiveUnion extends NaiveTrees {
     const spot = this.find(path, true)
     const { t } = spot.members[0]![1]
     if (t !== 'f') throw new Fault(t === 'd' ? 'EISDIR' : 'EINVAL')
-    const node = this.copyUp(spot)
+    this.resize(this.copyUp(spot), size)
+  }
+
+  resize(node: Node, size: number): void {
     node.data = node.data.slice(0, size).padEnd(size, '\0')
     node.mtime = now
+  }
+
+  setxattr_(path: string, name: string, value: string): void {
+    this.copyUp(this.findForXattr(path, name)).xattrs[name] = value
+  }
+
+  removexattr_(path: string, name: string): void {
+    const spot = this.findForXattr(path, name)
+    if (!(name in spot.members[0]![1].xattrs)) throw new Fault('ENODATA')
+    delete this.copyUp(spot).xattrs[name]
+  }
+
+  /** Names of users are for files and directories alone. */
+  findForXattr(path: string, name: string): Spot {
+    const spot = this.find(path, false)
+    if (name.startsWith('user.') && !['f', 'd'].includes(spot.members[0]![1].t)) throw new Fault('EPERM')
+    return spot
   }
 
   readlink_(path: string): string {
@@ -166,19 +207,19 @@ export class NaiveUnion extends NaiveTrees {
   movable(spot: Spot): Node {
     const [, node] = spot.members[0]!
     if (node.t !== 'd') return this.copyUp(spot)
-    const whole = (members: Members): Node => ({
+    const whole = (members: Members, path: readonly string[]): Node => ({
       ...members[0]![1],
       opaque: true,
       children: new Map(
         this.names(members).map(name => {
           const below = this.look(members, name)
           const [tree, child] = below[0]!
-          if (child.t === 'd') return [name, whole(below)]
-          return [name, tree === 0 ? child : { ...child, xattrs: { ...child.xattrs } }]
+          if (child.t === 'd') return [name, whole(below, [...path, name])]
+          return [name, tree === 0 ? child : this.copied(child, [...path, name])]
         }),
       ),
     })
-    return whole(spot.members)
+    return whole(spot.members, [...spot.parent, spot.name!])
   }
 
   renameFault(old: Spot, target: Spot, { flag, slashes }: { flag: string; slashes: boolean[] }): string | undefined {

@@ -25,7 +25,11 @@ import type { Op, TreeNode, TreeNodes } from './union-sequence.js'
 const nano = 1e9
 
 export function layerOf(tree: TreeNodes): MemoryLayer {
-  return new MemoryLayer(directory(childrenOf(tree, ''), {}))
+  return new MemoryLayer(literalOfTree(tree))
+}
+
+export function literalOfTree(tree: TreeNodes): ConstructorParameters<typeof MemoryLayer>[0] {
+  return directory(childrenOf(tree, ''), {})
 }
 
 function childrenOf(tree: TreeNodes, at: string): Children {
@@ -51,7 +55,7 @@ function literalOf(made: TreeNode, at: string): Literal {
   }
   if (made.t === 'd') return directory(childrenOf(made.children ?? {}, at), { ...fields, opaque: made.opaque ?? false })
   if (made.t === 'f') return file(Buffer.from(made.data ?? '', 'latin1'), fields)
-  if (made.t === 'l') return symlink(made.target!, { ...fields, mode: 0o777 })
+  if (made.t === 'l') return symlink(Buffer.from(made.target!, 'latin1'), { ...fields, mode: 0o777 })
   const [deviceMajor, deviceMinor] = made.rdev ?? [0, 0]
   return node(specialTypes[made.t] | (mode ?? 0), { ...fields, deviceMajor, deviceMinor })
 }
@@ -181,8 +185,12 @@ const letters: Readonly<Record<string, number>> = {
   n: fs.constants.O_NOFOLLOW,
 }
 
+export function flagsOf(how: string): number {
+  return how.split('+').reduce((sum, letter) => sum | letters[letter]!, 0)
+}
+
 function open(union: Union, path: unknown, how: string, mode: number, data: string): null {
-  const flags = how.split('+').reduce((sum, letter) => sum | letters[letter]!, 0)
+  const flags = flagsOf(how)
   const dentry = files.openOrCreate(union, argument(path), flags, mode)
   if (typeof dentry === 'string') throw new Refused(dentry)
   const file = { dentry, path: String(path), flags, position: 0 }

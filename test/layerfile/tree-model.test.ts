@@ -1,4 +1,4 @@
-/** The tree of random archives compared with a naive model of the rules. */
+/** The tree of random archives compared with a naive model of the rules; what is refused is refused in our words (P-63). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

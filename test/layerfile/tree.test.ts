@@ -1,5 +1,5 @@
 /**
- * The tree of one layer: the rows A to D of the threat catalogue that concern it, and what must keep working (T).
+ * The tree of one layer: the rows A to D of the threat catalogue that concern it (P-62, P-64), and what must keep working (T).
  * Letters as in the catalogue: D directory, F file, S symlink, H hard link, C character device, P fifo.
  */
 import assert from 'node:assert/strict'

@@ -141,7 +141,7 @@ test('every block is stored without compression', async t => {
   for (let block = 0; block < file.index.blocks.count; block++) assert.ok(file.index.blocks.isStored(block))
 })
 
-test('sizes, entries and warnings are counted', async t => {
+test('P-63: sizes, entries and warnings are counted', async t => {
   const archive = build.tar([
     build.file('a', text(1000)),
     build.hardlink('b', 'a'),

@@ -1,4 +1,4 @@
-/** Memory stays bounded, cost stays linear: hostile directories, many layers, many paths. Counts, not times. */
+/** Memory stays bounded, cost stays linear (P-76): hostile directories, many layers, many paths. Counts, not times. */
 import assert from 'node:assert/strict'
 import type { Stats } from 'node:fs'
 import { test } from 'node:test'

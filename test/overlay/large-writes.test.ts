@@ -84,6 +84,27 @@ test('large appends at the same time do not mix, and writes without a position d
   await Promise.all([first, second, plain].map(handle => handle.close()))
 })
 
+test('who cuts a file off waits for the end of a large write to it: truncate, open, writeFile, copyFile', async () => {
+  const cuts: Record<string, (box: ReturnType<typeof make>['box']) => Promise<unknown>> = {
+    truncate: box => box.promises.truncate('/new', 0),
+    open: async box => (await box.promises.open('/new', 'w')).close(),
+    'open with a callback': async box => {
+      const fd = await new Promise<number>(resolve => box.open('/new', 'w', (_, opened) => resolve(opened)))
+      box.closeSync(fd)
+    },
+    writeFile: box => box.promises.writeFile('/new', ''),
+    'writeFile of chunks': box => box.promises.writeFile('/new', ['']),
+    copyFile: box => box.promises.copyFile('/empty', '/new'),
+  }
+  for (const [name, cut] of Object.entries(cuts)) {
+    const { box } = make()
+    box.writeFileSync('/empty', '')
+    const writing = box.promises.writeFile('/new', Buffer.alloc(large, 'x'))
+    await Promise.all([writing, cut(box)])
+    assert.equal(box.statSync('/new').size, 0, name)
+  }
+})
+
 test('an unlinked file is written to the end, and then its content is given back', async () => {
   const { box, upper } = make()
   const handle = await box.promises.open('/low', 'r+')

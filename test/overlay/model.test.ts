@@ -1,6 +1,6 @@
 /**
  * Random stacks of layers against a naive model: layers are applied one by one to a plain object tree, whiteouts first, as
- * one would unpack them. Every path that is known anywhere is compared, present or absent (P-02 to P-07, P-09, P-41).
+ * one would unpack them. Every path that is known anywhere is compared, present or absent (P-02, P-03, P-05, P-07, P-09).
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,4 +1,4 @@
-/** Refusals in every form, against what the kernel said when it was asked (`read-only-facts.ts`). */
+/** Refusals in every form, against what the kernel said when it was asked (`read-only-facts.ts`): P-48. */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'

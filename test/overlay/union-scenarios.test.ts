@@ -1,6 +1,7 @@
 /** Fixed scenarios that have been wrong elsewhere, each with what the kernel does. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ByteString } from '../../src/byte-string.js'
 import { memoryUpper } from '../build/memory-upper.js'
 import { dumpUnion, dumpUpper } from '../build/union-dump.js'
 import { layerOf, outcomeOf, rootOf, unionOf } from '../build/union-run.js'
@@ -120,4 +121,27 @@ test('a new name of a file of the layers is one file with the old one (R-HL-3)',
   )
   const { a, b } = dumpUnion(union)
   assert.deepEqual([a!.data, b!.data, a!.nlink, a!.group === b!.group], ['', '', 2, true])
+})
+
+test('what is no device has no device number, whatever mknod is given', () => {
+  const { union } = play(
+    [{}],
+    [
+      ['mknod', '/socket', 0o140644, 1, 3],
+      ['mknod', '/fifo', 0o010644, 1, 3],
+      ['mknod', '/file', 0o100644, 1, 3],
+      ['mknod', '/block', 0o060644, 1, 3],
+    ],
+  )
+  const numbers = ['socket', 'fifo', 'file', 'block'].map(name => {
+    const id = union.upper!.lookup(0, name as ByteString)
+    const { deviceMajor, deviceMinor } = union.upper!.node(id)
+    return [deviceMajor, deviceMinor]
+  })
+  assert.deepEqual(numbers, [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [1, 3],
+  ])
 })

@@ -129,7 +129,7 @@ test('a hole is zeros', () =>
     return [content.length, content.findIndex(byte => byte !== 0), content.subarray(10_001).every(byte => byte === 0)]
   }))
 
-test('open files go on after unlink, rename, replacement and removal of their directory', () =>
+test('P-71: open files go on after unlink, rename, replacement and removal of their directory', () =>
   sameOnBoth((side, prefix) => {
     const at = (path: string) => `${prefix}${path}`
     const below = side.openSync(at('/file'), 'r')
@@ -155,7 +155,7 @@ test('open files go on after unlink, rename, replacement and removal of their di
     return log
   }))
 
-test('a file of a layer that lost its name while it was open for reading does not come back when it is changed', async () => {
+test('P-71: a file of a layer that lost its name while it was open for reading does not come back when it is changed', async () => {
   const { root, box, union, upper } = pair(parityTree)
   roots.push(root)
   const fd = box.openSync('/file', 'r')
@@ -174,6 +174,25 @@ test('a file of a layer that lost its name while it was open for reading does no
   }
   box.closeSync(fd)
   await deep.close()
+})
+
+test('P-71: an open directory tells each name once at most, and each that was there all the time', () => {
+  const { root, box } = pair(parityTree)
+  roots.push(root)
+  for (const side of [box as unknown as Fs, fs]) {
+    const at = `${side === fs ? root : ''}/listed`
+    side.mkdirSync(at)
+    for (let n = 0; n < 40; n++) side.writeFileSync(`${at}/f${n}`, '')
+    const directory = side.opendirSync(at)
+    const seen = [directory.readSync()!.name]
+    for (let n = 0; n < 40; n += 2) side.unlinkSync(`${at}/f${n}`)
+    for (let n = 1; n < 40; n += 4) side.renameSync(`${at}/f${n}`, `${at}/g${n}`)
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) seen.push(entry.name)
+    directory.closeSync()
+    assert.equal(new Set(seen).size, seen.length)
+    for (let n = 3; n < 40; n += 4) assert.ok(seen.includes(`f${n}`), `f${n}`)
+    side.rmSync(at, { recursive: true })
+  }
 })
 
 test('FileHandle: everything that changes', () =>

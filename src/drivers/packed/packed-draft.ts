@@ -32,6 +32,19 @@ export class PackedDraft implements ContentDraft {
     this.bytes = end
   }
 
+  /** Zeros that take no place in a file. After a failure the draft is as long as before. */
+  extend(sizeBytes: number): void {
+    if (sizeBytes <= this.bytes) return
+    if (this.content === undefined && sizeBytes <= smallBytes)
+      this.#keep(Buffer.alloc(sizeBytes - this.bytes), sizeBytes)
+    else {
+      const content = this.#inFile()
+      this.#large.extend(content, sizeBytes)
+      content.bytes = sizeBytes
+    }
+    this.bytes = sizeBytes
+  }
+
   discard(): void {
     if (this.content !== undefined) this.#large.drop(this.content)
     this.content = undefined
@@ -48,6 +61,12 @@ export class PackedDraft implements ContentDraft {
   }
 
   #write(bytes: Uint8Array): void {
+    const content = this.#inFile()
+    this.#large.write(content, this.bytes, bytes)
+    content.bytes = this.bytes + bytes.length
+  }
+
+  #inFile(): LargeContent {
     if (this.content === undefined) {
       this.content = this.#large.create()
       this.content.bytes = 0
@@ -57,7 +76,6 @@ export class PackedDraft implements ContentDraft {
       this.#large.write(this.content, 0, this.small)
       this.content.bytes = this.bytes
     }
-    this.#large.write(this.content, this.bytes, bytes)
-    this.content.bytes = this.bytes + bytes.length
+    return this.content
   }
 }

@@ -19,21 +19,34 @@ import { fileSize, read, readAll, readAllSync, readSync } from '../union/content
 import type { Dentry } from '../union/dentry.js'
 import { errnoError } from '../union/errno.js'
 import type { OpenFile } from '../union/handles.js'
-import { closeFile, openedAt, openFile } from '../union/open.js'
+import { closeFile, inTurn, openedAt, openFile } from '../union/open.js'
 import { mayRead } from '../union/syscalls-files.js'
 import type { Union } from '../union/union.js'
 import { type Calls, callbackForm, type Implementation } from './forms.js'
 
-function open(union: Union): Implementation {
-  return (path, flags, mode) => {
-    const argument = pathArgument(path)
-    const bits = flagsArgument(typeof flags === 'function' ? undefined : flags)
-    return openFile(
-      union,
-      argument,
-      bits,
-      modeArgument(mode, bad => fs.openSync('', 'r', bad)),
-    )
+interface Opening {
+  readonly argument: PathArgument
+  readonly flags: number
+  readonly mode: number
+}
+
+function openArguments(path: unknown, flags: unknown, mode: unknown): Opening {
+  const argument = pathArgument(path)
+  const bits = flagsArgument(typeof flags === 'function' ? undefined : flags)
+  return { argument, flags: bits, mode: modeArgument(mode, bad => fs.openSync('', 'r', bad)) }
+}
+
+function openNow(union: Union): Implementation {
+  return (...args) => {
+    const { argument, flags, mode } = openArguments(args[0], args[1], args[2])
+    return openFile(union, argument, flags, mode)
+  }
+}
+
+function openLater(union: Union): Implementation {
+  return (...args) => {
+    const { argument, flags, mode } = openArguments(args[0], args[1], args[2])
+    return inTurn(union, argument, flags, () => openFile(union, argument, flags, mode))
   }
 }
 
@@ -220,7 +233,7 @@ export function vectorCallback(
 
 export function fileCalls(union: Union): Calls {
   return {
-    open: { sync: open(union) },
+    open: { sync: openNow(union), later: openLater(union) },
     close: { sync: fd => closeFile(union, fd) },
     read: { sync: readNow(union), later: readLater(union) },
     readv: { sync: readvNow(union), later: readvLater(union) },

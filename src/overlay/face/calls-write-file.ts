@@ -7,12 +7,13 @@ import {
   impossibleFd,
   modeArgument,
   optionsArgument,
+  type PathArgument,
   pathArgument,
 } from '../union/arguments.js'
 import { abortError } from '../union/errno.js'
 import type { OpenFile } from '../union/handles.js'
 import { holding } from '../union/holding.js'
-import { openedAt } from '../union/open.js'
+import { inTurn, openedAt } from '../union/open.js'
 import { write } from '../union/syscalls-files.js'
 import type { Union } from '../union/union.js'
 import { writeLater } from '../union/write-later.js'
@@ -39,20 +40,45 @@ function bytesOf(data: unknown, encoding: AnyOptions['encoding']): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-/** What is written to: an open file, or one that is opened, and made, as for `flag`. */
-function fileOf(union: Union, path: unknown, { flag, mode }: WriteFileOptions, otherwise: string): OpenFile {
-  if (typeof path === 'number') return union.handles.get(path, 'write')
+interface Opening {
+  readonly argument: PathArgument
+  readonly flags: number
+  readonly mode: number
+}
+
+function openingOf(path: unknown, { flag, mode }: WriteFileOptions, otherwise: string): Opening {
   const argument = pathArgument(path, bad => fs.openSync(bad, 'r'))
   const flags = flagsArgument(flag || otherwise)
-  const bits = modeArgument(mode, bad => fs.openSync('', 'r', bad))
-  return { dentry: openedAt(union, argument, flags, bits), path: argument.text, flags, position: 0 }
+  return { argument, flags, mode: modeArgument(mode, bad => fs.openSync('', 'r', bad)) }
+}
+
+function opened(union: Union, { argument, flags, mode }: Opening): OpenFile {
+  return { dentry: openedAt(union, argument, flags, mode), path: argument.text, flags, position: 0 }
+}
+
+/** What is written to: an open file, or one that is opened, and made, as for `flag`. */
+function fileNow(union: Union, path: unknown, options: WriteFileOptions, otherwise: string): OpenFile {
+  if (typeof path === 'number') return union.handles.get(path, 'write')
+  return opened(union, openingOf(path, options, otherwise))
+}
+
+/** The same when nobody is writing to it. */
+function fileLater(
+  union: Union,
+  path: unknown,
+  options: WriteFileOptions,
+  otherwise: string,
+): OpenFile | Promise<OpenFile> {
+  if (typeof path === 'number') return union.handles.get(path, 'write')
+  const opening = openingOf(path, options, otherwise)
+  return inTurn(union, opening.argument, opening.flags, () => opened(union, opening))
 }
 
 function writeFileNow(union: Union, flag: string): Implementation {
   return (path, data, given) => {
     const options = optionsOf(given)
     const bytes = bytesOf(data, options.encoding)
-    const file = fileOf(union, path, options, flag)
+    const file = fileNow(union, path, options, flag)
     if (bytes.length > 0) write(union, file, bytes, undefined)
     if (options.flush) union.upper!.syncNow?.()
   }
@@ -64,10 +90,13 @@ function writeFileLater(union: Union, flag: string): Implementation {
     const bytes = bytesOf(data, options.encoding)
     const { signal, flush } = options
     if (signal?.aborted) throw abortError(signal)
-    const file = fileOf(union, path, options, flag)
-    const written = bytes.length > 0 ? writeLater(union, file, bytes, undefined, signal) : 0
-    // What is written at once is done at once
-    return typeof written === 'number' && !flush ? undefined : finish(union, written, flush)
+    const writeTo = (file: OpenFile) => {
+      const written = bytes.length > 0 ? writeLater(union, file, bytes, undefined, signal) : 0
+      // What is written at once is done at once
+      return typeof written === 'number' && !flush ? undefined : finish(union, written, flush)
+    }
+    const file = fileLater(union, path, options, flag)
+    return file instanceof Promise ? file.then(writeTo) : writeTo(file)
   }
 }
 
@@ -83,8 +112,9 @@ function writeFilePromise(union: Union, flag: string): Implementation {
     if (!isChunks(data)) return plain(path, data, given)
     const options = optionsOf(given)
     if (options.signal?.aborted) throw abortError(options.signal)
-    const file = fileOf(union, path, options, flag)
-    return holding(union, file.dentry, () => writeChunks(union, file, data, options))
+    const writeTo = (file: OpenFile) => holding(union, file.dentry, () => writeChunks(union, file, data, options))
+    const file = fileLater(union, path, options, flag)
+    return file instanceof Promise ? file.then(writeTo) : writeTo(file)
   }
 }
 

@@ -3,9 +3,8 @@
  * `this`, so that `{ ...view }`, destructuring and `Object.assign({}, fs, view)` never fall back to the host's files.
  */
 import fs from 'node:fs'
-import { flagsArgument, modeArgument, pathArgument } from '../union/arguments.js'
+import { pathArgument } from '../union/arguments.js'
 import { errnoError } from '../union/errno.js'
-import { openFile } from '../union/open.js'
 import type { Union } from '../union/union.js'
 import { attributeCalls, existsCallback } from './calls-attributes.js'
 import { changeAttributeCalls } from './calls-change-attributes.js'
@@ -141,14 +140,9 @@ function promises(union: Union, calls: Calls, streams: ViewStreams): Face {
     else face[name] = async () => refuse(name, 'ENOSYS')
   }
   const open: Implementation = (path, flags, mode) => {
-    const [argument, bits] = [pathArgument(path), flagsArgument(flags)]
-    const fd = openFile(
-      union,
-      argument,
-      bits,
-      modeArgument(mode, bad => fs.openSync('', 'r', bad)),
-    )
-    return new ViewFileHandle(union, fd, calls, streams.ofHandle)
+    const opened = promiseOf(calls.open!)(path, flags, mode)
+    const handle = (fd: unknown) => new ViewFileHandle(union, fd as number, calls, streams.ofHandle)
+    return opened instanceof Promise ? opened.then(handle) : handle(opened)
   }
   face.open = promiseForm({ sync: open }, union.pace)
   if (fs.promises && 'glob' in fs.promises) face.glob = globPromise(union)

@@ -19,6 +19,7 @@ import type { OpenFile } from './handles.js'
 import { holding } from './holding.js'
 import { isRegularMode, S_IFREG } from './mode.js'
 import { newNode } from './new-node.js'
+import { inTurn } from './open.js'
 import { isTooLong } from './resolve.js'
 import { chmod } from './syscalls-attributes.js'
 import { openOrCreate, takeContent, write } from './syscalls-files.js'
@@ -68,8 +69,9 @@ export function copyFileLater(
   to: PathArgument,
   mode: number,
 ): Promise<void> | undefined {
-  const copying = begin(union, from, to, mode)
-  return copying && copyContent(union, copying)
+  const begun = inTurn(union, to, O_TRUNC, () => begin(union, from, to, mode))
+  if (begun instanceof Promise) return begun.then(copying => copying && copyContent(union, copying))
+  return begun && copyContent(union, begun)
 }
 
 async function copyContent(union: Union, copying: Copying): Promise<void> {

@@ -32,6 +32,33 @@ export function closeFile(union: Union, fd: unknown): void {
   letGo(union, union.handles.remove(fd).dentry)
 }
 
+/**
+ * Runs an opening that may cut the file off: not in the middle of somebody's large write to it, as the kernel's lock of an inode
+ * has it. A promise only where it has to wait.
+ */
+export function inTurn<T>(union: Union, path: PathArgument, flags: number, open: () => T): T | Promise<T> {
+  if ((flags & O_TRUNC) === 0 || busyAt(union, path) === undefined) return open()
+  return union.reading(() => whenQuiet(union, path, open))
+}
+
+async function whenQuiet<T>(union: Union, path: PathArgument, open: () => T): Promise<T> {
+  for (let busy = busyAt(union, path); busy !== undefined; busy = busyAt(union, path)) {
+    const dentry = busy
+    const opened = await union.turns.take(dentry, async () =>
+      // Meanwhile the path may lead somewhere else
+      union.lookup(path, true) === dentry ? { value: open() } : undefined,
+    )
+    if (opened !== undefined) return opened.value
+  }
+  return open()
+}
+
+/** What is there, if it is being written. */
+function busyAt(union: Union, path: PathArgument): Dentry | undefined {
+  const found = union.lookup(path, true)
+  return typeof found !== 'string' && union.turns.busy(found) ? found : undefined
+}
+
 /** What opening gives, without a descriptor for it; throws what open(2) would. */
 export function openedAt(union: Union, argument: PathArgument, flags: number, mode = newFileMode): Dentry {
   const dentry = union.readOnly ? openable(union, argument, flags) : openOrCreate(union, argument, flags, mode)

@@ -17,8 +17,11 @@ const unchanged = 2 ** 32 - 1
 const capability = 'security.capability'
 
 export function chmod(union: Union, dentry: Dentry, mode: number): void {
-  const node = copyUp(union, dentry)
-  upperOf(union).setAttributes(node, { mode: (node.mode & S_IFMT) | (mode & 0o7777), ctime: union.now() })
+  const upper = upperOf(union)
+  upper.atomically(() => {
+    const node = copyUp(union, dentry)
+    upper.setAttributes(node, { mode: (node.mode & S_IFMT) | (mode & 0o7777), ctime: union.now() })
+  })
   union.notices.changed(dentry)
 }
 
@@ -48,7 +51,8 @@ function withoutSetId(mode: number): number {
 }
 
 export function setTimes(union: Union, dentry: Dentry, atime: Time, mtime: Time): void {
-  upperOf(union).setAttributes(copyUp(union, dentry), { atime, mtime, ctime: union.now() })
+  const upper = upperOf(union)
+  upper.atomically(() => upper.setAttributes(copyUp(union, dentry), { atime, mtime, ctime: union.now() }))
   union.notices.changed(dentry)
 }
 

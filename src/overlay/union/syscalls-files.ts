@@ -9,25 +9,22 @@
 import fs from 'node:fs'
 import type { ByteString } from '../../byte-string.js'
 import type { ContentDraft, UpperNode } from '../../drivers/upper.js'
-import { MiB, symlinkHops } from '../../limits.js'
+import { symlinkHops } from '../../limits.js'
 import type { PathArgument } from './arguments.js'
 import { placeNew } from './change-names.js'
-import { contentOf } from './content.js'
 import { copyUp, upperOf } from './copy-up.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
 import type { OpenFile } from './handles.js'
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.js'
 import { newNode } from './new-node.js'
+import { adopt, assertRoom, copyKept, draftLater, draftOf, isBelow, ownContent } from './own-content.js'
 import { isTooLong, type Place } from './resolve.js'
 import type { Union } from './union.js'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY = 0, O_EXCL, O_NOFOLLOW = 0, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = fs.constants
 /** The bits that say reading, writing or both. */
 const O_ACCMODE = 3
-
-/** Bytes that are copied at once when content is copied up. */
-const copyBytes = MiB
 
 /** What opening gives, made if the flags say so; or the code of the failure, and then nothing has changed. */
 export function openOrCreate(union: Union, path: PathArgument, flags: number, mode: number): Dentry | string {
@@ -43,8 +40,8 @@ export function openOrCreate(union: Union, path: PathArgument, flags: number, mo
   // There is no driver behind a device and nobody at the other end of a fifo or socket, and waiting is no answer
   if (type !== S_IFREG) return 'ENXIO'
   if (!writing) return found
-  copyUp(union, found)
-  if (flags & O_TRUNC) truncateNode(union, found, 0)
+  if (flags & O_TRUNC) truncateTo(union, found, 0, undefined)
+  else copyUp(union, found)
   return found
 }
 
@@ -96,7 +93,7 @@ export function write(union: Union, file: OpenFile, bytes: Uint8Array, position:
   if (bytes.length === 0) return 0
   const node = ownContent(union, file.dentry)
   const at = file.flags & O_APPEND ? node.sizeBytes : (position ?? file.position)
-  assertRoom(union, node, at + bytes.length, 'write')
+  assertRoom(union, file.dentry, at + bytes.length, 'write')
   const upper = upperOf(union)
   upper.atomically(() => {
     upper.writeSync(node, at, bytes)
@@ -108,16 +105,32 @@ export function write(union: Union, file: OpenFile, bytes: Uint8Array, position:
 }
 
 export function truncate(union: Union, file: OpenFile, sizeBytes: number): void {
-  if (!mayWrite(file)) throw errnoError('EINVAL', 'ftruncate')
-  truncateNode(union, file.dentry, sizeBytes)
+  assertTruncates(file)
+  const { dentry } = file
+  const draft = sizeBytes > 0 && isBelow(union, dentry) ? draftOf(union, dentry, sizeBytes, 'ftruncate') : undefined
+  truncateTo(union, dentry, sizeBytes, draft)
 }
 
-function truncateNode(union: Union, dentry: Dentry, sizeBytes: number): void {
+/** The same, with what is kept of the content copied off the main thread. */
+export async function truncateLater(union: Union, file: OpenFile, sizeBytes: number): Promise<void> {
+  assertTruncates(file)
+  const { dentry } = file
+  const draft = sizeBytes > 0 ? await draftLater(union, dentry, sizeBytes, 'ftruncate') : undefined
+  if (sizeBytes > 0 && draft === undefined) await copyKept(union, dentry, sizeBytes)
+  truncateTo(union, dentry, sizeBytes, draft)
+}
+
+function assertTruncates(file: OpenFile): void {
+  if (!mayWrite(file)) throw errnoError('EINVAL', 'ftruncate')
+}
+
+/** `draft`: the content as it is going to be, if it lies below and something of it is kept. */
+function truncateTo(union: Union, dentry: Dentry, sizeBytes: number, draft: ContentDraft | undefined): void {
   const upper = upperOf(union)
-  const node = sizeBytes === 0 ? copyUp(union, dentry) : ownContent(union, dentry)
-  assertRoom(union, node, sizeBytes, 'ftruncate')
+  assertRoom(union, dentry, sizeBytes, 'ftruncate')
   upper.atomically(() => {
-    upper.truncateSync(node, sizeBytes)
+    const node = draft === undefined ? copyUp(union, dentry) : adopt(union, dentry, draft)
+    if (draft === undefined) upper.truncateSync(node, sizeBytes)
     modified(union, node)
   })
   union.notices.changed(dentry)
@@ -125,88 +138,17 @@ function truncateNode(union: Union, dentry: Dentry, sizeBytes: number): void {
 
 /** Gives a file all that is in a draft as its content. */
 export function takeContent(union: Union, dentry: Dentry, draft: ContentDraft): void {
-  const upper = upperOf(union)
-  const node = copyUp(union, dentry)
   try {
-    assertRoom(union, node, draft.bytes, 'write')
+    assertRoom(union, dentry, draft.bytes, 'write')
   } catch (error) {
     draft.discard()
     throw error
   }
-  upper.atomically(() => {
-    upper.adopt(node, draft)
-    modified(union, node)
-  })
+  upperOf(union).atomically(() => modified(union, adopt(union, dentry, draft)))
   union.notices.changed(dentry)
 }
 
 function modified(union: Union, node: UpperNode): void {
   const now = union.now()
   upperOf(union).setAttributes(node, { mtime: now, ctime: now })
-}
-
-function assertRoom(union: Union, node: UpperNode, sizeBytes: number, syscall: string): void {
-  const grows = Math.max(0, sizeBytes - (node.lowerContent === undefined ? node.sizeBytes : 0))
-  if (grows > 0 && upperOf(union).usedBytes + grows > union.maxBytes) throw errnoError('EDQUOT', syscall)
-}
-
-/** The node in the upper with content of its own: what lies below is copied now. */
-export function ownContent(union: Union, dentry: Dentry): UpperNode {
-  const node = copyUp(union, dentry)
-  if (node.lowerContent === undefined) return node
-  assertRoom(union, node, node.sizeBytes, 'write')
-  const { tree, inode } = contentOf(union, dentry)
-  const upper = upperOf(union)
-  const draft = upper.draft()
-  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, Math.max(node.sizeBytes, 1)))
-  try {
-    for (let at = 0; at < node.sizeBytes; ) {
-      const count = tree.readSync(inode, at, buffer)
-      if (count === 0) break
-      draft.append(buffer.subarray(0, count))
-      at += count
-    }
-  } catch (error) {
-    draft.discard()
-    throw error
-  }
-  upper.adopt(node, draft)
-  return node
-}
-
-/** Whether content of its own has to be copied before a change of it from `position` on; undefined: at its end. */
-export function isKept(union: Union, node: UpperNode, position: number | undefined): boolean {
-  return upperOf(union).isKept(node, position ?? node.sizeBytes)
-}
-
-/** The same as `ownContent` off the main thread, slice by slice, and nothing of it from `position` on is kept: for what may be large. */
-export async function ownContentLater(union: Union, dentry: Dentry, position: number | undefined): Promise<UpperNode> {
-  const node = copyUp(union, dentry)
-  const upper = upperOf(union)
-  while (node.lowerContent !== undefined) {
-    const draft = upper.draft()
-    try {
-      await copyContent(union, dentry, node, draft)
-    } catch (error) {
-      draft.discard()
-      throw error
-    }
-    // Meanwhile somebody else may have written, and then it is his content that counts.
-    if (node.lowerContent === undefined) draft.discard()
-    else upper.adopt(node, draft)
-  }
-  if (isKept(union, node, position)) await upper.copyKept(node)
-  return node
-}
-
-async function copyContent(union: Union, dentry: Dentry, node: UpperNode, draft: ContentDraft): Promise<void> {
-  assertRoom(union, node, node.sizeBytes, 'write')
-  const { tree, inode } = contentOf(union, dentry)
-  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, Math.max(node.sizeBytes, 1)))
-  for (let at = 0; at < node.sizeBytes; ) {
-    const count = await tree.read(inode, at, buffer)
-    if (count === 0) break
-    draft.append(buffer.subarray(0, count))
-    at += count
-  }
 }

@@ -8,7 +8,7 @@ import { exchange, move, place, placeNew, remove } from './change-names.js'
 import { copyUp, hasLower } from './copy-up.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
-import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from './mode.js'
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from './mode.js'
 import { newNode } from './new-node.js'
 import { isTooLong, type Place } from './resolve.js'
 import type { Union } from './union.js'
@@ -40,7 +40,8 @@ export function mknod(union: Union, path: PathArgument, mode: number, major = 0,
   // A whiteout is nothing that anybody could make (R-WH-5).
   if ((mode & S_IFMT) === S_IFCHR && major === 0 && minor === 0) throw fail('EPERM')
   assertRoom(union, fail)
-  const device = { deviceMajor: major, deviceMinor: minor }
+  const isDevice = (mode & S_IFMT) === S_IFCHR || (mode & S_IFMT) === S_IFBLK
+  const device = isDevice && { deviceMajor: major, deviceMinor: minor }
   placeNew(union, directory, name, { ...newNode(union, directory, mode & ~union.umask), ...device })
 }
 
@@ -79,8 +80,11 @@ export function unlink(union: Union, path: PathArgument): void {
   if (dentry.directory !== undefined) throw fail('EISDIR')
   if (place.trailingSlash) throw fail('ENOTDIR')
   const node = union.nodeOf(dentry)
-  remove(union, dentry)
-  if (node !== undefined && node.nlink > 0) union.upper!.setAttributes(node, { ctime: union.now() })
+  const upper = union.upper!
+  upper.atomically(() => {
+    remove(union, dentry)
+    if (node !== undefined && node.nlink > 0) upper.setAttributes(node, { ctime: union.now() })
+  })
 }
 
 const rmdirFaults = { dot: 'EINVAL', dotdot: 'ENOTEMPTY', root: 'EBUSY' } as const

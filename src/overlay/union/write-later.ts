@@ -4,6 +4,7 @@
  *
  * Invariants:
  * - The place of a write is decided when it is asked for, at the end of the file when its turn comes: two writes never overlap.
+ * - Nobody who can wait cuts the file off in the middle: asynchronous truncations and openings take their turn, too.
  * - A slice is written whole. After an abort, or at the bound of a container, those before it are there.
  */
 import fs from 'node:fs'
@@ -11,7 +12,8 @@ import { MiB } from '../../limits.js'
 import { abortError, errnoError } from './errno.js'
 import type { OpenFile } from './handles.js'
 import { holding } from './holding.js'
-import { isKept, mayWrite, ownContentLater, truncate, write } from './syscalls-files.js'
+import { isKept, ownContentLater } from './own-content.js'
+import { mayWrite, truncate, truncateLater as truncateSlowly, write } from './syscalls-files.js'
 import type { Union } from './union.js'
 
 /** Bytes that are written, or copied, between two turns of the event loop. */
@@ -45,16 +47,12 @@ export function writeLater(
 
 /** `ftruncate` off the main thread, for a file whose content may have to be copied first. */
 export function truncateLater(union: Union, file: OpenFile, sizeBytes: number): Promise<void> | undefined {
-  if (sizeBytes === 0 || !mayWrite(file) || isQuick(union, file, sizeBytes)) {
+  const quick = sizeBytes === 0 ? !union.turns.busy(file.dentry) : isQuick(union, file, sizeBytes)
+  if (!mayWrite(file) || quick) {
     truncate(union, file, sizeBytes)
     return undefined
   }
-  return holding(union, file.dentry, () =>
-    union.turns.take(file.dentry, async () => {
-      await ownContentLater(union, file.dentry, sizeBytes)
-      truncate(union, file, sizeBytes)
-    }),
-  )
+  return holding(union, file.dentry, () => union.turns.take(file.dentry, () => truncateSlowly(union, file, sizeBytes)))
 }
 
 /** Whether a change of the content from `position` on copies little, and nobody else is at it. */
