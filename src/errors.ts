@@ -16,6 +16,8 @@ export const errorCodes = {
     'The bytes are compressed with something this machine cannot read; the message says what to install.',
   CONFIG_INVALID: 'An image config is not valid JSON of the expected shape.',
   CONTAINER_BUSY: 'The container is open for writing elsewhere, in this process or another one.',
+  CONTAINER_CHANGED:
+    'The container was opened for reading only, and whoever has it open for writing took away what was to be read. Open it again.',
   CONTAINER_NAME_INVALID:
     'Not a name for a container: two characters or more of [a-zA-Z0-9_.-], the first a letter or digit.',
   CONTAINER_NAME_TAKEN: 'Another container has that name; `container` is its id.',
@@ -41,7 +43,7 @@ export const errorCodes = {
   STORE_CLOSED: 'The store, view or container was used after close().',
   STORE_CORRUPT: 'Something in the store is not what its name says; `path` names it.',
   STORE_IO: 'A system call on the store failed; `operation`, `path` and `cause` say which.',
-  STORE_READ_ONLY: 'The store is open for reading only; the message says why.',
+  STORE_READ_ONLY: 'The store, or the container, is open for reading only; the message says why.',
   STORE_VERSION: 'The store or a file of it was written by a newer version of Phyllo.',
   TAR_INVALID: 'The tar archive is malformed; `offset` says where.',
   WHITEOUT_INVALID: 'A whiteout names nothing, its own directory, or something that is not a whiteout.',

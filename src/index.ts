@@ -1,9 +1,14 @@
 /** The public surface of Phyllo. Everything that is not here may change. */
 export type { ArchiveInput } from './archive/open.js'
 export { type ByteString, toBytes, toText } from './byte-string.js'
-export type { Container, CreateOptions } from './containers/containers.js'
+export type {
+  Container,
+  CreateOptions,
+  ListContainersOptions,
+  OpenContainerOptions,
+} from './containers/containers.js'
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
-export type { CommitOptions } from './containers/work.js'
+export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'

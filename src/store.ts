@@ -11,7 +11,14 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { ArchiveInput } from './archive/open.js'
 import type { ArchiveFormat } from './archive/save-target.js'
-import type { Container, Containers, ContainersParts, CreateOptions } from './containers/containers.js'
+import type {
+  Container,
+  Containers,
+  ContainersParts,
+  CreateOptions,
+  ListContainersOptions,
+  OpenContainerOptions,
+} from './containers/containers.js'
 import type { ContainerInfo } from './containers/record.js'
 import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
@@ -140,22 +147,12 @@ export class Store implements AsyncDisposable {
    * Loads every image of an archive: a docker-archive, an OCI archive or an OCI layout directory, in a file, a stream or
    * `-` for standard input, compressed or not. Published only when every layer of every image is verified.
    */
-  load(input: ArchiveInput, { signal, platform, name }: LoadOptions = {}): Operation<readonly Image[]> {
+  load(input: ArchiveInput, { signal, ...choice }: LoadOptions = {}): Operation<readonly Image[]> {
     return this.#operation(async op => {
       this.#root.assertWritable()
-      const [{ openArchive }, { copyIntoStore }] = await Promise.all([
-        import('./archive/open.js'),
-        import('./images/copy.js'),
-      ])
-      await using stage = await this.#root.stage()
-      await using source = await openArchive(input, {
-        limits: this.#limits,
-        signal: op.signal,
-        stage: async () => stage.file('archive.tar'),
-        ...(platform && { platform }),
-        ...(name && { name }),
-      })
-      const copied = await copyIntoStore(source, this.#copyTarget(), stage, op)
+      const { loadArchive } = await import('./archive/load.js')
+      const target = { root: this.#root, limits: this.#limits, to: () => this.#copyTarget() }
+      const copied = await loadArchive(input, choice, target, op)
       return Promise.all(copied.map(({ id, layers }) => this.#catalog.get(id, layers)))
     }, signal)
   }
@@ -217,18 +214,19 @@ export class Store implements AsyncDisposable {
   }
 
   /**
-   * Opens the container that a name, an id or the beginning of an id names. Nobody else can open it until it is closed.
+   * Opens the container that a name, an id or the beginning of an id names. Nobody else can open it until it is closed; with
+   * `readOnly` everybody can, also while somebody has it open for writing.
    *
-   * @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY, STORE_READ_ONLY
+   * @throws CONTAINER_NOT_FOUND; CONTAINER_BUSY, STORE_READ_ONLY unless it is opened with `readOnly`
    */
-  async container(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<Container> {
+  async container(name: string, options: OpenContainerOptions = {}): Promise<Container> {
     this.#assertOpen()
-    return (await this.#boxes()).open(name, cwd)
+    return (await this.#boxes()).open(name, options)
   }
 
   /** All containers, newest first. */
-  async containers(): Promise<ContainerInfo[]> {
-    return (await this.#boxes()).list()
+  async containers(options: ListContainersOptions = {}): Promise<ContainerInfo[]> {
+    return (await this.#boxes()).list(options)
   }
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */
@@ -282,6 +280,8 @@ export class Store implements AsyncDisposable {
       start: (work, signal) => this.#operation(work, signal),
       copyTarget: () => this.#copyTarget(),
       exportTo: async (...words) => (await import('./archive/export.js')).exportTo(...words),
+      extractInto: async (union, path, input, op) =>
+        (await import('./archive/extract.js')).extractInto(union, path, { input, limits }, op),
     }
     return (this.#containers ??= import('./containers/containers.js').then(({ Containers }) => new Containers(parts)))
   }

@@ -12,6 +12,7 @@ import { printable } from '../byte-string.js'
 import { PhylloError, withFacts } from '../errors.js'
 import type { ArrivingRange } from '../images/source.js'
 import { chunkBytes, type Limits, MiB } from '../limits.js'
+import { pushShowing } from '../tar/show-content.js'
 import { Catalogue, type Member } from './catalogue.js'
 import { GrowingFile } from './growing-file.js'
 import { openInput } from './input.js'
@@ -88,7 +89,7 @@ export class ArrivingArchive {
       for await (const whole of this.#arrival.input) {
         for (let at = 0; at < whole.length; at += chunkBytes) {
           const chunk = whole.subarray(at, at + chunkBytes)
-          this.#follow(scanner, chunk, file)
+          pushShowing(scanner, chunk, (piece, offset) => this.#collect(piece, offset, file))
           if (scanner.offset - chunk.length < contentEnd + tailBytes) await file.append(chunk)
         }
       }
@@ -97,24 +98,6 @@ export class ArrivingArchive {
     } catch (error) {
       await file.fail()
       throw withFacts(error, {}, this.#arrival.name)
-    }
-  }
-
-  /** Scans the chunk piece by piece, so that the first block of every content that begins in it is seen. */
-  #follow(scanner: ReturnType<typeof catalogueScanner>, chunk: Uint8Array, file: GrowingFile): void {
-    for (let at = 0; at < chunk.length; ) {
-      const content = scanner.skippable
-      if (content === 0) {
-        // Up to the next block boundary or a block further: a header ends there, and its content begins.
-        const piece = chunk.subarray(at, at + 512 - (scanner.offset % 512))
-        scanner.push(piece)
-        at += piece.length
-        continue
-      }
-      const piece = chunk.subarray(at, at + content)
-      this.#collect(piece, scanner.offset, file)
-      scanner.skip(piece.length)
-      at += piece.length
     }
   }
 

@@ -25,6 +25,8 @@ export interface Command {
   /** After the command's name: `[OPTIONS] IMAGE [IMAGE...]`. */
   readonly usage: string
   readonly summary: string
+  /** Further lines of its help, where usage and summary leave something open. */
+  readonly details?: readonly string[]
   readonly options: NonNullable<ParseArgsConfig['options']>
   /** How many words it takes besides options: at least, at most. */
   readonly words: readonly [number, number]

@@ -8,6 +8,9 @@
 import type fs from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 
+/** Makes a fifo or a device, less the umask. */
+export type MakeSpecial = (path: Buffer, stats: fs.Stats) => Promise<void>
+
 export type Files = Pick<typeof fs, 'promises' | 'createReadStream' | 'createWriteStream'>
 
 export interface CopyOptions {
@@ -15,6 +18,10 @@ export interface CopyOptions {
   readonly to: Files
   /** Whose the copies are; undefined: left to whoever makes them. */
   readonly owner: (stats: fs.Stats) => { readonly uid: number; readonly gid: number } | undefined
+  /** Undefined: fifos and devices are left out. Sockets always are. */
+  readonly makeSpecial?: MakeSpecial
+  /** The directory that is copied into keeps its own attributes. */
+  readonly keepTop: boolean
   /** Follow a symlink that is named itself. */
   readonly follow: boolean
   readonly signal: AbortSignal
@@ -29,16 +36,19 @@ export async function copyTree(source: string, destination: string, options: Cop
   const { from, follow } = options
   const path = Buffer.from(source)
   const stats = await (follow ? from.promises.stat(path) : from.promises.lstat(path))
-  await new TreeCopy(options).copy(path, Buffer.from(destination), stats)
+  await new TreeCopy(options, options.keepTop ? path : undefined).copy(path, Buffer.from(destination), stats)
 }
 
 class TreeCopy {
   readonly #options: CopyOptions
+  readonly #kept: Buffer | undefined
   /** Where the first name of what has several was copied to. */
   readonly #linked = new Map<string, Buffer>()
 
-  constructor(options: CopyOptions) {
+  /** `kept`: what keeps the attributes that it has at the destination. */
+  constructor(options: CopyOptions, kept: Buffer | undefined) {
     this.#options = options
+    this.#kept = kept
   }
 
   async copy(source: Buffer, destination: Buffer, stats: fs.Stats): Promise<void> {
@@ -62,14 +72,16 @@ class TreeCopy {
       const child = below(source, name)
       await this.copy(child, below(destination, name), await from.promises.lstat(child))
     }
-    await this.#attributes(destination, stats)
+    if (source !== this.#kept) await this.#attributes(destination, stats)
   }
 
   /** False for what is of a kind that is left out. */
   async #leaf(source: Buffer, destination: Buffer, stats: fs.Stats): Promise<boolean> {
-    const { from, to, signal, warn } = this.#options
+    const { from, to, signal, warn, makeSpecial } = this.#options
     if (stats.isSymbolicLink()) {
       await to.promises.symlink(await from.promises.readlink(source, { encoding: 'buffer' }), destination)
+    } else if (!stats.isFile() && !stats.isSocket() && makeSpecial !== undefined) {
+      await makeSpecial(destination, stats)
     } else if (!stats.isFile()) {
       warn(`${source}: neither file, directory nor symlink: left out`)
       return false

@@ -6,6 +6,7 @@ import { posix } from 'node:path'
 export interface End {
   /** Undefined: this machine. */
   readonly container: string | undefined
+  /** Absolute in a container, where it counts from the root. `-` of this machine is a tar on standard input or output. */
   readonly path: string
 }
 
@@ -13,7 +14,15 @@ export interface End {
 export function endOf(word: string): End {
   const at = word.indexOf(':')
   if (at < 1 || word.startsWith('/') || word.startsWith('.')) return { container: undefined, path: word }
-  return { container: word.slice(0, at), path: word.slice(at + 1) }
+  return { container: word.slice(0, at), path: inContainer(word.slice(at + 1)) }
+}
+
+/** As Docker cleans it, by its words alone: `..` goes up from what is written, wherever symlinks lead. */
+function inContainer(path: string): string {
+  const clean = posix.resolve('/', path)
+  if (path === '') return path
+  const slash = clean === '/' ? '' : '/'
+  return meansContents(path) ? `${clean}${slash}.` : path.endsWith('/') ? clean + slash : clean
 }
 
 /** Whether the path says itself that a directory is meant. */
@@ -27,9 +36,9 @@ export function meansContents(path: string): boolean {
 }
 
 export interface Target {
-  /** As it was given. */
+  /** Symlinks at its end followed, also to where nothing is yet. */
   readonly path: string
-  /** What is there, symlinks followed. */
+  /** What is there. */
   readonly there: Stats | undefined
   /** What the directory is that it would stand in. */
   readonly parent: Stats | undefined

@@ -86,7 +86,9 @@ async function printHelp(): Promise<number> {
 }
 
 function printUsage(name: string, command: Command): number {
-  process.stdout.write(`Usage: phyllo ${name} ${command.usage}\n\n${command.summary}\n`)
+  const lines = [`Usage: phyllo ${name} ${command.usage}`, '', command.summary]
+  if (command.details !== undefined) lines.push('', ...command.details.map(line => `  ${line}`))
+  process.stdout.write(`${lines.join('\n')}\n`)
   return 0
 }
 

@@ -5,7 +5,7 @@ import type { CommandContext } from './command.js'
 /** What both have. */
 export type Tree = Awaited<ReturnType<Store['view']>>
 
-/** An image goes first, as its words do in Docker; a container has to be opened for writing, even to be looked at. */
+/** An image goes first, as its words do in Docker. */
 export async function openTree(context: CommandContext, name: string): Promise<Tree> {
   const store = await context.store()
   try {
@@ -16,7 +16,7 @@ export async function openTree(context: CommandContext, name: string): Promise<T
       ({ id, name: own }) => own === name.replace(/^\//, '') || (name !== '' && id.startsWith(name)),
     )
     if (!known) throw error
-    return (await context.store(true)).container(name)
+    return store.container(name, { readOnly: true })
   }
 }
 

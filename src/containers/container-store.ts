@@ -27,7 +27,7 @@ export interface NewContainer {
   readonly begin?: (directory: string, created: string) => Promise<void>
 }
 
-/** A container that nobody else can open or remove. */
+/** A container that nobody else can open or remove; or one to look into, whose layers stay. */
 export interface HeldContainer {
   readonly record: ContainerRecord
   /** Idempotent. */
@@ -147,6 +147,14 @@ export class ContainerStore {
     const record = await this.find(text)
     if (record === undefined) throw containerNotFound(text)
     return this.#root.withLock(() => this.#hold(record))
+  }
+
+  /** A container to look into, whoever holds it: its layers are there until the release. Works on a root for reading. */
+  async look(text: string): Promise<HeldContainer> {
+    const record = await this.find(text)
+    if (record === undefined) throw containerNotFound(text)
+    const lease = await this.#layers.lease({ stacks: [record.config?.diffIds ?? []] })
+    return { record, release: () => lease.release() }
   }
 
   /** Removes a container that the caller holds, and lets go of it. */

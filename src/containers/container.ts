@@ -3,11 +3,13 @@
  * node:fs, that outlives the process until somebody removes it.
  *
  * Invariants:
- * - It is held from opening to closing: nobody else opens or removes it.
+ * - It is held from opening to closing: nobody else opens or removes it. One that is open for reading holds its layers alone, and
+ *   changes nothing.
  * - Closing hands everything to the kernel, then lets go of the layers, then of the container. It removes nothing.
  */
 import type { Layer } from '../drivers/layer.js'
 import type { NewNode, Upper } from '../drivers/upper.js'
+import { PhylloError } from '../errors.js'
 import type { LayerHandle } from '../layers/open-layers.js'
 import { releaseAll } from '../layers/open-layers.js'
 import type { ImageId } from '../oci/digest.js'
@@ -25,6 +27,7 @@ export interface ContainerParts {
   readonly handles: readonly LayerHandle[]
   readonly upper: Upper
   readonly containers: ContainerStore
+  readonly readOnly: boolean
   readonly cwd: string | undefined
   /** The container has closed. */
   readonly onClose: () => void
@@ -52,7 +55,8 @@ export interface OpenedFace {
 }
 
 /** Takes over `held`, `handles` and `upper`: they end when the container closes. */
-export function openContainer({ held, handles, upper, containers, cwd, onClose }: ContainerParts): OpenedFace {
+export function openContainer(parts: ContainerParts): OpenedFace {
+  const { held, handles, upper, containers, readOnly, cwd, onClose } = parts
   const { id, name, imageId, bounds } = held.record
   let removing: Promise<void> | undefined
   let released = false
@@ -71,11 +75,13 @@ export function openContainer({ held, handles, upper, containers, cwd, onClose }
   const { face, union } = containerFace(layers, {
     ...bounds,
     upper,
+    readOnly,
     label,
     onClose: end,
     ...(cwd !== undefined && { cwd }),
   })
   const remove = async () => {
+    if (readOnly) throw openForReading(name)
     await face.close()
     await containers.remove(released ? await containers.hold(id) : held)
   }
@@ -86,11 +92,16 @@ export function openContainer({ held, handles, upper, containers, cwd, onClose }
     changes: options => changes(union, options),
     async sync() {
       union.assertOpen()
-      await union.reading(() => upper.sync())
+      if (!readOnly) await union.reading(() => upper.sync())
     },
     remove: () => (removing ??= remove()),
   }
   return { face: Object.assign(face, extras), union }
+}
+
+/** What a container that is open for reading says to what is no call of node:fs. */
+export function openForReading(name: string): PhylloError {
+  return new PhylloError('STORE_READ_ONLY', `container ${name} is open for reading only`, { container: name })
 }
 
 /** The root of a new container has the attributes of the topmost layer's (facts: R-UP-5). */

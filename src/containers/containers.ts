@@ -9,9 +9,11 @@ import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-la
 import type { Limits } from '../limits.js'
 import type { ImageConfig } from '../oci/config.js'
 import type { ContainerFs } from '../overlay/face/container-face.js'
-import { type ContainerExtras, type OpenUpper, openContainer, rootOf } from './container.js'
+import { type ContainerExtras, openContainer, rootOf } from './container.js'
 import { ContainerStore, type HeldContainer } from './container-store.js'
-import { type ContainerBounds, type ContainerInfo, checkBounds, infoOf } from './record.js'
+import { containerNotFound } from './names.js'
+import { type ContainerBounds, type ContainerInfo, type ContainerRecord, checkBounds, infoOf } from './record.js'
+import { type ContainerSizes, sizesOf } from './sizes.js'
 import { driversUppers } from './upper.js'
 import { type ContainerWork, containerWork, type WorkParts } from './work.js'
 
@@ -22,6 +24,22 @@ export interface CreateOptions extends ContainerBounds {
   readonly cwd?: string
 }
 
+export interface OpenContainerOptions {
+  /** Where relative paths begin while it is open this time; `/` by default. */
+  readonly cwd?: string
+  /**
+   * Opens it for looking: whoever has it open goes on, and every change here is EROFS. What is shown is what was there a moment ago
+   * (20 ms at most), and stays that. Contents are read when they are asked for: CONTAINER_CHANGED if they are gone by then; a file
+   * of more than 64 KiB that is being written to may show newer bytes.
+   */
+  readonly readOnly?: boolean
+}
+
+export interface ListContainersOptions {
+  /** Adds `sizeBytes` and `virtualBytes`, which have to be counted. */
+  readonly size?: boolean
+}
+
 /** A named writable layer over an image, with the shape of node:fs. */
 export type Container = ContainerFs & ContainerExtras & ContainerWork
 
@@ -30,20 +48,17 @@ export interface ContainersParts extends WorkParts {
   readonly catalog: Pick<ImageCatalog, 'resolve' | 'get'>
   readonly layers: LayerStore
   readonly open: OpenLayers
-  /** For tests. Default: the driver's own. */
-  readonly openUpper?: OpenUpper
 }
 
 export class Containers {
   readonly #parts: ContainersParts
-  readonly #openUpper: OpenUpper
+  readonly #uppers = driversUppers()
   readonly #containers: ContainerStore
   readonly #opened = new Set<Container>()
   #closed = false
 
   constructor(parts: ContainersParts) {
     this.#parts = parts
-    this.#openUpper = parts.openUpper ?? driversUppers()
     this.#containers = new ContainerStore(parts.root, parts.layers, parts.limits)
   }
 
@@ -64,11 +79,11 @@ export class Containers {
         below.map(({ layer }) => layer),
         Date.parse(created),
       )
-      await (await this.#openUpper(directory, { root })).close()
+      await (await this.#uppers.open(directory, { root })).close()
     }
     try {
       const held = await this.#containers.create({ ...wanted, begin })
-      return await this.#open(held, cwd).catch(async (error: unknown) => {
+      return await this.#open(held, cwd === undefined ? {} : { cwd }).catch(async (error: unknown) => {
         await this.#containers.remove(held)
         throw error
       })
@@ -78,20 +93,26 @@ export class Containers {
   }
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY, STORE_READ_ONLY */
-  async open(name: string, cwd: string | undefined): Promise<Container> {
-    const held = await this.#containers.hold(name)
+  async open(name: string, options: OpenContainerOptions): Promise<Container> {
+    const held = await (options.readOnly ? this.#containers.look(name) : this.#containers.hold(name))
     try {
-      return await this.#open(held, cwd)
+      return await this.#open(held, options)
     } catch (error) {
       await held.release()
+      // It may have been removed since it was found.
+      if (options.readOnly && !(await this.#isThere(held.record))) throw containerNotFound(name)
       throw error
     }
   }
 
   /** Newest first. */
-  async list(): Promise<ContainerInfo[]> {
-    const all = (await this.#containers.list()).map(infoOf)
-    return all.sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
+  async list({ size }: ListContainersOptions = {}): Promise<ContainerInfo[]> {
+    const infos: ContainerInfo[] = []
+    for (const record of await this.#containers.list()) {
+      const sizes = size ? await this.#sizesOf(record) : {}
+      if (sizes !== undefined) infos.push({ ...infoOf(record), ...sizes })
+    }
+    return infos.sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
   }
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */
@@ -110,14 +131,15 @@ export class Containers {
     return open.acquireAll(await layers.chainOf(config?.diffIds ?? []))
   }
 
-  async #open(held: HeldContainer, cwd: string | undefined): Promise<Container> {
+  async #open(held: HeldContainer, { cwd, readOnly = false }: OpenContainerOptions): Promise<Container> {
     const containers = this.#containers
     const { record } = held
     const handles = await this.#layersOf(record.config)
     try {
-      const upper = await this.#openUpper(await containers.upperDirectory(record), {})
+      const openUpper = readOnly ? this.#uppers.look : this.#uppers.open
+      const upper = await openUpper(await containers.upperDirectory(record), {})
       const onClose = () => void this.#opened.delete(container)
-      const { face, union } = openContainer({ held, handles, upper, containers, cwd, onClose })
+      const { face, union } = openContainer({ held, handles, upper, containers, readOnly, cwd, onClose })
       const container: Container = Object.assign(face, containerWork(union, record, this.#parts))
       this.#opened.add(container)
       if (!this.#closed) return container
@@ -126,6 +148,25 @@ export class Containers {
     } catch (error) {
       await releaseAll(handles)
       throw error
+    }
+  }
+
+  async #isThere({ id }: ContainerRecord): Promise<boolean> {
+    return (await this.#containers.list()).some(record => record.id === id)
+  }
+
+  /** Undefined for a container that is gone by now. */
+  async #sizesOf(record: ContainerRecord): Promise<ContainerSizes | undefined> {
+    try {
+      const root = rootOf([], Date.parse(record.created))
+      const upper = await this.#uppers.look(await this.#containers.upperDirectory(record), { root })
+      const layers = await this.#parts.layers.chainOf(record.config?.diffIds ?? [])
+      const sizes = sizesOf(upper, layers)
+      await upper.close()
+      return sizes
+    } catch (error) {
+      if (await this.#isThere(record)) throw error
+      return undefined
     }
   }
 }

@@ -37,6 +37,10 @@ export interface ContainerInfo {
   /** The image's config as it was; undefined for one from scratch. */
   readonly config: ImageConfig | undefined
   readonly bounds: ContainerBounds
+  /** If sizes were asked for: bytes of what is its own, as `docker ps -s` counts them. */
+  readonly sizeBytes?: number
+  /** The same with all of the image's layers. */
+  readonly virtualBytes?: number
 }
 
 export interface ContainerRecord extends ContainerInfo {

@@ -1,5 +1,6 @@
-/** Long work on a container that is open: commit and export. The container does not close before it has ended. */
-import type { Writable } from 'node:stream'
+/** Long work on a container that is open: commit, export, archives. The container does not close before operations have ended. */
+import type { PathLike } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
 import type { Root } from '../disk/root.js'
 import type { Layer } from '../drivers/layer.js'
 import { type CommitOptions as CommitFields, commitContainer } from '../images/commit.js'
@@ -8,8 +9,10 @@ import type { Image } from '../images/image.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import { hexOf } from '../oci/digest.js'
 import type { Operation, OperationContext } from '../operation.js'
+import { archiveStream } from '../overlay/archive/get-archive.js'
 import { upperOf } from '../overlay/union/copy-up.js'
 import type { Union } from '../overlay/union/union.js'
+import { openForReading } from './container.js'
 import type { ContainerRecord } from './record.js'
 
 export interface CommitOptions extends CommitFields {
@@ -17,6 +20,15 @@ export interface CommitOptions extends CommitFields {
 }
 
 export interface ExportOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface GetArchiveOptions {
+  /** Told of what cannot be in a tar and is left out: sockets. */
+  readonly onWarning?: (message: string) => void
+}
+
+export interface PutArchiveOptions {
   readonly signal?: AbortSignal
 }
 
@@ -32,6 +44,12 @@ export interface WorkParts {
     target: { readonly output: string | Writable; readonly durable: boolean; readonly label: string },
     op: OperationContext,
   ) => Promise<void>
+  readonly extractInto: (
+    union: Union,
+    path: PathLike,
+    input: string | AsyncIterable<Uint8Array>,
+    op: OperationContext,
+  ) => Promise<void>
 }
 
 export interface ContainerWork {
@@ -45,6 +63,21 @@ export interface ContainerWork {
   commit(options?: CommitOptions): Operation<Image>
   /** Writes all that there is to see as one tar, to a path or a Writable. A file gets its name when it is whole. */
   export(output: string | Writable, options?: ExportOptions): Operation<void>
+  /**
+   * A file or directory with all that is in it as a tar, as `docker cp CONTAINER:PATH -` prints it: names begin with the last name
+   * of the path, or with `.` if that is the last. A symlink at the end of the path is not followed.
+   *
+   * @throws ENOENT, ENOTDIR, … at once; SIZE_MISMATCH on the stream for a file that has become shorter meanwhile
+   */
+  getArchive(path: PathLike, options?: GetArchiveOptions): Readable
+  /**
+   * Unpacks a tar, compressed or not, into a directory that is there, as `docker cp - CONTAINER:PATH` does, with its owners, modes,
+   * times and xattrs. The input is a path, `-` for standard input, or anything that yields bytes. What was unpacked before a
+   * failure stays.
+   *
+   * @throws ENOENT, ENOTDIR, EISDIR, EROFS, EDQUOT, …; PATH_ESCAPE, TAR_INVALID, COMPRESSION_INVALID, LIMIT_EXCEEDED
+   */
+  putArchive(input: string | AsyncIterable<Uint8Array>, path: PathLike, options?: PutArchiveOptions): Operation<void>
 }
 
 export function containerWork(union: Union, record: ContainerRecord, parts: WorkParts): ContainerWork {
@@ -56,6 +89,7 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
         op =>
           union.reading(async () => {
             parts.root.assertWritable()
+            if (union.readOnly) throw openForReading(name)
             // Whatever is done from now on is not in the image.
             using upper = upperOf(union).snapshot()
             const to = parts.copyTarget()
@@ -72,5 +106,9 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
         const durable = parts.root.durability === 'full'
         return union.reading(() => parts.exportTo(union, { output, durable, label }, op))
       }, signal),
+    getArchive: (path, { onWarning } = {}) =>
+      archiveStream(union, path, (what, reason) => onWarning?.(`${what}: ${reason}`)),
+    putArchive: (input, path, { signal } = {}) =>
+      parts.start(op => union.reading(() => parts.extractInto(union, path, input, op)), signal),
   }
 }

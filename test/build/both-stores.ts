@@ -3,14 +3,16 @@
  * what one prints is compared with what the other prints.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
-import { addDigestReference, fileScratch, type Ran, runPhyllo } from './cli.js'
+import { addDigestReference, ended, fileScratch, type Ran, runPhyllo } from './cli.js'
 import { type Dockerd, dockerClient, startDockerd } from './dockerd.js'
 import { archiveOf, imageIdOf } from './image.js'
 import { child, full, shownArchives, unnamed } from './shown-images.js'
+
+export type RanBytes = Ran & { readonly bytes: Buffer }
 
 const digest = `sha256:${'ab'.repeat(32)}`
 
@@ -30,17 +32,17 @@ export class BothStores {
     })
   }
 
-  phyllo(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-    return runPhyllo(words, { root: this.root, env })
+  phyllo(words: readonly string[], env: NodeJS.ProcessEnv = {}, input?: Buffer): Promise<RanBytes> {
+    return runPhyllo(words, { root: this.root, env, ...(input && { input }) })
   }
 
-  docker(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-    const options = { env: { ...process.env, TZ: 'UTC', DOCKER_HOST: this.#dockerd!.host, ...env }, maxBuffer: 1 << 26 }
-    return new Promise(resolve => {
-      execFile(dockerClient, words, options, (error, stdout, stderr) =>
-        resolve({ status: error === null ? 0 : Number(error.code), stdout, stderr }),
-      )
-    })
+  docker(words: readonly string[], env: NodeJS.ProcessEnv = {}, input?: Buffer): Promise<RanBytes> {
+    const own = { ...process.env, TZ: 'UTC', DOCKER_HOST: this.#dockerd!.host, ...env }
+    const child = spawn(dockerClient, words, { env: own })
+    // What it does not read is not this test's matter.
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(input)
+    return ended(child)
   }
 
   /** The same standard output and status. */

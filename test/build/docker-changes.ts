@@ -1,7 +1,7 @@
-/** What docker would list of a change from one tree to another: its own algorithm, over both trees as they are. */
+/** What `docker diff` says of two trees, by docker's own algorithm: both are walked, nothing is known of an upper. */
 import type { TreeNode, TreeNodes } from './union-sequence.js'
 
-/** moby's FileInfo.addChanges over two trees, in sorted order. */
+/** moby's FileInfo.addChanges, in sorted order: `C /path`. */
 export function dockerChanges(base: TreeNodes, view: TreeNodes): string[] {
   const found: string[] = []
   const visit = (now: TreeNodes, before: TreeNodes, at: string, parents: Set<string>) => {

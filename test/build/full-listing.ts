@@ -19,6 +19,15 @@ interface Tree {
   xattrs(path: string): Xattrs
 }
 
+/** What a listing tells. */
+export interface Form {
+  /** This directory alone, with all that is below it. */
+  readonly below?: string
+  /** A time, given in nanoseconds since 1970. */
+  readonly time?: (ns: bigint) => string
+  readonly xattr?: (name: string) => boolean
+}
+
 /** `untimed`: paths whose time nobody has said, the root among them. */
 export function untimedPaths(view: View): Set<string> {
   const paths = new Set(['/'])
@@ -28,15 +37,20 @@ export function untimedPaths(view: View): Set<string> {
   return paths
 }
 
-export function listView(view: View, untimed: ReadonlySet<string>): string[] {
-  return linesOf(viewTree(view), untimed)
+export function listView(view: View, untimed: ReadonlySet<string>, form?: Form): string[] {
+  return linesOf(viewTree(view), untimed, form)
 }
 
 /** Needs root, for other people's files, and getfattr, for node has no xattrs. */
-export function listDirectory(top: string, untimed: ReadonlySet<string>): string[] {
+export function listDirectory(top: string, untimed: ReadonlySet<string>, form?: Form): string[] {
   const tree = { face: fs, top, xattrs: () => new Map<string, Buffer>() }
-  const xattrs = hostXattrs(tree)
-  return linesOf({ ...tree, xattrs: path => xattrs.get(path) ?? new Map() }, untimed)
+  const xattrs = hostXattrs(tree, form?.below)
+  return linesOf({ ...tree, xattrs: path => xattrs.get(path) ?? new Map() }, untimed, form)
+}
+
+/** The path of a line. */
+export function pathOfLine(line: string): string {
+  return JSON.parse(/^"(?:[^"\\]|\\.)*"/.exec(line)![0]) as string
 }
 
 /** Without xattrs, which node:fs has not: of anything with its shape, from the folder `top` down. */
@@ -52,9 +66,11 @@ function viewTree(view: View): Tree {
   return { face: view as unknown as Tree['face'], top: '', xattrs }
 }
 
-function linesOf(tree: Tree, untimed: ReadonlySet<string>): string[] {
+function linesOf(tree: Tree, untimed: ReadonlySet<string>, form: Form = {}): string[] {
   const groups = new Map<string, string>()
-  return [...pathsOf(tree)].map(path => lineOf(tree, path, untimed.has(path), groups))
+  const untold = { ...form, time: undefined }
+  const told = { time: String, ...form }
+  return [...pathsOf(tree, form.below)].map(path => lineOf(tree, path, untimed.has(path) ? untold : told, groups))
 }
 
 const at = ({ top }: Tree, path: string) => Buffer.concat([Buffer.from(top), Buffer.from(path, 'latin1')])
@@ -72,10 +88,16 @@ function* pathsOf(tree: Tree, path = '/'): Generator<string> {
   }
 }
 
-function lineOf(tree: Tree, path: string, untimed: boolean, groups: Map<string, string>): string {
+/** `time` undefined: it is not told. */
+function lineOf(
+  tree: Tree,
+  path: string,
+  { time, xattr = () => true }: Pick<Form, 'xattr'> & { time: Form['time'] },
+  groups: Map<string, string>,
+): string {
   const stats = tree.face.lstatSync(at(tree, path), { bigint: true })
   const facts = [JSON.stringify(path), stats.mode.toString(8), `${stats.uid}:${stats.gid}`]
-  if (!untimed) facts.push(`mtime ${stats.mtimeNs}`)
+  if (time !== undefined) facts.push(`mtime ${time(stats.mtimeNs)}`)
   if (!stats.isDirectory()) {
     facts.push(`size ${stats.size}`)
     const inode = `${stats.dev} ${stats.ino}`
@@ -93,13 +115,13 @@ function lineOf(tree: Tree, path: string, untimed: boolean, groups: Map<string, 
         .digest('hex'),
     )
   for (const [name, value] of [...tree.xattrs(path)].sort(([a], [b]) => (a < b ? -1 : 1)))
-    facts.push(`${name}=${value.toString('hex')}`)
+    if (xattr(name)) facts.push(`${name}=${value.toString('hex')}`)
   return facts.join(' ')
 }
 
 /** Xattrs by path of everything below a directory that has any. */
-function hostXattrs(tree: Tree): Map<string, Xattrs> {
-  const input = Buffer.from([...pathsOf(tree)].map(path => `.${path}\0`).join(''), 'latin1')
+function hostXattrs(tree: Tree, below?: string): Map<string, Xattrs> {
+  const input = Buffer.from([...pathsOf(tree, below)].map(path => `.${path}\0`).join(''), 'latin1')
   const args = ['-0', 'getfattr', '-h', '-d', '-m', '-', '-e', 'hex', '--']
   const dump = execFileSync('xargs', args, { cwd: tree.top, input, encoding: 'latin1', maxBuffer: 1 << 28 })
   const found = new Map<string, Xattrs>()

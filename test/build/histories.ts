@@ -9,7 +9,8 @@ import { MemoryLayer } from './memory-layer.js'
 import { memoryUpper } from './memory-upper.js'
 import { NaiveContainer } from './naive-container.js'
 import { modelOutcome, withoutLinks } from './union-compare.js'
-import { dumpUnion, flagsOf, literalOfTree, rootOf, unionOf } from './union-run.js'
+import { dumpUnion } from './union-dump.js'
+import { flagsOf, literalOfTree, rootOf, unionOf } from './union-run.js'
 import type { Op, TreeNodes } from './union-sequence.js'
 
 /** Resolves when it is this one's turn. */

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Runs sequences of operations on a real overlay mount. One JSON object a line in, one a line out.
 
-In:  {"layers": [tree, ...] (base first), "ops": [[name, args...], ...], "every": n, "mount": options, "upper": tree or null}
+In:  {"layers": [tree, ...] (base first), "ops": [[name, args...], ...], "looks": [n, ...], "mount": options, "upper": root}
      A tree is {name: node}; a node is {"t": "d"|"f"|"l"|"c"|"b"|"p"|"w", "mode", "uid", "gid", "mtime", "xattrs", "data",
-     "target", "rdev": [major, minor], "opaque", "children", "link": path of an earlier node of the same layer}.
-     Names and data are latin-1 text of their bytes.
-Out: {"results": [result or {"errno": name}, ...], "trees": [tree, ...], "upper": tree, "remounted": tree}
+     "target", "rdev": [major, minor], "opaque", "children", "link": path of an earlier node of the same layer}; a root is
+     the node of a whole tree. Names and data are latin-1 text of their bytes.
+     "looks": the merged tree is looked at when so many operations are done, 0 is before the first.
+Out: {"results": [result or {"errno": name}, ...], "trees": [root, ...], "upper": root, "remounted": root}
+     "remounted" is left out unless "remount" is asked for. In an upper "overlay" tells what overlayfs notes in other xattrs
+     than that of opaque directories; what a reader may leave out ("origin", "impure", "uuid") is left out.
 
 Needs root, and a mount namespace of its own.
 """
@@ -13,9 +16,9 @@ import ctypes
 import errno
 import json
 import os
+import re
 import shutil
 import stat
-import subprocess
 import sys
 import tempfile
 
@@ -24,6 +27,11 @@ AT_FDCWD = -100
 FLAGS = {"noreplace": 1, "exchange": 2}
 OPEN = {"r": os.O_RDONLY, "w": os.O_WRONLY, "rw": os.O_RDWR, "c": os.O_CREAT, "x": os.O_EXCL, "t": os.O_TRUNC,
         "a": os.O_APPEND, "d": os.O_DIRECTORY, "n": os.O_NOFOLLOW}
+
+
+# What overlayfs notes of its own, by either kind of mount, but for what says nothing about the tree.
+NOTE = re.compile(r"(trusted|user)\.overlay\.(?!(origin|impure|uuid)$)")
+OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 
 
 def raw(text):
@@ -45,8 +53,6 @@ def make(tree, at, root=None):
         if kind == "d":
             os.mkdir(path)
             make(node.get("children", {}), path, root)
-            if node.get("opaque"):
-                os.setxattr(path, "trusted.overlay.opaque", b"y")
         elif kind == "f":
             with open(path, "wb") as file:
                 file.write(raw(node.get("data", "")))
@@ -63,7 +69,8 @@ def make(tree, at, root=None):
 
 
 def attributes(path, node):
-    for name, value in node.get("xattrs", {}).items():
+    opaque = {"trusted.overlay.opaque": "y"} if node.get("opaque") else {}
+    for name, value in {**node.get("xattrs", {}), **node.get("overlay", {}), **opaque}.items():
         os.setxattr(path, raw(name), raw(value), follow_symlinks=False)
     if "uid" in node:
         os.chown(path, node["uid"], node["gid"], follow_symlinks=False)
@@ -73,8 +80,7 @@ def attributes(path, node):
         os.utime(path, ns=(node["mtime"], node["mtime"]), follow_symlinks=False)
 
 
-def dump(at, upper=False, groups=None):
-    groups = {} if groups is None else groups
+def dump(at, upper, groups):
     found = {}
     for name in sorted(os.listdir(at)):
         path = at + b"/" + name
@@ -84,6 +90,10 @@ def dump(at, upper=False, groups=None):
             continue  # a whiteout that the kernel lists (R-RD-3)
         found[text(name)] = describe(path, status, upper, groups)
     return found
+
+
+def whole(at, upper=False):
+    return describe(at, os.lstat(at), upper, {})
 
 
 def describe(path, status, upper, groups):
@@ -98,9 +108,14 @@ def describe(path, status, upper, groups):
     shown = {text(os.fsencode(n)): text(os.getxattr(path, n, follow_symlinks=False)) for n in names if ".overlay." not in n}
     if shown:
         node["xattrs"] = shown
+    if upper:
+        notes = {n: text(os.getxattr(path, n, follow_symlinks=False)) for n in names if NOTE.match(n)}
+        opaque = [notes.pop(n) for n in OPAQUE if n in notes]
+        if notes:
+            node["overlay"] = notes
+        if opaque:
+            node["opaque"] = "y" in opaque
     if kind == "d":
-        if upper and "trusted.overlay.opaque" in names:
-            node["opaque"] = os.getxattr(path, "trusted.overlay.opaque") == b"y"
         node["children"] = dump(path, upper, groups)
         return node
     node["nlink"] = status.st_nlink
@@ -183,7 +198,7 @@ def outcome(op):
         return {"errno": errno.errorcode[error.errno]}
 
 
-def inside(merged, ops, every):
+def inside(merged, ops, looks):
     """In a child whose root is the mount: symlinks lead nowhere else."""
     read, write = os.pipe()
     child = os.fork()
@@ -192,13 +207,13 @@ def inside(merged, ops, every):
         os.chroot(merged)
         os.chdir("/")
         os.umask(0o022)
-        results, trees = [], []
+        results, trees = [], [whole(b"/")] if 0 in looks else []
         for at, op in enumerate(ops):
             results.append(outcome(op))
-            if (at + 1) % every == 0 or at + 1 == len(ops):
-                trees.append(dump(b"/"))
+            if at + 1 in looks:
+                trees.append(whole(b"/"))
         with os.fdopen(write, "w") as out:
-            json.dump({"results": results, "trees": trees or [dump(b"/")]}, out)
+            json.dump({"results": results, "trees": trees}, out)
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as source:
@@ -211,8 +226,14 @@ def mount(lowers, work, options):
     merged = work + "/m"
     lower = ":".join(reversed(lowers))
     given = f"lowerdir={lower},upperdir={work}/u,workdir={work}/w{options}"
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", given, merged], check=True)
+    if libc.mount(b"overlay", merged.encode(), b"overlay", 0, given.encode()) != 0:
+        raise OSError(ctypes.get_errno(), given)
     return merged
+
+
+def unmount(merged):
+    if libc.umount2(merged.encode(), 0) != 0:
+        raise OSError(ctypes.get_errno(), merged)
 
 
 def sequence(request, base):
@@ -225,16 +246,19 @@ def sequence(request, base):
             lowers.append(f"{work}/l{at}")
             os.mkdir(lowers[-1], 0o755)
             make(tree, os.fsencode(lowers[-1]))
+        upper = os.fsencode(f"{work}/u")
         if request.get("upper") is not None:
-            make(request["upper"], os.fsencode(f"{work}/u"))
+            make(request["upper"]["children"], upper)
+            attributes(upper, request["upper"])
         options = request.get("mount", "")
         merged = mount(lowers, work, options)
-        answer = inside(merged, request["ops"], request.get("every", 10))
-        subprocess.run(["umount", merged], check=True)
-        answer["upper"] = dump(os.fsencode(f"{work}/u"), upper=True)
-        mount(lowers, work, options)
-        answer["remounted"] = dump(os.fsencode(merged))
-        subprocess.run(["umount", merged], check=True)
+        answer = inside(merged, request["ops"], request["looks"])
+        unmount(merged)
+        answer["upper"] = whole(upper, upper=True)
+        if request.get("remount"):
+            mount(lowers, work, options)
+            answer["remounted"] = whole(os.fsencode(merged))
+            unmount(merged)
         return answer
     finally:
         shutil.rmtree(work)

@@ -6,7 +6,8 @@ import { callFace, type Driven } from './face-calls.js'
 import { memoryUpper } from './memory-upper.js'
 import { Random } from './random-tar.js'
 import { withoutLinks } from './union-compare.js'
-import { canonical, dumpUnion, dumpUpper, layerOf, rootOf, runAll, unionOf } from './union-run.js'
+import { canonical, dumpUnion, dumpUpper } from './union-dump.js'
+import { layerOf, rootOf, runAll, unionOf } from './union-run.js'
 import { type Op, sequence, type TreeNode, type TreeNodes } from './union-sequence.js'
 
 export class Reached implements Driven {
@@ -29,11 +30,11 @@ export class Reached implements Driven {
   }
 
   upper(): TreeNodes {
-    return dumpUpper(this.union)
+    return dumpUpper(this.union).children!
   }
 
   canonical(): unknown {
-    return canonical(this.union, this.upper())
+    return canonical(this.union, dumpUpper(this.union))
   }
 
   /** All paths that are shown, with what is there. */

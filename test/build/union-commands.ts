@@ -23,7 +23,8 @@ import {
   xattrNames,
 } from './union-arbitraries.js'
 import { assertSameUpper, assertSameView, modelOutcome } from './union-compare.js'
-import { dumpUnion, layerOf } from './union-run.js'
+import { dumpUnion } from './union-dump.js'
+import { layerOf } from './union-run.js'
 import type { Op } from './union-sequence.js'
 import type { Session } from './union-session.js'
 

@@ -23,6 +23,8 @@ export interface TreeNode {
   readonly nlink?: number
   /** Equal for names of one inode. */
   readonly group?: number
+  /** In an upper: what overlayfs notes beside `opaque`, by the name of the xattr. */
+  readonly overlay?: Readonly<Record<string, string>>
 }
 
 export type TreeNodes = { readonly [name: string]: TreeNode }
@@ -42,6 +44,13 @@ const fileModes = [0o644, 0o600, 0o755, 0o4755, 0o2711, 0]
 const directoryModes = [0o755, 0o700, 0o1755, 0o555]
 /** Before anything that a test could call now. */
 const times = [1_000_000_000_000_000_000, 1_100_000_000_500_000_000, 1_200_000_000_000_000_000]
+
+/** Another one every time, unless PHYLLO_TEST_SEED says which; it is printed, for a run that fails. */
+export function freshSeed(): number {
+  const seed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
+  console.log(`PHYLLO_TEST_SEED=${seed}`)
+  return seed
+}
 
 export function sequence(seed: number, operations: number, mostLayers = 5): Sequence {
   const random = new Random(seed)

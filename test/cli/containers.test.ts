@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
+import { Store } from '../../src/index.js'
 import { fileScratch, linesOf, runPhyllo, storeWith } from '../build/cli.js'
 import { layerTar, legacyArchive } from '../build/image.js'
 
@@ -113,6 +114,69 @@ test('put, cat, ls, diff, commit, export', async () => {
   ])
   assert.ok((await runPhyllo(['container', 'export', 'work'], { root })).bytes.equals(readFileSync(file)))
   await phyllo('rm', 'work')
+})
+
+test('while somebody has it open, commands that look do so; those that change it say that it is busy', async () => {
+  const store = await Store.open(root, { durability: 'none', workers: 0 })
+  const box = await store.create('app:v1', { name: 'held' })
+  box.writeFileSync('/etc/motd', 'meanwhile\n')
+  await box.sync()
+  assert.deepEqual(await phyllo('cat', 'held', '/etc/motd'), ['meanwhile'])
+  assert.deepEqual(await phyllo('ls', 'held', '/etc'), ['hosts', 'motd'])
+  assert.deepEqual(await phyllo('diff', 'held'), ['C /etc', 'C /etc/motd'])
+  assert.deepEqual(await phyllo('cp', 'held:/etc/motd', join(scratch, 'motd')), [])
+  assert.equal(readFileSync(join(scratch, 'motd'), 'utf8'), 'meanwhile\n')
+  assert.equal((await runPhyllo(['cp', 'held:/etc', '-'], { root })).status, 0)
+  assert.deepEqual(await phyllo('export', '-o', join(scratch, 'held.tar'), 'held'), [])
+  assert.deepEqual(await phyllo('ps', '-a', '-s', '--format', '{{.Names}} {{.Size}}'), ['held 10B (virtual 17B)'])
+  const busy = /^phyllo: CONTAINER_BUSY: container held \([0-9a-f]{12}\) is open for writing elsewhere\n$/
+  for (const words of [
+    ['put', 'held', '/x'],
+    ['cp', scratch, 'held:/x'],
+    ['cp', '-', 'held:/'],
+    ['commit', 'held'],
+    ['rm', 'held'],
+  ]) {
+    const [status, , stderr] = await failed(...words)
+    assert.equal(status, 1)
+    assert.match(String(stderr), busy)
+  }
+  await box.remove()
+  await store.close()
+})
+
+test('ps -s: what is its own, and with the image; in every form', async () => {
+  const id = await made('sized')
+  await runPhyllo(['put', 'sized', '/new'], { root, input: Buffer.alloc(123_456) })
+  const size = '123kB (virtual 123kB)'
+  const [head, row] = await phyllo('ps', '-as')
+  assert.match(head!, / NAMES {5}SIZE$/)
+  assert.ok(row!.endsWith(`sized     ${size}`), row)
+  assert.deepEqual(await phyllo('ps', '-a', '--format', '{{.Size}}'), [size])
+  assert.deepEqual(await phyllo('ps', '-a', '--format', 'table {{.Size}}'), ['SIZE', size])
+  assert.match((await phyllo('ps', '-a', '--format', '{{json .}}'))[0]!, /"Size":"123kB \(virtual 123kB\)"/)
+  assert.equal((await phyllo('ps', '-as', '--format', 'raw')).at(-2), `size: ${size}`)
+  assert.equal(
+    (await phyllo('ps', '-a', '--format', 'raw')).some(line => line.startsWith('size')),
+    false,
+  )
+  assert.deepEqual(await phyllo('ps', '-asq'), [id.slice(0, 12)])
+  assert.deepEqual(await phyllo('ps', '-a', '--format', '{{index (split .Names "z") 1}}'), ['ed'])
+  assert.equal((await failed('ps', '-n', 'x'))[0], 2)
+  await phyllo('rm', 'sized')
+})
+
+test('help says what the options are', async () => {
+  for (const [name, option] of [
+    ['cp', '-L, --follow-link'],
+    ['ps', '-s, --size'],
+  ] as const)
+    assert.ok((await phyllo(name, '--help')).some(line => line.includes(option)))
+  const [usage, , summary] = await phyllo('put', '--help')
+  assert.deepEqual(
+    [usage, summary],
+    ['Usage: phyllo put CONTAINER PATH', 'Write a file of a container from standard input'],
+  )
 })
 
 test('an image goes before a container of its name; what is neither is told as a missing image', async () => {

@@ -1,5 +1,6 @@
 /** `phyllo cp`: Docker's path rules, both ways, and what goes along. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import fs, {
   linkSync,
   lstatSync,
@@ -12,9 +13,11 @@ import fs, {
 } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { destinationOf, endOf, meansContents } from '../../src/cli/cp-paths.js'
 import { fileScratch, linesOf, runPhyllo, storeWith } from '../build/cli.js'
 import { legacyArchive } from '../build/image.js'
+import { scan } from '../build/scan.js'
 import { dir, file, hardlink, symlink, tar } from '../build/tar.js'
 
 const scratch = fileScratch()
@@ -142,4 +145,84 @@ test('a directory and what is none do not take each other’s place', async () =
   assert.match(await cp(`${from}/.`, 'box:/d'), /^1: phyllo: cannot overwrite /)
   assert.match(await cp('box:/nope', folder()), /^1: phyllo: ENOENT: /)
   assert.match(await cp('nope:/x', folder()), /^1: phyllo: CONTAINER_NOT_FOUND: No such container: nope\n$/)
+})
+
+const put = (input: Buffer, ...words: string[]) => runPhyllo(['cp', '-', ...words], { root, input })
+const packed = async (...words: string[]) => {
+  const { status, bytes, stderr } = await runPhyllo(['cp', ...words, '-'], { root })
+  assert.deepEqual([status, stderr], [0, ''])
+  return scan(bytes).map(({ name, linkName }) => (linkName === '' ? name : `${name} -> ${linkName}`))
+}
+
+test('- as the destination: a tar, whose names begin with the last one of the path', async () => {
+  await linesOf(['create', '--name', 'tarred', 'app:v1'], { root })
+  const inside = ['f', 'h -> d/f', 'l -> f', 'sub/', 'sub/x']
+  assert.deepEqual(await packed('tarred:/d'), ['d/', ...inside.map(name => `d/${name}`)])
+  assert.deepEqual(await packed('tarred:d/.'), ['./', './f', './h -> ./f', './l -> f', './sub/', './sub/x'])
+  assert.deepEqual(await packed('tarred:/link'), ['link -> d'])
+  assert.deepEqual((await packed('tarred:/link/'))[0], 'link/')
+  // Docker's: followed, it has the name of what it leads to.
+  assert.deepEqual((await packed('-L', 'tarred:/link'))[0], 'd/')
+  assert.deepEqual(await packed('-L', 'tarred:/d/l'), ['f'])
+})
+
+test('- as the source: a tar is unpacked into a directory that is there, and nowhere else', async () => {
+  const bytes = tar([dir('in/', { mode: 0o711 }), file('in/f', 'from a tar', { uid: 5, gid: 6, mtime })])
+  for (const input of [bytes, gzipSync(bytes)]) {
+    const { status, stdout, stderr } = await put(input, 'tarred:/link')
+    assert.deepEqual([status, stdout, stderr], [0, '', ''])
+  }
+  assert.deepEqual(await linesOf(['ls', '-l', 'tarred', '/d/in'], { root }), [
+    '-rw-r--r--   1     5     6         10 2001-02-03 00:00 f',
+  ])
+  for (const path of ['/d/f', '/nope', '/d/f/x', '/d/nope/']) {
+    const { status, stderr } = await put(bytes, `tarred:${path}`)
+    assert.deepEqual([status, stderr], [1, `phyllo: destination "tarred:${path}" must be a directory\n`])
+  }
+  const { status, stderr } = await put(tar([file('../out', '')]), 'tarred:/d')
+  assert.equal(status, 1)
+  assert.match(stderr, /^phyllo: PATH_ESCAPE: \.\.\/out \(tar header at offset 0\): [^\n]+\n$/)
+})
+
+test('words that say nothing, or both, are mistakes', async () => {
+  for (const words of [
+    ['', 'box:/'],
+    ['box:/', ''],
+    ['box:', '.'],
+    ['.', 'box:'],
+    ['-', '-'],
+    ['box:/d', 'box:/e'],
+  ]) {
+    const said = await cp(...words)
+    assert.match(said, /^2: phyllo: cp: [^\n]+\n$/, words.join(' '))
+  }
+})
+
+test('into the end of a symlink, also where nothing is yet; the symlink stays', async () => {
+  const to = folder()
+  symlinkSync('there', join(to, 'link'))
+  for (let times = 0; times < 2; times++) {
+    assert.equal(await cp('box:/d/f', join(to, 'link')), '')
+    assert.equal(readlinkSync(join(to, 'link')), 'there')
+    assert.equal(readFileSync(join(to, 'there'), 'utf8'), 'content')
+  }
+  symlinkSync('circle', join(to, 'circle'))
+  assert.match(await cp('box:/d/f', join(to, 'circle')), /^1: phyllo: too many symlinks in /)
+})
+
+test('what is in a directory goes into another one, which stays as it is', async () => {
+  const to = folder()
+  mkdirSync(join(to, 'there'), { mode: 0o700 })
+  assert.equal(await cp('tarred:/d/.', join(to, 'there')), '')
+  assert.equal(lstatSync(join(to, 'there')).mode & 0o7777, 0o700)
+  assert.equal(await cp('tarred:/d/.', join(to, 'new')), '')
+  assert.equal(lstatSync(join(to, 'new')).mode & 0o7777, 0o750)
+})
+
+test('fifos go into a container, and are left out of what comes from one', async () => {
+  const from = folder()
+  execFileSync('mkfifo', ['-m', '640', join(from, 'fifo')])
+  assert.equal(await cp(join(from, 'fifo'), 'box:/fifo'), '')
+  assert.match((await inBox('ls', '-l', 'box', '/fifo'))[0]!, /^prw-r----- /)
+  assert.match(await cp('box:/fifo', folder()), /^\/fifo: neither file, directory nor symlink: left out\n$/)
 })

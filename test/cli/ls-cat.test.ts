@@ -105,15 +105,16 @@ test('names reach the terminal without control characters, whatever their bytes'
   assert.equal((await ls('-lR', 'app:v1', 'names')).length, 5)
 })
 
-test('what is not there: the rest is shown, one error, status 1', async () => {
+test('what is not there: the rest is shown, every error told, status 1', async () => {
   const listed = await runPhyllo(['ls', 'app:v1', '/nope', '/tmp', '/etc/gone'], { root })
   assert.deepEqual([listed.status, listed.stdout], [1, '\n/tmp:\n\n'])
-  assert.match(listed.stderr, /^phyllo: ENOENT: [^\n]*'\/nope'\n$/)
+  assert.match(listed.stderr, /^phyllo: ENOENT: [^\n]*'\/nope'\nphyllo: ENOENT: [^\n]*'\/etc\/gone'\n$/)
   const printed = await runPhyllo(['cat', 'app:v1', '/nope', '/etc/two', '/etc/gone', '/etc/os-release', '/etc'], {
     root,
   })
   assert.deepEqual([printed.status, printed.stdout], [1, 'two\nID=test\n'])
-  assert.match(printed.stderr, /^phyllo: ENOENT: [^\n]*'\/nope'\n$/)
+  const lines = /^phyllo: ENOENT: [^\n]*'\/nope'\nphyllo: ENOENT: [^\n]*'\/etc\/gone'\nphyllo: EISDIR: [^\n]*\n$/
+  assert.match(printed.stderr, lines)
   assert.match((await runPhyllo(['cat', 'app:v1', '/etc'], { root })).stderr, /^phyllo: EISDIR: [^\n]*\n$/)
 })
 

@@ -25,7 +25,7 @@ const floors: readonly (readonly string[])[] = [
 
 /** Folders of one room that have a direction, too: each knows those before it. */
 const steps: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
-  ['overlay', [['union'], ['walk', 'difference'], ['face']]],
+  ['overlay', [['union'], ['walk', 'difference'], ['archive', 'face']]],
 ])
 
 /** What main and workers say to each other: known from floor 2 up, and itself knowing no more than floor 1. */

@@ -1,5 +1,8 @@
 import type { Mutant } from './mutant.js'
 
+/** Scripts in a container of docker and in ours. */
+const scripts = 'test/system/script-docker.system.test.ts'
+
 export const mutants: readonly Mutant[] = [
   {
     name: 'a directory that was made anew is not opaque in its layer',
@@ -112,6 +115,27 @@ export const mutants: readonly Mutant[] = [
     find: 'const earlier = linked ? first.get(key) : undefined',
     replace: 'const earlier = undefined',
     test: 'test/overlay/export-tar.test.ts',
+  },
+  {
+    name: 'set-id bits do not come into the layer',
+    file: 'src/overlay/difference/entry-of.ts',
+    find: 'mode: inode.mode & 0o7777',
+    replace: 'mode: inode.mode & 0o1777',
+    test: scripts,
+  },
+  {
+    name: 'times of directories are changes',
+    file: 'src/overlay/difference/differs.ts',
+    find: 'return !directory && (now.sizeBytes',
+    replace: 'return (now.sizeBytes',
+    test: scripts,
+  },
+  {
+    name: 'names of one inode are files apart in the layer',
+    file: 'src/overlay/difference/layer-entries.ts',
+    find: 'const first = nlink > 1 ? this.#first.get(key) : undefined',
+    replace: 'const first = undefined as ByteString | undefined',
+    test: scripts,
   },
   {
     name: 'names over many layers are looked up one by one',

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js'
 
 const model = 'test/overlay/union-model.test.ts'
+const alternate = 'test/overlay/union-alternate.system.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
@@ -51,5 +52,26 @@ export const mutants: readonly Mutant[] = [
     find: 'return node !== undefined && node === union.nodeOf(second)',
     replace: 'return node !== undefined && node === (second as unknown)',
     test: 'test/overlay/union-scenarios.test.ts',
+  },
+  {
+    name: 'what a directory that is not in the upper yet has below is looked for one layer too deep',
+    file: 'src/overlay/union/copy-up.ts',
+    find: 'const below = directory.directory!.stack.filter(({ lower }) => lower > 0)',
+    replace: 'const below = directory.directory!.stack.slice(1)',
+    test: alternate,
+  },
+  {
+    name: 'a directory that was filled in the kernel moves as if nothing were below it',
+    file: 'src/overlay/union/copy-up.ts',
+    find: 'return directory!.stack.some(({ lower }) => lower > 0)',
+    replace: 'return directory!.stack[0]!.lower > 0',
+    test: alternate,
+  },
+  {
+    name: 'a container opened anew has forgotten what it hides',
+    file: 'src/drivers/packed/record-writer.ts',
+    find: 'this.#begin(ops[change.op], change.directory)',
+    replace: 'this.#begin(ops.remove, change.directory)',
+    test: alternate,
   },
 ]

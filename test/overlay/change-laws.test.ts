@@ -8,7 +8,8 @@ import { Union } from '../../src/overlay/union/union.js'
 import { memoryUpper } from '../build/memory-upper.js'
 import { pathsOf, Reached, reach, timeless } from '../build/reached.js'
 import { withoutLinks } from '../build/union-compare.js'
-import { dumpUnion, layerOf, rootOf, unionOf } from '../build/union-run.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf, rootOf, unionOf } from '../build/union-run.js'
 import type { Op, TreeNode, TreeNodes } from '../build/union-sequence.js'
 
 const numRuns = Number(process.env.PHYLLO_RUNS ?? 40)

@@ -5,12 +5,10 @@ import { changes } from '../../src/overlay/difference/changes.js'
 import { Union } from '../../src/overlay/union/union.js'
 import { dockerChanges } from '../build/docker-changes.js'
 import { memoryUpper } from '../build/memory-upper.js'
-import { dumpUnion, layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
+import { dir, file, gone } from '../build/tree-literals.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
 import { type Op, sequence, type TreeNodes } from '../build/union-sequence.js'
-
-const file = (data = '') => ({ t: 'f', mode: 0o644, mtime: 1e9, data }) as const
-const dir = (children: TreeNodes = {}) => ({ t: 'd', mode: 0o755, mtime: 1e9, children }) as const
-const gone = { t: 'w' } as const
 
 type Style = 'docker' | 'minimal'
 

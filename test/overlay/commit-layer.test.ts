@@ -7,7 +7,9 @@ import { Union } from '../../src/overlay/union/union.js'
 import { applyNaively, flatten, linkGroups, withLayer, withoutSockets } from '../build/commit-run.js'
 import { memoryUpper } from '../build/memory-upper.js'
 import { scan } from '../build/scan.js'
-import { dumpUnion, layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
+import { dir, file } from '../build/tree-literals.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
 import { type Op, type Sequence, sequence, type TreeNodes } from '../build/union-sequence.js'
 
 const seconds = 1_000_000_000
@@ -15,9 +17,6 @@ const seconds = 1_000_000_000
 function plain(tree: TreeNodes, directoryRename: 'copy' | 'exdev' = 'copy'): Union {
   return unionOf([layerOf(tree)], memoryUpper(rootOf()), { directoryRename })
 }
-
-const file = (data = '') => ({ t: 'f', mode: 0o644, mtime: seconds, data }) as const
-const dir = (children: TreeNodes = {}) => ({ t: 'd', mode: 0o755, mtime: seconds, children }) as const
 
 /** Names in the tar of what a union has changed; a hard link with its target. */
 function namesOf(union: Union): Promise<string[]> {

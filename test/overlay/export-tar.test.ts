@@ -7,7 +7,8 @@ import { applyNaively, flatten, linkGroups, withoutSockets } from '../build/comm
 import { layersOf } from '../build/memory-layer.js'
 import { memoryUpper } from '../build/memory-upper.js'
 import { scan } from '../build/scan.js'
-import { dumpUnion, layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
 import { sequence } from '../build/union-sequence.js'
 
 async function exported(union: Union): Promise<Buffer> {

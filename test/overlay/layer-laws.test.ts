@@ -6,7 +6,8 @@ import { Union } from '../../src/overlay/union/union.js'
 import { NaiveContainer } from '../build/naive-container.js'
 import { layers, names } from '../build/union-arbitraries.js'
 import { withoutLinks } from '../build/union-compare.js'
-import { dumpUnion, layerOf } from '../build/union-run.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf } from '../build/union-run.js'
 import type { TreeNode, TreeNodes } from '../build/union-sequence.js'
 
 type Stack = readonly TreeNodes[]

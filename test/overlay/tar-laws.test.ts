@@ -9,7 +9,8 @@ import { layerOf as layerOfTar } from '../build/layerfile.js'
 import * as build from '../build/tar.js'
 import { layers } from '../build/union-arbitraries.js'
 import { withoutLinks } from '../build/union-compare.js'
-import { dumpUnion, layerOf } from '../build/union-run.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf } from '../build/union-run.js'
 import type { TreeNode, TreeNodes } from '../build/union-sequence.js'
 
 const numRuns = Number(process.env.PHYLLO_RUNS ?? 20)

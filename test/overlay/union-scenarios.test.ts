@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ByteString } from '../../src/byte-string.js'
 import { memoryUpper } from '../build/memory-upper.js'
-import { dumpUnion, dumpUpper, layerOf, outcomeOf, rootOf, unionOf } from '../build/union-run.js'
+import { dumpUnion, dumpUpper } from '../build/union-dump.js'
+import { layerOf, outcomeOf, rootOf, unionOf } from '../build/union-run.js'
 import type { Op, TreeNode, TreeNodes } from '../build/union-sequence.js'
 
 const file: TreeNode = { t: 'f', mode: 0o644, data: 'x' }
@@ -20,7 +21,7 @@ function shown(tree: TreeNodes, at = ''): string[] {
 function play(layers: readonly TreeNodes[], ops: readonly Op[], directoryRename: 'copy' | 'exdev' = 'exdev') {
   const union = unionOf(layers.map(layerOf), memoryUpper(rootOf()), { directoryRename })
   const outcomes = ops.map(op => (outcomeOf(union, op) as { errno?: string } | null)?.errno ?? 'ok')
-  return { outcomes, view: shown(dumpUnion(union)), upper: shown(dumpUpper(union)), union }
+  return { outcomes, view: shown(dumpUnion(union)), upper: shown(dumpUpper(union).children!), union }
 }
 
 test('removing a tree of the layers leaves one whiteout (C-07)', () => {

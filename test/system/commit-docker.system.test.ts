@@ -12,8 +12,9 @@ import { defaultLimits } from '../../src/limits.js'
 import { parseImageConfig } from '../../src/oci/config.js'
 import { changes } from '../../src/overlay/difference/changes.js'
 import { CommitStore } from '../build/commit-store.js'
+import { DockerTrees } from '../build/docker-trees.js'
 import { type Dockerd, startDockerd } from '../build/dockerd.js'
-import { listDirectory, listView, untimedPaths } from '../build/full-listing.js'
+import { listView, untimedPaths } from '../build/full-listing.js'
 import { archiveOf, legacyArchive, type MadeImage } from '../build/image.js'
 import { scratchStore } from '../build/store.js'
 import { block, dir, fifo, file, hardlink, symlink, tar } from '../build/tar.js'
@@ -21,12 +22,12 @@ import { outcomeOf } from '../build/union-run.js'
 import type { Op } from '../build/union-sequence.js'
 
 const scratch = fs.mkdtempSync('/tmp/pc-')
-const merged = join(scratch, 'merged')
 let dockerd: Dockerd
+let trees: DockerTrees
 
 before(async () => {
-  fs.mkdirSync(merged)
   dockerd = await startDockerd(join(scratch, 'd'))
+  trees = new DockerTrees(dockerd, scratch)
 })
 after(async () => {
   await dockerd.stop()
@@ -132,7 +133,7 @@ const fixed: Op[] = [
 ].map(path => ['utimes', path, 1_500_000_000e9, false])
 
 /** The operation on the mount, by node:fs and the programs of the host. */
-function onMount([name, ...args]: Op): void {
+function onMount(merged: string, [name, ...args]: Op): void {
   const at = (path: unknown) => Buffer.from(`${merged}${path}`, 'latin1')
   const [first, second, third, fourth] = args as [string, never, never, never]
   const path = at(first)
@@ -157,37 +158,13 @@ function onMount([name, ...args]: Op): void {
   } else throw new TypeError(name)
 }
 
-async function mounted<T>(options: string, work: () => T): Promise<T> {
-  execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options, merged])
-  try {
-    return work()
-  } finally {
-    execFileSync('umount', [merged])
-  }
-}
-
-async function directories(container: string): Promise<Record<string, string>> {
-  return JSON.parse(await dockerd.docker('inspect', '-f', '{{json .GraphDriver.Data}}', container)) as Record<
-    string,
-    string
-  >
-}
-
-/** The image's layers as dockerd has them, joined by the kernel. */
-async function dockerListing(image: string, untimed: ReadonlySet<string>): Promise<string[]> {
-  const container = (await dockerd.docker('create', image, 'nothing')).trim()
-  const [, ...layers] = (await directories(container)).LowerDir!.split(':')
-  return mounted(`ro,lowerdir=${layers.join(':')}`, () => listDirectory(merged, untimed))
-}
-
 test('one script of changes: diff, commit and both images', async t => {
   const path = join(scratch, 'base.tar')
   fs.writeFileSync(path, archiveOf(legacyArchive([base])))
   await dockerd.docker('load', '-i', path)
   const container = (await dockerd.docker('create', 'base:1')).trim()
-  const { LowerDir, UpperDir, WorkDir } = await directories(container)
-  await mounted(`index=off,lowerdir=${LowerDir},upperdir=${UpperDir},workdir=${WorkDir}`, () => {
-    for (const op of [...script, ...fixed]) onMount(op)
+  await trees.inContainer(container, merged => {
+    for (const op of [...script, ...fixed]) onMount(merged, op)
   })
   const theirDiff = (await dockerd.docker('diff', container)).trim().split('\n').sort()
   await dockerd.docker('commit', '-a', 'me', '-m', 'why', container, 'theirs:1')
@@ -219,8 +196,8 @@ test('one script of changes: diff, commit and both images', async t => {
   const listing = listView(ourView, untimed)
   // theirs, as we show it; ours, as docker shows it; ours, as we show it
   assert.deepEqual(listView(theirView, untimed), listing)
-  assert.deepEqual(await dockerListing('ours:1', untimed), listing)
-  assert.deepEqual(await dockerListing('theirs:1', untimed), listing)
+  assert.deepEqual(await trees.listImage('ours:1', untimed), listing)
+  assert.deepEqual(await trees.listImage('theirs:1', untimed), listing)
   for (const part of ['security.capability=01', 'same as', 'caf\u00e9', '-> elsewhere', '3000000:4000000'])
     assert.ok(
       listing.some(line => line.includes(part)),

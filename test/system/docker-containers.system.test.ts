@@ -38,6 +38,11 @@ const listings: readonly (readonly string[])[] = [
   ['ps', '-a', '-f', 'before=green', '--format', '{{.Names}}'],
   ['ps', '-a', '-f', 'since=green', '--format', '{{.Names}}'],
   ['ps', '-a', '-f', 'name=^/re', '--format', '{{.Names}}'],
+  ['ps', '-a', '-s', '--format', '{{.Names}} {{.Size}}'],
+  ['ps', '-a', '-f', 'name=red', '--format', 'table {{.Names}}\\t{{.Size}}'],
+  ['ps', '-s', '-a', '-f', 'name=red', '--format', '{{.Names}}'],
+  ['ps', '-a', '-f', 'nope=1'],
+  ['ps', '-a', '-f', 'status=nope'],
   ['container', 'ls', '-a', '--format', '{{.Names}}'],
   ['diff', 'blue'],
   ['rm', 'nope'],
@@ -50,14 +55,22 @@ for (const words of listings) test(words.join(' '), () => both.same(words))
 test('ps -a: the same columns', async () => {
   const shape = (text: string) =>
     text
-      .replace(/[0-9a-f]{12}/g, 'ID')
+      .replace(/\b([0-9a-f]{64}|[0-9a-f]{12})\b/g, 'ID')
+      .replace(/created_at: .*/, 'created_at: AT')
+      .replace(/command: .*/, 'command')
       .replace(/(Less than )?\w+ \w+ ago/g, 'AGO')
       .replace(/ +/g, ' ')
-  const [theirs, ours] = [
-    await both.docker(['ps', '-a', '-f', 'name=red']),
-    await both.phyllo(['ps', '-a', '-f', 'name=red']),
-  ]
-  assert.equal(shape(ours.stdout), shape(theirs.stdout))
+  for (const words of [[], ['-s'], ['--no-trunc'], ['-q', '-s']]) {
+    const all = ['ps', '-a', '-f', 'name=red', ...words]
+    const [theirs, ours] = [await both.docker(all), await both.phyllo(all)]
+    assert.equal(shape(ours.stdout), shape(theirs.stdout), all.join(' '))
+  }
+  // Without labels, whose order is another one every time.
+  for (const words of [[], ['-s']]) {
+    const all = ['ps', '-a', '-f', 'name=blue', '--format', 'raw', ...words]
+    const [theirs, ours] = [await both.docker(all), await both.phyllo(all)]
+    assert.equal(shape(ours.stdout), shape(theirs.stdout), all.join(' '))
+  }
 })
 
 // Not of the image with a working directory and volumes: Docker makes those in the container.
@@ -87,6 +100,7 @@ test('cp in and out, diff, export: the same statuses and trees', async () => {
     assert.equal(ours.status, theirs.status, `${words.join(' ')}: ${theirs.stderr}${ours.stderr}`)
   }
   await both.sameLines(['diff', 'blue'])
+  await both.same(['ps', '-a', '-s', '-f', 'name=blue', '--format', '{{.Size}}'])
   const [theirs, ours] = ['theirs', 'ours'].map(name => join(both.scratch, `${name}.tar`)) as [string, string]
   assert.equal((await both.docker(['export', '-o', theirs, 'blue'])).status, 0)
   assert.equal((await both.phyllo(['export', '-o', ours, 'blue'])).status, 0)

@@ -81,9 +81,12 @@ test('quiet, or as JSON, nothing is drawn', async () => {
 
 test('an archive is not written to a terminal, nor read from one', async () => {
   await linesOf(['load', '-q', '-i', path('app.tar')], { root: path('app') })
+  await linesOf(['create', '--name', 'box', 'app:v1'], { root: path('app') })
   for (const [words, said] of [
     [['save', 'app:v1'], /^phyllo: save: cowardly refusing to save to a terminal[^\n]*\r\n$/],
     [['save', '-o', '-', 'app:v1'], /^phyllo: save: cowardly refusing[^\n]*\r\n$/],
+    [['cp', 'box:/etc', '-'], /^phyllo: cp: cowardly refusing[^\n]*\r\n$/],
+    [['cp', '-', 'box:/etc'], /^phyllo: cp: a tar is expected on standard input[^\n]*\r\n$/],
     [['load'], /^phyllo: load: requested load from stdin, but stdin is empty[^\n]*\r\n$/],
     [['load', '-i', '-'], /^phyllo: load: requested load from stdin, but stdin is empty[^\n]*\r\n$/],
   ] as const) {

@@ -4,11 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { DockerTrees } from '../build/docker-trees.js'
 import { type Dockerd, startDockerd } from '../build/dockerd.js'
-import { listDirectory, listView, untimedPaths } from '../build/full-listing.js'
+import { listView, untimedPaths } from '../build/full-listing.js'
 import { archiveOf, legacyArchive, type MadeImage } from '../build/image.js'
 import { randomImage } from '../build/random-image.js'
 import { Random } from '../build/random-tar.js'
@@ -18,32 +19,16 @@ import { block, char, dir, fifo, file, hardlink, symlink, tar } from '../build/t
 // Short, because the daemon's socket is in it, and paths of all layers must fit into one page of mount options.
 const scratch = mkdtempSync('/tmp/pv-')
 let dockerd: Dockerd
+let trees: DockerTrees
 
 before(async () => {
   dockerd = await startDockerd(join(scratch, 'd'))
+  trees = new DockerTrees(dockerd, scratch)
 })
 after(async () => {
   await dockerd.stop()
   rmSync(scratch, { recursive: true, force: true })
 })
-
-/** The image's layers as dockerd has them, joined by the kernel, without the init layer that a container would add. */
-async function dockerListing(image: string, untimed: ReadonlySet<string>): Promise<string[]> {
-  const container = (await dockerd.docker('create', image, 'nothing')).trim()
-  const lower = await dockerd.docker('inspect', '-f', '{{.GraphDriver.Data.LowerDir}}', container)
-  const [init, ...layers] = lower.trim().split(':')
-  assert.match(init!, /-init\/diff$/)
-  const [merged, empty] = [join(scratch, 'merged'), join(scratch, 'empty')]
-  for (const path of [merged, empty]) mkdirSync(path, { recursive: true })
-  // Two directories at least, or the kernel refuses.
-  execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${[...layers, empty].join(':')}`, merged])
-  try {
-    return listDirectory(merged, untimed)
-  } finally {
-    execFileSync('umount', [merged])
-    await dockerd.docker('rm', container)
-  }
-}
 
 type Store = Awaited<ReturnType<typeof scratchStore>>
 
@@ -52,7 +37,7 @@ async function assertSame(store: Store, image: string, note = ''): Promise<strin
   try {
     const untimed = untimedPaths(view)
     const ours = listView(view, untimed)
-    const theirs = await dockerListing(image, untimed)
+    const theirs = await trees.listImage(image, untimed)
     // The lines that differ, not both listings whole.
     const differing = {
       missing: theirs.filter(line => !ours.includes(line)),
@@ -173,7 +158,7 @@ test('an image with entries of every kind, in six layers', async t => {
   assert.ok(!lines.some(line => /hello|one"|hard/.test(line.split(' ')[0]!)))
 })
 
-test('20 random images of one to six layers', async t => {
+test('P-68: 20 random images of one to six layers', async t => {
   const seed = Number(process.env.PHYLLO_SEED ?? Math.floor(Math.random() * 2 ** 31))
   t.diagnostic(`PHYLLO_SEED=${seed}`)
   const random = new Random(seed)
@@ -254,7 +239,7 @@ test('what is meant to differ', async t => {
   )
   for (const [n, { why, shown, ours, docker }] of differences.entries()) {
     const view = await store.view(`differs:${n}`)
-    const counts = [listView(view, new Set()), await dockerListing(`differs:${n}`, new Set())].map(
+    const counts = [listView(view, new Set()), await trees.listImage(`differs:${n}`, new Set())].map(
       lines => lines.filter(line => shown.test(line)).length,
     )
     assert.deepEqual(counts, [ours, docker], why)

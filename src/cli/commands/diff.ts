@@ -10,7 +10,7 @@ export const command: Command = {
   async run(context, [name], { style = 'docker' }) {
     if (style !== 'docker' && style !== 'minimal')
       throw new UsageError(`diff: --style is docker or minimal, not ${String(style)}`)
-    const container = await (await context.store(true)).container(name!)
+    const container = await (await context.store()).container(name!, { readOnly: true })
     for (const { kind, pathBytes } of container.changes({ style })) {
       context.signal.throwIfAborted()
       context.print(`${kind} ${printable(Buffer.from(toBytes(pathBytes)))}`)

@@ -11,7 +11,7 @@ export const command: Command = {
     const file = typeof output === 'string' && output !== '-' ? output : undefined
     if (file === undefined && context.stdout.isTTY)
       throw new UsageError('export: cowardly refusing to save to a terminal. Use the -o flag or redirect')
-    const container = await (await context.store(true)).container(name!)
+    const container = await (await context.store()).container(name!, { readOnly: true })
     const operation = container.export(file ?? context.stdout, { signal: context.signal })
     // As Docker, which says nothing meanwhile.
     const shown = showProgress(operation, { ...context, quiet: true })

@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs'
 import { type Command, type CommandContext, throwAll } from '../command.js'
+import { deviceOf } from '../device.js'
 import { modeOf, printable } from '../long-listing.js'
 import { openTree, type Tree } from '../tree.js'
 
@@ -70,7 +71,7 @@ function show({ view, context, long }: Listing, path: Buffer, name: Buffer): voi
   }
   const stats = view.lstatSync(path)
   const target = stats.isSymbolicLink() ? ` -> ${printable(view.readlinkSync(path, { encoding: 'buffer' }))}` : ''
-  const size = stats.isBlockDevice() || stats.isCharacterDevice() ? deviceOf(stats) : String(stats.size)
+  const size = stats.isBlockDevice() || stats.isCharacterDevice() ? deviceText(stats) : String(stats.size)
   const when = stats.mtime.toISOString().slice(0, 16).replace('T', ' ')
   const columns = [
     modeOf(stats),
@@ -81,8 +82,7 @@ function show({ view, context, long }: Listing, path: Buffer, name: Buffer): voi
   context.print(`${columns.join(' ')} ${size.padStart(10)} ${when} ${printable(name)}${target}`)
 }
 
-/** Major and minor of the kernel's 64-bit device number, as makedev(3) packs them. */
-function deviceOf({ rdev }: Stats): string {
-  const [low, high] = [(rdev % 2 ** 32) >>> 0, Math.floor(rdev / 2 ** 32)]
-  return `${((low >>> 8) & 0xfff) | (high & ~0xfff)}, ${(low & 0xff) | ((low >>> 12) & ~0xff)}`
+function deviceText(stats: Stats): string {
+  const { major, minor } = deviceOf(stats)
+  return `${major}, ${minor}`
 }

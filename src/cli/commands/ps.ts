@@ -1,8 +1,9 @@
 import type { ContainerInfo } from '../../index.js'
 import { imageAge } from '../age.js'
-import { type Command, listOf, type Options } from '../command.js'
+import { type Command, listOf, type Options, UsageError } from '../command.js'
 import { commandOf, filterContainers, imageShown } from '../container-listing.js'
 import { formatListing } from '../format/listing.js'
+import { humanSize } from '../format/size.js'
 
 const headers = {
   ID: 'CONTAINER ID',
@@ -18,13 +19,26 @@ const headers = {
   Mounts: 'MOUNTS',
   LocalVolumes: 'LOCAL VOLUMES',
   Networks: 'NETWORKS',
+  Size: 'SIZE',
 }
 
 export const command: Command = {
-  usage: '[-a] [-q] [-l] [-n COUNT] [--no-trunc] [-f FILTER] [--format TEMPLATE]',
+  usage: '[-a] [-q] [-s] [-l] [-n COUNT] [--no-trunc] [-f FILTER] [--format TEMPLATE]',
   summary: 'List containers; without -a only those that run, and none does',
+  details: [
+    '-a, --all      all of them',
+    '-q, --quiet    ids alone',
+    '-s, --size     bytes that a container has of its own, and with those of its image',
+    '-l, --latest   the newest one',
+    '-n, --last N   the newest N',
+    '-f, --filter   name=, id=, ancestor=IMAGE, before=CONTAINER, since=CONTAINER, label=KEY[=VALUE], status=',
+    '--format       a Go template over ID, Image, Command, CreatedAt, RunningFor, Status, State, Size, Names, Labels;',
+    '               `table TEMPLATE` with titles; json',
+    '--no-trunc     ids, images and commands whole',
+  ],
   options: {
     all: { type: 'boolean', short: 'a' },
+    size: { type: 'boolean', short: 's' },
     last: { type: 'string', short: 'n' },
     latest: { type: 'boolean', short: 'l' },
     'no-trunc': { type: 'boolean' },
@@ -35,27 +49,60 @@ export const command: Command = {
   async run(context, _words, options) {
     const store = await context.store()
     const filters = listOf(options.filter)
-    const all = await store.containers()
-    const wanted = await filterContainers(all, filters, name => store.image(name))
-    const shown = wanted.slice(0, countOf(options, filters))
-    const whole = options['no-trunc'] === true
-    const rows = await Promise.all(shown.map(container => rowOf(container, whole, name => store.image(name))))
-    context.stdout.write(formatListing({ format: formatOf(options), headers, rows }))
+    const count = countOf(options, filters)
+    const format = formatOf(options)
+    // Counting opens every container: only for what shows it.
+    const all = await store.containers({ size: options.size === true || showsSize(format) })
+    const find: Find = name => store.image(name)
+    const shown = (await filterContainers(all, filters, find)).slice(0, count)
+    const rows = await Promise.all(shown.map(container => rowOf(container, options['no-trunc'] === true, find)))
+    context.stdout.write(formatListing({ format, headers, rows }))
   },
+}
+
+type Find = Parameters<typeof imageShown>[2]
+
+/** Whether a template asks for the sizes, by itself or with all that there is: it is run on a row that notices, as in Docker. */
+function showsSize(format: string): boolean {
+  let asked = false
+  const row = Object.fromEntries(Object.keys(headers).map(name => [name, '']))
+  const get = () => {
+    asked = true
+    return ''
+  }
+  Object.defineProperty(row, 'Size', { enumerable: true, get })
+  try {
+    formatListing({ format, headers, rows: [row] })
+    return asked
+  } catch {
+    // It may fail for what this row has not; a real mistake is told when it meets the real ones.
+    return true
+  }
 }
 
 /** How many of the newest are shown: as nothing runs, none unless something asks for those that do not. */
 function countOf({ all, latest, last }: Options, filters: readonly string[]): number {
   const count = latest === true ? 1 : Number(last ?? -1)
+  if (!Number.isInteger(count)) throw new UsageError(`ps: --last is a whole number, not ${String(last)}`)
   if (count > 0) return count
   return all === true || filters.some(filter => filter.startsWith('status=')) ? Number.POSITIVE_INFINITY : 0
 }
 
-function formatOf({ quiet, format }: Options): string {
-  if (format === 'raw') return quiet === true ? 'container_id: {{.ID}}' : rawFormat
+function formatOf({ quiet, size, format }: Options): string {
+  if (format === 'raw') return quiet === true ? 'container_id: {{.ID}}' : rawFormat + (size === true ? rawSize : '')
   if (typeof format === 'string' && format !== 'table' && format !== '') return format
   if (quiet === true) return '{{.ID}}'
-  return 'table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}'
+  const columns = [
+    'ID',
+    'Image',
+    'Command',
+    'RunningFor',
+    'Status',
+    'Ports',
+    'Names',
+    ...(size === true ? ['Size'] : []),
+  ]
+  return `table ${columns.map(name => `{{.${name}}}`).join('\t')}`
 }
 
 const rawFormat = [
@@ -70,8 +117,9 @@ const rawFormat = [
   'ports: {{- pad .Ports 1 0}}',
   '',
 ].join('\\n')
+const rawSize = 'size: {{.Size}}\\n'
 
-async function rowOf(container: ContainerInfo, whole: boolean, find: Parameters<typeof imageShown>[2]) {
+async function rowOf(container: ContainerInfo, whole: boolean, find: Find) {
   const { at, since } = imageAge(container.created)
   const labels = container.config?.config?.labels ?? {}
   return {
@@ -90,5 +138,12 @@ async function rowOf(container: ContainerInfo, whole: boolean, find: Parameters<
     Mounts: '',
     LocalVolumes: '0',
     Networks: '',
+    Size: sizeOf(container),
   }
+}
+
+/** What is its own; with what the image has, if there is anything. */
+function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ContainerInfo): string {
+  const own = humanSize(sizeBytes, 3)
+  return virtualBytes > 0 ? `${own} (virtual ${humanSize(virtualBytes, 3)})` : own
 }

@@ -4,6 +4,7 @@ import type { Command } from '../command.js'
 export const command: Command = {
   usage: 'CONTAINER PATH',
   summary: 'Write a file of a container from standard input',
+  details: ['The directory must be there. A file that is there keeps owner and mode, and loses what was in it.'],
   options: {},
   words: [2, 2],
   async run(context, [name, path]) {

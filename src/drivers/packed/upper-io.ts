@@ -23,8 +23,8 @@ export interface UpperIo {
   readdir(path: string): string[]
   /** Bytes of the file; undefined if there is none. */
   fileBytes(path: string): number | undefined
-  /** For reading and writing; `wx+` makes it, and fails if there is one. */
-  open(path: string, flags: 'r+' | 'wx+'): OpenFile
+  /** For reading and writing, `r` for reading alone; `wx+` makes it, and fails if there is one. */
+  open(path: string, flags: 'r' | 'r+' | 'wx+'): OpenFile
   close(file: OpenFile): void
   /** One call each, which may do less than is asked for. */
   read(file: OpenFile, into: Uint8Array, position: number): number

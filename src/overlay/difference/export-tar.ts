@@ -1,6 +1,7 @@
 /**
  * The merged tree of a view or container as one tar, as `docker export` has it: parents before children, in byte order, without
- * the root; names of one inode are hard links to the first of them. The same tree gives the same bytes.
+ * the root; names of one inode are hard links to the first of them. Or a part of it, as `docker cp` has that. The same tree gives
+ * the same bytes.
  *
  * Invariants: contents are read while they are written, a piece at a time; a file that shrinks meanwhile breaks the export off.
  */
@@ -18,6 +19,8 @@ import { entryOf } from './entry-of.js'
 export interface ExportOptions {
   /** What cannot be in a tar and is left out: sockets. */
   readonly warn?: (path: string, reason: string) => void
+  /** What is in the tar, and its name there. Default: all that is in the root. */
+  readonly top?: { readonly dentry: Dentry; readonly name: ByteString }
 }
 
 /** Bytes of one piece of the stream. */
@@ -47,6 +50,7 @@ export async function* exportTar(union: Union, options: ExportOptions = {}): Asy
     bytes += piece.length
   }
   for (const { dentry, entry } of entries(union, options)) {
+    union.assertOpen()
     add(entryHeader(entry))
     if (entry.sizeBytes > 0 && entry.sizeBytes <= smallBytes) add(smallContent(union, dentry, entry))
     else if (entry.sizeBytes > 0)
@@ -67,29 +71,32 @@ interface Exported {
   readonly entry: LayerEntry
 }
 
-function* entries(union: Union, { warn = () => undefined }: ExportOptions): Generator<Exported, void, void> {
+function* entries(union: Union, { warn = () => undefined, top }: ExportOptions): Generator<Exported, void, void> {
   const { tree, trees } = union
   const first = new Map<string, ByteString>()
   const directories: { readonly path: string; readonly names: Iterator<Dentry> }[] = []
   const enter = (dentry: Dentry, path: string) => directories.push({ path, names: [...tree.children(dentry)].values() })
-  enter(tree.root, '')
-  for (let directory = directories.at(-1); directory !== undefined; directory = directories.at(-1)) {
-    const next = directory.names.next()
-    if (next.done) {
-      directories.pop()
-      continue
-    }
-    const dentry = next.value
-    const path = (directory.path + dentry.name) as ByteString
+  const exported = (dentry: Dentry, path: ByteString): Exported | undefined => {
     const linked = dentry.directory === undefined && tree.attributes(dentry).nlink > 1
     const key = `${dentry.lower} ${dentry.inode}`
     const earlier = linked ? first.get(key) : undefined
     if (linked && earlier === undefined) first.set(key, path)
     const named = { path, warn: (name: ByteString, why: string) => warn(printable(name), why) }
     const entry = entryOf({ trees }, dentry, { ...named, ...(earlier && { first: earlier }) })
-    if (entry === undefined) continue
-    yield { dentry, entry }
-    if (dentry.directory !== undefined) enter(dentry, `${path}/`)
+    if (entry !== undefined && dentry.directory !== undefined) enter(dentry, `${path}/`)
+    return entry && { dentry, entry }
+  }
+  const start = top && exported(top.dentry, top.name)
+  if (start !== undefined) yield start
+  else if (top === undefined) enter(tree.root, '')
+  for (let directory = directories.at(-1); directory !== undefined; directory = directories.at(-1)) {
+    const next = directory.names.next()
+    if (next.done) {
+      directories.pop()
+      continue
+    }
+    const found = exported(next.value, (directory.path + next.value.name) as ByteString)
+    if (found !== undefined) yield found
   }
 }
 

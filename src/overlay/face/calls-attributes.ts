@@ -78,7 +78,7 @@ function access(union: Union): Implementation {
     const argument = pathArgument(path)
     const wanted = accessMode(mode)
     const { mode: bits } = union.at(argument, true, 'access')
-    if (wanted & fs.constants.W_OK && union.upper === undefined) throw errnoError('EROFS', 'access', argument.text)
+    if (wanted & fs.constants.W_OK && union.readOnly) throw errnoError('EROFS', 'access', argument.text)
     const searchable = (bits & S_IFMT) === S_IFDIR || (bits & 0o111) !== 0
     if (wanted & fs.constants.X_OK && !searchable) throw errnoError('EACCES', 'access', argument.text)
   }

@@ -5,6 +5,7 @@ import { type PathArgument, pathArgument } from '../union/arguments.js'
 import type { Dentry } from '../union/dentry.js'
 import { errnoError } from '../union/errno.js'
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../union/mode.js'
+import { creationRefusal } from '../union/open.js'
 import { removeXattr, setXattr, type XattrFlag, xattrsOf } from '../union/syscalls-attributes.js'
 import { mknod as mknodAt } from '../union/syscalls-names.js'
 import type { Union } from '../union/union.js'
@@ -35,6 +36,12 @@ function number(value: unknown, name: string, most: number): number {
   throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
 }
 
+/** On what can only be read: what is in the way goes first, as for all that makes a name. */
+function make(union: Union, path: PathArgument, mode: number, major = 0, minor = 0): void {
+  if (union.readOnly) throw errnoError(creationRefusal(union, path, false), 'mknod', path.text)
+  mknodAt(union, path, mode, major, minor)
+}
+
 function mknod(union: Union): Implementation {
   return (path, mode, device) => {
     const argument = pathArgument(path)
@@ -44,14 +51,14 @@ function mknod(union: Union): Implementation {
     if (type === S_IFDIR) throw errnoError('EPERM', 'mknod', argument.text)
     if (type === S_IFLNK) throw errnoError('EINVAL', 'mknod', argument.text)
     const typed = type === 0 ? bits | S_IFREG : bits
-    mknodAt(union, argument, typed, number(major, 'major', mostMajor), number(minor, 'minor', mostMinor))
+    make(union, argument, typed, number(major, 'major', mostMajor), number(minor, 'minor', mostMinor))
   }
 }
 
 function mkfifo(union: Union): Implementation {
   return (path, mode) => {
     const bits = typeof mode === 'function' || mode === undefined ? 0o666 : number(mode, 'mode', 0o7777)
-    mknodAt(union, pathArgument(path), S_IFIFO | bits)
+    make(union, pathArgument(path), S_IFIFO | bits)
   }
 }
 
@@ -64,6 +71,12 @@ function target(union: Union, path: unknown, options: unknown, syscall: string):
   const argument = pathArgument(path)
   const { follow = true } = (typeof options === 'object' && options !== null ? options : {}) as XattrOptions
   return { argument, dentry: union.at(argument, follow, syscall) }
+}
+
+function changedTarget(union: Union, path: unknown, options: unknown, syscall: string): Target {
+  const found = target(union, path, options, syscall)
+  if (union.readOnly) throw errnoError('EROFS', syscall, found.argument.text)
+  return found
 }
 
 function nameArgument(name: unknown): ByteString {
@@ -101,7 +114,7 @@ function listxattr(union: Union): Implementation {
 function setxattr(union: Union): Implementation {
   return (path, name, value, options) => {
     const xattr = { name: nameArgument(name), value: valueArgument(value) }
-    const { argument, dentry } = target(union, path, options, 'setxattr')
+    const { argument, dentry } = changedTarget(union, path, options, 'setxattr')
     const { flag } = (typeof options === 'object' && options !== null ? options : {}) as SetXattrOptions
     const code = setXattr(union, dentry, xattr, flag)
     if (code !== undefined) throw errnoError(code, 'setxattr', argument.text)
@@ -111,7 +124,7 @@ function setxattr(union: Union): Implementation {
 function removexattr(union: Union): Implementation {
   return (path, name, options) => {
     const gone = nameArgument(name)
-    const { argument, dentry } = target(union, path, options, 'removexattr')
+    const { argument, dentry } = changedTarget(union, path, options, 'removexattr')
     const code = removeXattr(union, dentry, gone)
     if (code !== undefined) throw errnoError(code, 'removexattr', argument.text)
   }

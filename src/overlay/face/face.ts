@@ -33,7 +33,7 @@ export function faceOf(union: Union): Face {
     ...fileCalls(union),
     ...globCalls(union),
     ...pathCalls(union),
-    ...(union.upper === undefined ? refusedCalls(union) : changingCalls(union)),
+    ...(union.readOnly ? refusedCalls(union) : changingCalls(union)),
   }
   const callbacks = callbackForms(union, calls)
   const streams = viewStreams(callbacks as unknown as StreamCalls)
@@ -78,7 +78,7 @@ function callbackForms(union: Union, calls: Calls): Record<string, Implementatio
   forms.exists = existsCallback(union)
   forms.read = vectorCallback(readLater(union), 'buffer')
   forms.readv = vectorCallback(readvLater(union), 'buffers')
-  if (union.upper !== undefined) {
+  if (!union.readOnly) {
     forms.write = vectorCallback(writeCallLater(union), 'buffer', 'bytesWritten')
     forms.writev = vectorCallback(writevLater(union), 'buffers', 'bytesWritten')
   }
@@ -169,7 +169,7 @@ function shapedAs(host: unknown, value: unknown): unknown {
 /** Of the newest Node: writes with the functions that it is given. */
 function utf8StreamClass(union: Union, callbacks: Record<string, Implementation>, Host: StreamClass): object {
   return streamClass('Utf8Stream', Host, ([options]) => {
-    if (union.upper === undefined) refuse('open')
+    if (union.readOnly) refuse('open')
     return { args: [{ ...(options as object), fs: { ...callbacks } }] }
   })
 }

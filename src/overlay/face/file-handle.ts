@@ -126,7 +126,7 @@ export class ViewFileHandle extends EventEmitter {
   }
 
   async writeFile(data: unknown, options?: unknown): Promise<unknown> {
-    return this.#call(this.#union.upper === undefined ? 'write' : 'writeFile', [data, options], 'write')
+    return this.#call(this.#union.readOnly ? 'write' : 'writeFile', [data, options], 'write')
   }
 
   /** The same as writeFile: where it goes on is where the descriptor is. */
@@ -151,7 +151,7 @@ export class ViewFileHandle extends EventEmitter {
   }
 
   createWriteStream(options?: unknown): fs.WriteStream {
-    if (this.#union.upper !== undefined) return this.#streams.write(this, options)
+    if (!this.#union.readOnly) return this.#streams.write(this, options)
     this.#union.handles.get(this.#open('write'), 'write')
     throw errnoError('EBADF', 'write')
   }

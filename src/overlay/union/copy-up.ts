@@ -16,7 +16,7 @@ import type { Union } from './union.js'
 
 /** The upper of a union that has one. */
 export function upperOf(union: Union): Upper {
-  if (union.upper === undefined) throw new TypeError(`${union.label} cannot be changed`)
+  if (union.upper === undefined || union.readOnly) throw new TypeError(`${union.label} cannot be changed`)
   return union.upper
 }
 

@@ -61,8 +61,7 @@ function busyAt(union: Union, path: PathArgument): Dentry | undefined {
 
 /** What opening gives, without a descriptor for it; throws what open(2) would. */
 export function openedAt(union: Union, argument: PathArgument, flags: number, mode = newFileMode): Dentry {
-  const dentry =
-    union.upper === undefined ? openable(union, argument, flags) : openOrCreate(union, argument, flags, mode)
+  const dentry = union.readOnly ? openable(union, argument, flags) : openOrCreate(union, argument, flags, mode)
   if (typeof dentry === 'string') throw errnoError(dentry, 'open', argument.text)
   return dentry
 }

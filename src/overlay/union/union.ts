@@ -24,6 +24,8 @@ import { Turns } from './turns.js'
 export interface UnionOptions {
   /** What a container has changed. Without it nothing can be changed. */
   readonly upper?: Upper
+  /** Nothing can be changed, although there is an upper. */
+  readonly readOnly?: boolean
   /** Whether directories that show something of the layers can be renamed; `exdev` is the kernel's default. Default `copy`. */
   readonly directoryRename?: 'copy' | 'exdev'
   /** Bounds of the upper: EDQUOT beyond. */
@@ -56,6 +58,8 @@ export class Union {
   readonly turns = new Turns()
   readonly cwd: ByteString
   readonly label: string
+  /** Every change is EROFS. Always so without an upper. */
+  readonly readOnly: boolean
   readonly directoryRename: 'copy' | 'exdev'
   readonly maxBytes: number
   readonly maxEntries: number
@@ -83,9 +87,10 @@ export class Union {
     this.now = options.now ?? clock
     this.lowers = lowersOf(layers)
     this.upper = upper
+    this.readOnly = upper === undefined || options.readOnly === true
     this.trees = upper === undefined ? this.lowers : [upper, ...this.lowers]
     // What is open in a container has to be the very dentry that a change finds by its path.
-    const bound = upper === undefined ? dentryBound : Number.POSITIVE_INFINITY
+    const bound = this.readOnly ? dentryBound : Number.POSITIVE_INFINITY
     this.tree = new DentryTree(this.trees, bound, () => this.#forgetPaths())
     this.cwd = fromText(cwd.startsWith('/') ? cwd : `/${cwd}`)
     this.label = label

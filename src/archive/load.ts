@@ -1,0 +1,30 @@
+/** Every image of an archive into a store, through a stage that is gone when it has ended. */
+import type { Root } from '../disk/root.js'
+import { type CopyTarget, copyIntoStore } from '../images/copy.js'
+import type { Limits } from '../limits.js'
+import type { OperationContext } from '../operation.js'
+import { type ArchiveInput, openArchive } from './open.js'
+
+export interface LoadTarget {
+  readonly root: Root
+  readonly limits: Limits
+  /** Asked for when it is known that the input is an archive. */
+  readonly to: () => CopyTarget
+}
+
+export async function loadArchive(
+  input: ArchiveInput,
+  { platform, name }: { readonly platform?: string; readonly name?: string },
+  { root, limits, to }: LoadTarget,
+  op: OperationContext,
+): ReturnType<typeof copyIntoStore> {
+  await using stage = await root.stage()
+  await using source = await openArchive(input, {
+    limits,
+    signal: op.signal,
+    stage: async () => stage.file('archive.tar'),
+    ...(platform && { platform }),
+    ...(name && { name }),
+  })
+  return await copyIntoStore(source, to(), stage, op)
+}
