@@ -11,7 +11,8 @@ import { applyNaively, flatten, linkGroups } from '../build/commit-run.js'
 import { directory, layersOf, symlink as linkTo } from '../build/memory-layer.js'
 import { memoryUpper } from '../build/memory-upper.js'
 import { char, dir, entry, fifo, file, globalPax, hardlink, longName, symlink, tar } from '../build/tar.js'
-import { dumpUnion, layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
+import { dumpUnion } from '../build/union-dump.js'
+import { layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
 import { sequence } from '../build/union-sequence.js'
 
 const below = {
