@@ -147,12 +147,12 @@ export class Store implements AsyncDisposable {
    * Loads every image of an archive: a docker-archive, an OCI archive or an OCI layout directory, in a file, a stream or
    * `-` for standard input, compressed or not. Published only when every layer of every image is verified.
    */
-  load(input: ArchiveInput, { signal, ...choice }: LoadOptions = {}): Operation<readonly Image[]> {
+  load(input: ArchiveInput, { signal, platform, name }: LoadOptions = {}): Operation<readonly Image[]> {
     return this.#operation(async op => {
       this.#root.assertWritable()
       const { loadArchive } = await import('./archive/load.js')
       const target = { root: this.#root, limits: this.#limits, to: () => this.#copyTarget() }
-      const copied = await loadArchive(input, choice, target, op)
+      const copied = await loadArchive(input, { platform, name }, target, op)
       return Promise.all(copied.map(({ id, layers }) => this.#catalog.get(id, layers)))
     }, signal)
   }

@@ -14,7 +14,7 @@ export interface LoadTarget {
 
 export async function loadArchive(
   input: ArchiveInput,
-  { platform, name }: { readonly platform?: string; readonly name?: string },
+  { platform, name }: { readonly platform: string | undefined; readonly name: string | undefined },
   { root, limits, to }: LoadTarget,
   op: OperationContext,
 ): ReturnType<typeof copyIntoStore> {

@@ -158,8 +158,7 @@ export class Containers {
   /** Undefined for a container that is gone by now. */
   async #sizesOf(record: ContainerRecord): Promise<ContainerSizes | undefined> {
     try {
-      const root = rootOf([], Date.parse(record.created))
-      const upper = await this.#uppers.look(await this.#containers.upperDirectory(record), { root })
+      const upper = await this.#uppers.look(await this.#containers.upperDirectory(record), {})
       const layers = await this.#parts.layers.chainOf(record.config?.diffIds ?? [])
       const sizes = sizesOf(upper, layers)
       await upper.close()

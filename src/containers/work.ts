@@ -89,6 +89,7 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
         op =>
           union.reading(async () => {
             parts.root.assertWritable()
+            // Contents that somebody else changes while they are packed would be an image of no moment.
             if (union.readOnly) throw openForReading(name)
             // Whatever is done from now on is not in the image.
             using upper = upperOf(union).snapshot()

@@ -91,6 +91,20 @@ test('getArchive: a container that closes meanwhile ends the stream, which holds
   await assert.rejects(buffer(untouched), { code: 'STORE_CLOSED' })
 })
 
+test('getArchive: that holds for what has no content, too', async t => {
+  const { box } = await boxWithTree(t)
+  for (let i = 0; i < 3000; i++) box.writeFileSync(`/d/sub/${i}`, '')
+  const iterator = box.getArchive('/d/sub')[Symbol.asyncIterator]()
+  await iterator.next()
+  await box.close()
+  await assert.rejects(
+    async () => {
+      for (;;) if ((await iterator.next()).done) return
+    },
+    { code: 'STORE_CLOSED' },
+  )
+})
+
 test('what one gives another takes: the same tree', async t => {
   const { store, box } = await boxWithTree(t)
   const other = await store.create('scratch')

@@ -10,14 +10,13 @@
 import fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PhylloError } from '../../errors.js'
-import { loadChecksums } from '../../layerfile/checksum.js'
+import { type Checksums, loadChecksums } from '../../layerfile/checksum.js'
 import type { Sum } from '../../layerfile/format.js'
 import type { UpperTree } from '../upper-tree.js'
 import { Holds } from './holds.js'
 import { Journal } from './journal.js'
 import { corruptUpper, journalName } from './journal-format.js'
 import { LargeContents } from './large-contents.js'
-import type { OpenUpperOptions } from './open-upper.js'
 import { PackedUpper } from './packed-upper.js'
 import { replay } from './replay.js'
 import { Segments } from './segments.js'
@@ -25,15 +24,18 @@ import { UpperFiles } from './upper-files.js'
 import { nodeUpperIo, type OpenFile, type UpperIo } from './upper-io.js'
 import type { UpperParts } from './upper-keeper.js'
 
+export interface LookOptions {
+  /** To be shared: see layerfile/checksum.ts. */
+  readonly checksums?: Checksums
+  readonly io?: UpperIo
+}
+
 /** How often it is tried while the journal changes under the look, and how long is waited in between, milliseconds. */
 const mostTries = 20
 const pauseMs = 5
 
-/** Throws STORE_IO, STORE_VERSION, or STORE_CORRUPT, naming the file. */
-export async function lookAtPackedUpper(
-  directory: string,
-  options: Omit<OpenUpperOptions, 'root' | 'eager'>,
-): Promise<PackedUpper> {
+/** Throws STORE_IO, STORE_VERSION, or STORE_CORRUPT, naming the file; CONTAINER_CHANGED if it never holds still. */
+export async function lookAtPackedUpper(directory: string, options: LookOptions): Promise<PackedUpper> {
   const { io = nodeUpperIo } = options
   const { xxh64: sum } = options.checksums ?? (await loadChecksums())
   const path = `${directory}/${journalName}`
@@ -41,7 +43,6 @@ export async function lookAtPackedUpper(
     const before = journalAt(path)
     const look = { directory, io, sum, since: Date.now() + 1 }
     try {
-      if (before === undefined) throw corruptUpper(path, 'missing')
       const { parts, whole } = assemble(look, path)
       const after = journalAt(path)
       // A frame is given up for what is missing: of a journal that goes on changing that says nothing.
@@ -85,6 +86,7 @@ interface Looked {
 
 function assemble(look: Look, path: string): Looked {
   const { directory, io, sum } = look
+  if (io.fileBytes(path) === undefined) throw corruptUpper(path, 'missing')
   const reading: UpperIo = { ...io, open: name => io.open(name, 'r') }
   const journal = new Journal(reading, sum, reading.open(path, 'r'), path, 0, 0)
   const files = new UpperFiles(reading, directory)
@@ -137,6 +139,7 @@ function lookingIo({ io, since }: Look): UpperIo {
     read: (file, into, position) => there(file, into, io.read(file, into, position)),
     readLater: async (file, into, position) => there(file, into, await io.readLater(file, into, position)),
     ...{ makeDirectory: refuse, write: refuse, truncate: refuse, rename: refuse, unlink: refuse },
+    ...{ reflink: refuse, reflinkSync: refuse },
     ...{ sync: refuse, syncData: refuse, syncDirectory: refuse, syncNow: refuse },
   }
 }
