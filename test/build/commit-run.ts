@@ -56,7 +56,7 @@ export async function commitLayer(
   const [plan, target] = [join(dir, 'plan'), join(dir, 'layer')]
   const paths = new Map(layerFiles)
   for (const layer of union.lowers)
-    if (layer instanceof MemoryLayer) paths.set(layer, await contentsFile(dir, layer, paths.size))
+    if (layer instanceof MemoryLayer && !paths.has(layer)) paths.set(layer, await contentsFile(dir, layer, paths.size))
   const warnings: string[] = []
   const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
   const layerFile = (layer: Layer) => paths.get(layer)!
@@ -71,7 +71,7 @@ export async function commitLayer(
 }
 
 /** A layer file in which the contents of a layer in memory have the same inode numbers: those of the n-th entry is n. */
-async function contentsFile(dir: string, layer: MemoryLayer, number: number): Promise<string> {
+export async function contentsFile(dir: string, layer: MemoryLayer, number: number): Promise<string> {
   const path = join(dir, `below-${number}`)
   const inodes = Array.from({ length: layer.inodeCount - 1 }, (_, i) => i + 1)
   await writeLayer(path, tar(inodes.map(inode => file(`${inode}`, contentOf(layer, inode)))))

@@ -206,7 +206,8 @@ class CheckDiff extends Named {
     super('CheckDiff')
   }
 
-  async act(_: Expected, { union, layers, layerFiles }: Session): Promise<void> {
+  async act(_: Expected, session: Session): Promise<void> {
+    const { union, layers } = session
     const [base, view] = [dumpUnion(new Union(layers, {})), dumpUnion(union)]
     const wanted = withoutSockets(flatten(view))
     await withLayer(
@@ -218,7 +219,7 @@ class CheckDiff extends Named {
         const shown = dumpUnion(new Union([...layers, committed.layer], {}))
         assert.deepEqual(Object.fromEntries(flatten(shown)), Object.fromEntries(wanted))
       },
-      layerFiles,
+      await session.layerFiles(),
     )
     const listed = [...changes(union, { style: 'docker' })].map(({ kind, path }) => `${kind} ${path}`)
     assert.deepEqual(listed, dockerChanges(base, view))

@@ -14,8 +14,9 @@ import type { Upper } from '../../src/drivers/upper.js'
 import { loadChecksums } from '../../src/layerfile/checksum.js'
 import { type ContainerFs, createContainerFace } from '../../src/overlay/face/container-face.js'
 import type { Union } from '../../src/overlay/union/union.js'
-import { commitLayer, scratch } from './commit-run.js'
+import { commitLayer, contentsFile, scratch } from './commit-run.js'
 import type { Driven } from './face-calls.js'
+import { MemoryLayer } from './memory-layer.js'
 import { memoryUpper } from './memory-upper.js'
 import { dumpUnion } from './union-dump.js'
 import { layerOf, rootOf, unionOf } from './union-run.js'
@@ -38,8 +39,7 @@ export class Session implements Driven, AsyncDisposable {
   /** Base first. */
   readonly layers: Layer[]
   readonly open = new Map<number, number>()
-  /** Of layers that were committed here. */
-  readonly layerFiles = new Map<Layer, string>()
+  readonly #files = new Map<Layer, string>()
   /** How often the journal was cut, all in all. */
   cuts = 0
   readonly #keeping: Keeping
@@ -67,6 +67,14 @@ export class Session implements Driven, AsyncDisposable {
     return session
   }
 
+  /** Where the contents of the layers lie: those of a layer in memory are written once. */
+  async layerFiles(): Promise<ReadonlyMap<Layer, string>> {
+    for (const layer of this.layers)
+      if (layer instanceof MemoryLayer && !this.#files.has(layer))
+        this.#files.set(layer, await contentsFile(this.#directory, layer, this.#files.size))
+    return this.#files
+  }
+
   /** Something was done as one step. */
   async stepped(): Promise<void> {
     if (this.#keeping === 'killed')
@@ -85,12 +93,12 @@ export class Session implements Driven, AsyncDisposable {
   async rotate(): Promise<void> {
     const directory = join(this.#directory, `layer-${this.#uppers}`)
     mkdirSync(directory)
-    const committed = await commitLayer(this.union, directory, this.layerFiles)
+    const committed = await commitLayer(this.union, directory, await this.layerFiles())
     if (committed !== undefined) this.#closing.push(() => committed.layer.close())
     await this.#end()
     if (committed !== undefined) {
       this.layers.push(committed.layer)
-      this.layerFiles.set(committed.layer, committed.path)
+      this.#files.set(committed.layer, committed.path)
     }
     await this.#begin()
   }
