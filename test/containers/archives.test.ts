@@ -93,8 +93,9 @@ test('getArchive: a container that closes meanwhile ends the stream, which holds
 
 test('getArchive: that holds for what has no content, too', async t => {
   const { box } = await boxWithTree(t)
-  for (let i = 0; i < 3000; i++) box.writeFileSync(`/d/sub/${i}`, '')
-  const iterator = box.getArchive('/d/sub')[Symbol.asyncIterator]()
+  box.mkdirSync('/many')
+  for (let i = 0; i < 6000; i++) box.writeFileSync(`/many/${i}`, '')
+  const iterator = box.getArchive('/many')[Symbol.asyncIterator]()
   await iterator.next()
   await box.close()
   await assert.rejects(
