@@ -81,10 +81,15 @@ test(
     calls.length = 0
     write(upper, 'small', 100)
     write(upper, 'large', 100_000)
-    assert.deepEqual(calls, ['write content-1'])
     await upper.sync()
-    assert.deepEqual(calls.slice(1), [
-      ...['write segment-0', 'write journal', 'sync content-1', 'sync segment-0', 'sync directory', 'sync journal'],
+    // On a machine that has no time the first hand-over may come before the second change
+    const begin = calls.findIndex(call => call.startsWith('sync'))
+    const written = calls.slice(0, begin)
+    assert.deepEqual([...new Set(written)].sort(), ['write content-1', 'write journal', 'write segment-0'])
+    assert.equal(written.at(-1), 'write journal')
+    assert.ok(written.indexOf('write segment-0') < written.indexOf('write journal'), `${written}`)
+    assert.deepEqual(calls.slice(begin), [
+      ...['sync content-1', 'sync segment-0', 'sync directory', 'sync journal'],
       ...['write journal', 'unlink content-0'],
     ])
     calls.length = 0
