@@ -29,7 +29,7 @@ export function tarEntries(changes: readonly ChangedFile[]): LayerEntry[] {
   })
 }
 
-/** A container with the changes made and handed over; it is closed. */
+/** A container with the changes made, and durable; it is closed. */
 export async function changedContainer(
   store: Store,
   image: string,
@@ -38,6 +38,7 @@ export async function changedContainer(
 ): Promise<void> {
   await using box = await store.create(image, { name })
   for (const { path, content } of changes) await box.promises.writeFile(path, content)
+  await box.sync()
 }
 
 function piecesOf(tar: string): Buffer[] {

@@ -80,7 +80,7 @@ test('P-72: any two calls, in every order of their turns', async () => {
   let runs = 0
   for (const [at, first] of alone.entries())
     for (const second of alone.slice(at)) runs += await inEveryOrder([[first], [second]], 60)
-  assert.ok(runs > 200, `${runs} runs`)
+  assert.ok(runs > 100, `${runs} runs`)
 })
 
 const paths = fc.constantFrom('/a', '/b', '/c', '/d/e', '/n')
