@@ -70,8 +70,11 @@ export interface Tree extends Metadata {
   contentOffset(inode: number): number
   /** Copies content bytes from `position` on into `into`; returns how many (0 at or past the end). Verifies what it reads. */
   readSync(inode: number, position: number, into: Uint8Array): number
-  /** The whole content, in memory that becomes the caller's: for trees that have it faster than `readSync` into fresh memory. */
-  contentSync?(inode: number): Buffer
+  /**
+   * The whole content of a file, in memory that becomes the caller's; undefined if it is longer than `most`. For trees that have it
+   * faster than by `readSync` into fresh memory.
+   */
+  contentSync?(inode: number, most: number): Buffer | undefined
   /** `readSync` off the main thread: reading and decompression happen on the thread pool. */
   read(inode: number, position: number, into: Uint8Array): Promise<number>
 }

@@ -81,10 +81,11 @@ export class LayerFile {
     return wanted.length
   }
 
-  /** The whole content of a file, in memory that becomes the caller's. */
-  contentSync(inode: number): Buffer {
+  /** The whole content of a file, in memory that becomes the caller's; undefined if it is longer than `most`. */
+  contentSync(inode: number, most: number): Buffer | undefined {
     this.#requireOpen()
     const length = this.index.isFile(inode) ? this.index.sizeBytes(inode) : 0
+    if (length > most) return undefined
     return length === 0 ? Buffer.alloc(0) : this.#parts.reader.contentSync(this.index.contentOffset(inode), length)
   }
 

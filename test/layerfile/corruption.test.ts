@@ -43,7 +43,7 @@ async function everything(path: string, cache: BlockCache): Promise<string> {
         layer.inode(i),
         layer.xattrs(i).map(({ name, value }) => [name, value.toString('hex')]),
         contentOf(layer, i).toString('base64'),
-        layer.contentSync(i).toString('base64'),
+        layer.contentSync(i, layer.tarBytes)!.toString('base64'),
       ])
       const tar = Buffer.alloc(layer.tarBytes)
       await layer.readTar(0, tar)

@@ -34,9 +34,10 @@ for (const compression of ['lz4', 'none'] as const)
         const which = random.int(contents.length)
         const inode = file.index.lookup(0, `${which}` as never)
         if (random.int(4) === 0) file.readSync(inode, 0, Buffer.alloc(10))
-        const content = file.contentSync(inode)
+        const content = file.contentSync(inode, 400_000)!
         assert.ok(content.equals(contents[which]!), `seed ${seed}: content ${which}, round ${round}`)
         content.fill(0xee)
+        assert.equal(file.contentSync(inode, content.length - 1), undefined)
       }
     })
 

@@ -50,7 +50,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a commit lets go of its snapshot before the job has ended',
     file: 'src/containers/work.ts',
     find: 'using upper = upperOf(union).snapshot()\n',
-    replace: 'using upper = upperOf(union).snapshot()\n            setImmediate(() => upper[Symbol.dispose]())\n',
+    replace: 'using upper = upperOf(union).snapshot()\n            queueMicrotask(() => upper[Symbol.dispose]())\n',
     test: 'test/containers/commit-moment.test.ts',
   },
   {

@@ -66,8 +66,8 @@ export class PackedLayer implements Layer {
     return this.#file.readSync(inode, position, into)
   }
 
-  contentSync(inode: number): Buffer {
-    return this.#file.contentSync(inode)
+  contentSync(inode: number, most: number): Buffer | undefined {
+    return this.#file.contentSync(inode, most)
   }
 
   read(inode: number, position: number, into: Uint8Array): Promise<number> {

@@ -39,9 +39,10 @@ function bytesFrom(union: Union, dentry: Standing, position: number): number {
 
 /** The content from `position` to the end. */
 export function readAllSync(union: Union, dentry: Standing, position: number): Buffer {
-  if (position === 0 && fileSize(union, dentry) <= wholeBytes) {
+  if (position === 0 && (dentry.mode & S_IFMT) === S_IFREG) {
     const { tree, inode } = contentOf(union, dentry)
-    if (tree.contentSync !== undefined) return tree.contentSync(inode)
+    const whole = tree.contentSync?.(inode, wholeBytes)
+    if (whole !== undefined) return whole
   }
   const buffer = Buffer.allocUnsafeSlow(bytesFrom(union, dentry, position))
   return buffer.subarray(0, readSync(union, dentry, position, buffer))

@@ -271,6 +271,22 @@ test(
 )
 
 test(
+  'contents that a compaction moves stay where they were for a snapshot',
+  withUpper(async (upper, directory) => {
+    for (let i = 0; i < 50; i++) write(upper, `f${i}`, Buffer.alloc(3000, `${i} `))
+    const left = upper.node(upper.lookup(0, 'f49' as ByteString))
+    const wanted = contentOf(upper, left)
+    using snapshot = upper.snapshot()
+    for (let i = 0; i < 49; i++) upper.remove(upper.root, `f${i}` as ByteString)
+    await upper.compact()
+    assert.ok(readdirSync(directory).includes('segment-1'))
+    assert.equal(snapshot.place(left.id).file, join(directory, 'segment-0'))
+    assert.ok(bytesAt(snapshot.place(left.id)).equals(wanted))
+    assert.ok(contentOf(upper, left).equals(wanted))
+  }),
+)
+
+test(
   'what a snapshot kept from being removed goes when the last one ends, without being asked',
   withUpper(async (upper, directory) => {
     write(upper, 'large', old)
