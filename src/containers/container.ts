@@ -19,9 +19,6 @@ import type { Union } from '../overlay/union/union.js'
 import type { ContainerStore, HeldContainer } from './container-store.js'
 import { containerFace } from './face.js'
 
-/** Opens the tree of what a container has changed, in its directory; with `root`, attributes of the union's root, makes a new one. */
-export type OpenUpper = (directory: string, options: { readonly root?: NewNode }) => Promise<Upper>
-
 export interface ContainerParts {
   readonly held: HeldContainer
   readonly handles: readonly LayerHandle[]

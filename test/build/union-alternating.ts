@@ -4,12 +4,12 @@
  */
 import fs from 'node:fs'
 import { join } from 'node:path'
-import { openPackedUpper } from '../../src/drivers/packed/open-upper.js'
 import type { Upper } from '../../src/drivers/upper.js'
 import type { Union } from '../../src/overlay/union/union.js'
 import { importUpper, rootNodeOf } from './kernel-upper.js'
 import { memoryUpper } from './memory-upper.js'
 import { Kernel } from './overlay-kernel.js'
+import { packedUpper } from './packed-upper.js'
 import { Random } from './random-tar.js'
 import { equal, equalOutcomes, equalTrees } from './union-against-kernel.js'
 import { canonical, dumpRoot, dumpUpper } from './union-dump.js'
@@ -149,7 +149,7 @@ class Turns {
   /** In a container's directory, opened anew after it was filled, and again after the operations. */
   async #onDisk(upper: TreeNode, played: (at: Upper) => State): Promise<State> {
     const directory = join(this.#kernel.scratch, 'container')
-    const open = () => openPackedUpper(directory, { root: rootNodeOf(upper) })
+    const open = () => packedUpper(directory, { root: rootNodeOf(upper) })
     try {
       await closing(await open(), made => importUpper(upper, this.#one.layers.map(layerOf), made))
       const { results } = await closing(await open(), played)

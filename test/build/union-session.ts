@@ -8,7 +8,6 @@ import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from
 import { join } from 'node:path'
 import type { Layer } from '../../src/drivers/layer.js'
 import { parseJournal } from '../../src/drivers/packed/journal.js'
-import { openPackedUpper } from '../../src/drivers/packed/open-upper.js'
 import { nodeUpperIo } from '../../src/drivers/packed/upper-io.js'
 import type { Upper } from '../../src/drivers/upper.js'
 import { loadChecksums } from '../../src/layerfile/checksum.js'
@@ -18,6 +17,7 @@ import { commitLayer, contentsFile, scratch } from './commit-run.js'
 import type { Driven } from './face-calls.js'
 import { MemoryLayer } from './memory-layer.js'
 import { memoryUpper } from './memory-upper.js'
+import { packedUpper } from './packed-upper.js'
 import { dumpUnion } from './union-dump.js'
 import { layerOf, rootOf, unionOf } from './union-run.js'
 import type { TreeNodes } from './union-sequence.js'
@@ -130,7 +130,7 @@ export class Session implements Driven, AsyncDisposable {
   }
 
   #open(directory: string): Promise<Upper> {
-    return openPackedUpper(directory, { root: rootOf(), checksums, eager: this.#keeping === 'killed' })
+    return packedUpper(directory, { root: rootOf(), checksums, eager: this.#keeping === 'killed' })
   }
 
   #over(): void {
@@ -167,7 +167,7 @@ export class Session implements Driven, AsyncDisposable {
     writeFileSync(join(directory, 'journal'), journal.subarray(0, end))
     // What is not needed any more is needed by the next, shorter journal
     const io = { ...nodeUpperIo, unlink: () => undefined }
-    const upper = await openPackedUpper(directory, { root: rootOf(), checksums, io })
+    const upper = await packedUpper(directory, { root: rootOf(), checksums, io })
     const shown = dumpUnion(unionOf(this.layers, upper))
     await upper.close()
     const last = this.#moments.findLastIndex(moment => moment.end <= whole)

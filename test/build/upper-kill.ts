@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openPackedUpper } from '../../src/drivers/packed/open-upper.js'
 import { memoryUpper, plainRoot } from './memory-upper.js'
+import { packedUpper } from './packed-upper.js'
 import { compiledRoot } from './repo.js'
 import { isSame, nextStep, randomOf, stateOf, take, type UpperState } from './upper-sequence.js'
 
@@ -25,7 +25,7 @@ export async function killOne(seed: number, ms: number): Promise<Killed> {
   try {
     const { acknowledged, safe } = await runAndKill(join(directory, 'upper'), seed, ms)
     if (acknowledged === 0) return { acknowledged, found: 0 }
-    const upper = await openPackedUpper(join(directory, 'upper'), { root: plainRoot })
+    const upper = await packedUpper(join(directory, 'upper'), { root: plainRoot })
     const found = prefixOf(stateOf(upper), seed, safe, acknowledged + 1)
     await upper.close()
     assert.ok(found !== undefined, `seed ${seed}: what is there is no state from ${safe} to ${acknowledged + 1}`)

@@ -6,14 +6,14 @@
  * step N. The clock is the process's own: on a busy machine it may stand still for a while, and so do its timers.
  */
 import { writeSync } from 'node:fs'
-import { openPackedUpper } from '../../src/drivers/packed/open-upper.js'
 import { memoryUpper, plainRoot } from './memory-upper.js'
+import { packedUpper } from './packed-upper.js'
 import { nextStep, randomOf, take } from './upper-sequence.js'
 
 const [directory, seed] = process.argv.slice(2)
 const random = randomOf(Number(seed))
 const model = memoryUpper()
-const upper = await openPackedUpper(directory!, { root: plainRoot })
+const upper = await packedUpper(directory!, { root: plainRoot })
 const held: [number[], number[]] = [[], []]
 const pauses = randomOf(Number(seed) + 1)
 setInterval(() => writeSync(1, `tick ${performance.now()}\n`), 5)

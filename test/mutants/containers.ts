@@ -85,10 +85,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a journal that is missing is one of a new container',
-    file: 'src/containers/containers.ts',
-    find: 'await openUpper(await containers.upperDirectory(record), {})',
+    file: 'src/drivers/packed/open-upper.ts',
+    find: "throw corruptUpper(path, 'missing')",
     replace:
-      'await openUpper(await containers.upperDirectory(record), { root: { mode: 0o40755, uid: 0, gid: 0, atime: { sec: 0, nsec: 0 }, mtime: { sec: 0, nsec: 0 }, ctime: { sec: 0, nsec: 0 }, birthtime: { sec: 0, nsec: 0 } } })',
+      'await makePackedUpper(directory, { mode: 0o40755, uid: 0, gid: 0, atime: { sec: 0, nsec: 0 }, mtime: { sec: 0, nsec: 0 }, ctime: { sec: 0, nsec: 0 }, birthtime: { sec: 0, nsec: 0 } }, options)',
     test: lifecycle,
   },
   {

@@ -67,4 +67,16 @@ export const mutants: readonly Mutant[] = [
     replace: '0 * (performance.now() - start)',
     test,
   },
+  {
+    name: 'a failed wait ends the work where it stands',
+    file: 'src/either-way.ts',
+    find: `result = await step.value.later()
+    } catch (error) {
+      step = work.throw(error)
+      continue`,
+    replace: `result = await step.value.later()
+    } catch (error) {
+      throw error`,
+    test: 'test/either-way.test.ts',
+  },
 ]

@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseJournal } from '../../src/drivers/packed/journal.js'
-import { openPackedUpper } from '../../src/drivers/packed/open-upper.js'
 import type { Upper } from '../../src/drivers/upper.js'
 import { PhylloError } from '../../src/errors.js'
 import { loadChecksums } from '../../src/layerfile/checksum.js'
@@ -16,6 +15,7 @@ import { linkGroups } from '../build/commit-run.js'
 import { callFace, type Driven } from '../build/face-calls.js'
 import { type FaultyIo, faultyIo } from '../build/faulty-io.js'
 import { inDirectory } from '../build/in-directory.js'
+import { packedUpper } from '../build/packed-upper.js'
 import { Random } from '../build/random-tar.js'
 import { withoutLinks } from '../build/union-compare.js'
 import { dumpUnion, dumpUpper } from '../build/union-dump.js'
@@ -28,7 +28,7 @@ const checksums = await loadChecksums()
 const layers = scriptLayers.map(layerOf)
 
 function open(directory: string, options: { readonly io?: FaultyIo; readonly eager?: boolean } = {}) {
-  return openPackedUpper(directory, { root: rootOf(), checksums, ...options })
+  return packedUpper(directory, { root: rootOf(), checksums, ...options })
 }
 
 function drive(upper: Upper): Driven {

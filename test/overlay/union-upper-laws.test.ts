@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { openPackedUpper } from '../../src/drivers/packed/open-upper.js'
 import { loadChecksums } from '../../src/layerfile/checksum.js'
 import { Union } from '../../src/overlay/union/union.js'
 import { inDirectory } from '../build/in-directory.js'
 import { memoryUpper } from '../build/memory-upper.js'
+import { packedUpper } from '../build/packed-upper.js'
 import { at, pathsOf, Reached, reach } from '../build/reached.js'
 import { withoutLinks } from '../build/union-compare.js'
 import { canonical, dumpUnion } from '../build/union-dump.js'
@@ -158,7 +158,7 @@ test(
       const { layers, ops } = sequence(seed, 40)
       const journals = ['one', 'other'].map(async name => {
         const place = join(directory, `${seed}-${name}`)
-        const upper = await openPackedUpper(place, { root: rootOf(), checksums, eager: true })
+        const upper = await packedUpper(place, { root: rootOf(), checksums, eager: true })
         runAll(unionOf(layers.map(layerOf), upper), ops)
         await upper.close()
         return readFileSync(join(place, 'journal'))

@@ -4,6 +4,7 @@
  *
  * Invariant: a copy that fails leaves nothing but a file to be removed.
  */
+import { doLater, doNow, type Work, wait } from '../../either-way.js'
 import type { LargeContents } from './large-contents.js'
 import { contentName, type LargeContent } from './stored-content.js'
 import type { UpperFiles } from './upper-files.js'
@@ -22,30 +23,38 @@ export class LargeCopies {
 
   /** A content with the bytes that this one has, in a file of its own. */
   copy(content: LargeContent): LargeContent {
-    const shared = this.reflink(content)
-    if (shared !== undefined) return shared
-    const copy = this.#large.create()
-    const slice = Buffer.allocUnsafe(sliceBytes)
-    try {
-      for (let at = 0; at < content.bytes; at += sliceBytes)
-        this.#write(copy, slice.subarray(0, this.#large.read(content, at, slice)), at)
-      return this.#whole(copy, content.bytes)
-    } catch (error) {
-      this.#large.drop(copy)
-      throw error
-    }
+    return doNow(this.#copying(content))
   }
 
   /** The same off the main thread: as many bytes as there are now. The caller sees to it that they stay. */
-  async copyLater(content: LargeContent): Promise<LargeContent> {
+  copyLater(content: LargeContent): Promise<LargeContent> {
+    return doLater(this.#copying(content))
+  }
+
+  /** A copy that shares its bytes with the original; undefined where the file system cannot. */
+  reflink(content: LargeContent): LargeContent | undefined {
+    return doNow(this.#sharing(content))
+  }
+
+  reflinkLater(content: LargeContent): Promise<LargeContent | undefined> {
+    return doLater(this.#sharing(content))
+  }
+
+  *#copying(content: LargeContent): Work<LargeContent> {
     const { bytes } = content
-    const shared = await this.reflinkLater(content)
+    const shared = yield* this.#sharing(content)
     if (shared !== undefined) return shared
     const copy = this.#large.create()
     const slice = Buffer.allocUnsafe(sliceBytes)
     try {
-      for (let at = 0; at < bytes; at += sliceBytes)
-        this.#write(copy, slice.subarray(0, await this.#large.readLater(content, at, slice)), at)
+      for (let done = 0; done < bytes; done += sliceBytes) {
+        const at = done
+        const count = yield* wait(
+          () => this.#large.read(content, at, slice),
+          () => this.#large.readLater(content, at, slice),
+        )
+        this.#write(copy, slice.subarray(0, count), at)
+      }
       return this.#whole(copy, bytes)
     } catch (error) {
       this.#large.drop(copy)
@@ -53,17 +62,14 @@ export class LargeCopies {
     }
   }
 
-  /** A copy that shares its bytes with the original; undefined where the file system cannot. */
-  reflink(content: LargeContent): LargeContent | undefined {
-    const copy = this.#large.unmade()
-    const shares = this.#files.reflinkSync(contentName(content.file), contentName(copy.file))
-    return shares ? this.#whole(copy, content.bytes) : undefined
-  }
-
-  async reflinkLater(content: LargeContent): Promise<LargeContent | undefined> {
+  *#sharing(content: LargeContent): Work<LargeContent | undefined> {
     const { bytes } = content
     const copy = this.#large.unmade()
-    const shares = await this.#files.reflink(contentName(content.file), contentName(copy.file))
+    const [from, to] = [contentName(content.file), contentName(copy.file)]
+    const shares = yield* wait(
+      () => this.#files.reflinkSync(from, to),
+      () => this.#files.reflink(from, to),
+    )
     return shares ? this.#whole(copy, bytes) : undefined
   }
 

@@ -24,8 +24,6 @@ import { nodeUpperIo, type UpperIo } from './upper-io.js'
 import type { UpperParts } from './upper-keeper.js'
 
 export interface OpenUpperOptions {
-  /** What the union's root is in a new container. Absent: there is one. */
-  readonly root?: NewNode
   /** To be shared: see layerfile/checksum.ts. */
   readonly checksums?: Checksums
   readonly io?: UpperIo
@@ -37,14 +35,11 @@ export interface OpenUpperOptions {
  * The directory is the container's own, `<root>/packed/containers/<mount-id>/`, and nobody else may have it open. Throws STORE_IO,
  * STORE_VERSION, or STORE_CORRUPT, naming the file: for damage that no crash explains.
  */
-export async function openPackedUpper(directory: string, options: OpenUpperOptions): Promise<PackedUpper> {
+export async function openPackedUpper(directory: string, options: OpenUpperOptions = {}): Promise<PackedUpper> {
   const { io = nodeUpperIo } = options
   const { xxh64: sum } = options.checksums ?? (await loadChecksums())
   const path = `${directory}/${journalName}`
-  if (io.fileBytes(path) === undefined) {
-    if (options.root === undefined) throw corruptUpper(path, 'missing')
-    await makeUpper(directory, options.root, io, sum)
-  }
+  if (io.fileBytes(path) === undefined) throw corruptUpper(path, 'missing')
   const files = new UpperFiles(io, directory)
   const journal = new Journal(io, sum, io.open(path, 'r+'), path, 0, 0)
   try {
@@ -61,7 +56,13 @@ export async function openPackedUpper(directory: string, options: OpenUpperOptio
   }
 }
 
-async function makeUpper(directory: string, root: NewNode, io: UpperIo, sum: Sum): Promise<void> {
+/** Begins a new one in an empty directory, or in one that is not there yet. `root`: what the union's root is in it. */
+export async function makePackedUpper(
+  directory: string,
+  root: NewNode,
+  { checksums, io = nodeUpperIo }: Omit<OpenUpperOptions, 'eager'> = {},
+): Promise<void> {
+  const { xxh64: sum } = checksums ?? (await loadChecksums())
   io.makeDirectory(directory)
   const orphan = io.readdir(directory).find(name => numberOf(name) !== undefined)
   if (orphan !== undefined) throw corruptUpper(`${directory}/${journalName}`, `missing, while there is ${orphan}`)

@@ -7,7 +7,8 @@ import {
   checkedByNode,
   flagsArgument,
   impossibleFd,
-  modeArgument,
+  type Opening,
+  openingArguments,
   optionsArgument,
   type PathArgument,
   pathArgument,
@@ -24,28 +25,20 @@ import { mayRead } from '../union/syscalls-files.js'
 import type { Union } from '../union/union.js'
 import { type Calls, callbackForm, type Implementation } from './forms.js'
 
-interface Opening {
-  readonly argument: PathArgument
-  readonly flags: number
-  readonly mode: number
-}
-
-function openArguments(path: unknown, flags: unknown, mode: unknown): Opening {
-  const argument = pathArgument(path)
-  const bits = flagsArgument(typeof flags === 'function' ? undefined : flags)
-  return { argument, flags: bits, mode: modeArgument(mode, bad => fs.openSync('', 'r', bad)) }
+function openArguments([path, flags, mode]: readonly unknown[]): Opening {
+  return openingArguments(path, typeof flags === 'function' ? undefined : flags, mode)
 }
 
 function openNow(union: Union): Implementation {
   return (...args) => {
-    const { argument, flags, mode } = openArguments(args[0], args[1], args[2])
+    const { argument, flags, mode } = openArguments(args)
     return openFile(union, argument, flags, mode)
   }
 }
 
 function openLater(union: Union): Implementation {
   return (...args) => {
-    const { argument, flags, mode } = openArguments(args[0], args[1], args[2])
+    const { argument, flags, mode } = openArguments(args)
     return inTurn(union, argument, flags, () => openFile(union, argument, flags, mode))
   }
 }

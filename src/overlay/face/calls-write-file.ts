@@ -3,12 +3,10 @@ import fs from 'node:fs'
 import {
   type AnyOptions,
   checkedByNode,
-  flagsArgument,
   impossibleFd,
-  modeArgument,
+  type Opening,
+  openingArguments,
   optionsArgument,
-  type PathArgument,
-  pathArgument,
 } from '../union/arguments.js'
 import { abortError } from '../union/errno.js'
 import type { OpenFile } from '../union/handles.js'
@@ -40,16 +38,8 @@ function bytesOf(data: unknown, encoding: AnyOptions['encoding']): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-interface Opening {
-  readonly argument: PathArgument
-  readonly flags: number
-  readonly mode: number
-}
-
 function openingOf(path: unknown, { flag, mode }: WriteFileOptions, otherwise: string): Opening {
-  const argument = pathArgument(path, bad => fs.openSync(bad, 'r'))
-  const flags = flagsArgument(flag || otherwise)
-  return { argument, flags, mode: modeArgument(mode, bad => fs.openSync('', 'r', bad)) }
+  return openingArguments(path, flag || otherwise, mode, bad => fs.openSync(bad, 'r'))
 }
 
 function opened(union: Union, { argument, flags, mode }: Opening): OpenFile {

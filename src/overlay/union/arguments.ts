@@ -151,6 +151,26 @@ export function flagsArgument(flags: unknown): number {
   throw new TypeError(`flags: ${String(flags)} is a spelling that Node takes and nobody here knows`)
 }
 
+/** What is opened, and how. */
+export interface Opening {
+  readonly argument: PathArgument
+  readonly flags: number
+  /** Of a file that is made. */
+  readonly mode: number
+}
+
+/** What open takes; `check` as for `pathArgument`. */
+export function openingArguments(
+  path: unknown,
+  flags: unknown,
+  mode: unknown,
+  check?: (bad: never) => unknown,
+): Opening {
+  const argument = pathArgument(path, check)
+  const bits = flagsArgument(flags)
+  return { argument, flags: bits, mode: modeArgument(mode, bad => fs.openSync('', 'r', bad)) }
+}
+
 /** Mode bits, a number or octal digits; what is neither is shown to `check`. */
 export function modeArgument(mode: unknown, check: (bad: never) => unknown, otherwise = 0o666): number {
   if (mode === undefined || mode === null || typeof mode === 'function') return otherwise

@@ -8,6 +8,7 @@
 import fs from 'node:fs'
 import type { Member } from '../../drivers/layer.js'
 import type { UpperNode } from '../../drivers/upper.js'
+import { doLater, doNow, type Work, wait } from '../../either-way.js'
 import { isErrno } from '../../errors.js'
 import type { PathArgument } from './arguments.js'
 import { placeNew } from './change-names.js'
@@ -44,21 +45,10 @@ interface Copying {
 export function copyFileNow(union: Union, from: PathArgument, to: PathArgument, mode: number): void {
   const copying = begin(union, from, to, mode)
   if (copying === undefined) return
-  const { source, target } = copying
   try {
-    const own = ownNode(union, source)
-    const draft = own && upperOf(union).reflinkSync(own)
-    if (draft !== undefined) takeContent(union, target.dentry, draft)
-    else copySlices(union, source, target)
+    doNow(copyContent(union, copying))
   } catch (error) {
     throw failed(copying, error)
-  }
-}
-
-function copySlices(union: Union, source: Dentry, target: OpenFile): void {
-  for (let at = 0, size = fileSize(union, source); at < size; at += writeSliceBytes) {
-    const slice = Buffer.allocUnsafe(Math.min(writeSliceBytes, size - at))
-    write(union, target, slice.subarray(0, readSync(union, source, at, slice)), at)
   }
 }
 
@@ -70,26 +60,41 @@ export function copyFileLater(
   mode: number,
 ): Promise<void> | undefined {
   const begun = inTurn(union, to, O_TRUNC, () => begin(union, from, to, mode))
-  if (begun instanceof Promise) return begun.then(copying => copying && copyContent(union, copying))
-  return begun && copyContent(union, begun)
+  if (begun instanceof Promise) return begun.then(copying => copying && finishLater(union, copying))
+  return begun && finishLater(union, begun)
 }
 
-async function copyContent(union: Union, copying: Copying): Promise<void> {
+async function finishLater(union: Union, copying: Copying): Promise<void> {
   const { source, target } = copying
-  const copy = async () => {
-    const own = ownNode(union, source)
-    const draft = own && (await upperOf(union).reflink(own))
-    if (draft !== undefined) return takeContent(union, target.dentry, draft)
-    for (let at = 0, size = fileSize(union, source); at < size; at += writeSliceBytes) {
-      const slice = Buffer.allocUnsafe(Math.min(writeSliceBytes, size - at))
-      write(union, target, slice.subarray(0, await read(union, source, at, slice)), at)
-      await union.pace.turn()
-    }
-  }
+  const copy = () => doLater(copyContent(union, copying))
   try {
     await holding(union, source, () => holding(union, target.dentry, () => union.turns.take(target.dentry, copy)))
   } catch (error) {
     throw failed(copying, error)
+  }
+}
+
+function* copyContent(union: Union, { source, target }: Copying): Work<void> {
+  const upper = upperOf(union)
+  const own = ownNode(union, source)
+  const draft =
+    own &&
+    (yield* wait(
+      () => upper.reflinkSync(own),
+      () => upper.reflink(own),
+    ))
+  if (draft !== undefined) return takeContent(union, target.dentry, draft)
+  for (let done = 0, size = fileSize(union, source); done < size; done += writeSliceBytes) {
+    const [at, slice] = [done, Buffer.allocUnsafe(Math.min(writeSliceBytes, size - done))]
+    const count = yield* wait(
+      () => readSync(union, source, at, slice),
+      () => read(union, source, at, slice),
+    )
+    write(union, target, slice.subarray(0, count), at)
+    yield* wait(
+      () => undefined,
+      () => union.pace.turn(),
+    )
   }
 }
 

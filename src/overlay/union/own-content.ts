@@ -6,6 +6,7 @@
  * - Content that somebody else has written meanwhile counts, and the copy is thrown away.
  */
 import type { ContentDraft, UpperNode } from '../../drivers/upper.js'
+import { doLater, doNow, type Work, wait } from '../../either-way.js'
 import { MiB } from '../../limits.js'
 import { contentOf, fileSize } from './content.js'
 import { copyUp, upperOf } from './copy-up.js'
@@ -65,26 +66,10 @@ export function adopt(union: Union, dentry: Dentry, draft: ContentDraft): UpperN
 
 /** A copy of a content that lies below: so many bytes of it, or with zeros behind it. */
 export function draftOf(union: Union, dentry: Dentry, sizeBytes: number, syscall: string): ContentDraft {
-  assertRoom(union, dentry, sizeBytes, syscall)
-  const { tree, inode } = contentOf(union, dentry)
-  const draft = upperOf(union).draft()
-  const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
-  try {
-    for (let at = 0; at < sizeBytes; ) {
-      const count = tree.readSync(inode, at, buffer.subarray(0, sizeBytes - at))
-      if (count === 0) break
-      draft.append(buffer.subarray(0, count))
-      at += count
-    }
-    draft.extend(sizeBytes)
-    return draft
-  } catch (error) {
-    draft.discard()
-    throw error
-  }
+  return doNow(drafting(union, dentry, sizeBytes, syscall))
 }
 
-/** The same slice by slice. Undefined: it does not lie below, or not any more. */
+/** The same off the main thread. Undefined: it does not lie below, or not any more. */
 export async function draftLater(
   union: Union,
   dentry: Dentry,
@@ -92,23 +77,32 @@ export async function draftLater(
   syscall: string,
 ): Promise<ContentDraft | undefined> {
   if (!isBelow(union, dentry)) return undefined
+  const draft = await doLater(drafting(union, dentry, sizeBytes, syscall))
+  if (isBelow(union, dentry)) return draft
+  draft.discard()
+  return undefined
+}
+
+function* drafting(union: Union, dentry: Dentry, sizeBytes: number, syscall: string): Work<ContentDraft> {
   assertRoom(union, dentry, sizeBytes, syscall)
   const { tree, inode } = contentOf(union, dentry)
   const draft = upperOf(union).draft()
   const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
   try {
-    for (let at = 0; at < sizeBytes; ) {
-      const count = await tree.read(inode, at, buffer.subarray(0, sizeBytes - at))
+    for (let done = 0; done < sizeBytes; ) {
+      const [at, into] = [done, buffer.subarray(0, sizeBytes - done)]
+      const count = yield* wait(
+        () => tree.readSync(inode, at, into),
+        () => tree.read(inode, at, into),
+      )
       if (count === 0) break
-      draft.append(buffer.subarray(0, count))
-      at += count
+      draft.append(into.subarray(0, count))
+      done += count
     }
     draft.extend(sizeBytes)
+    return draft
   } catch (error) {
     draft.discard()
     throw error
   }
-  if (isBelow(union, dentry)) return draft
-  draft.discard()
-  return undefined
 }

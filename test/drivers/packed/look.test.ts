@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ByteString } from '../../../src/byte-string.js'
 import { lookAtPackedUpper } from '../../../src/drivers/packed/look.js'
-import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
 import { nodeUpperIo, type UpperIo } from '../../../src/drivers/packed/upper-io.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { plainRoot } from '../../build/memory-upper.js'
+import { packedUpper } from '../../build/packed-upper.js'
 import { isSame, nextStep, randomOf, stateOf, take } from '../../build/upper-sequence.js'
 
 const options = { root: plainRoot, checksums: await loadChecksums() }
@@ -59,7 +59,7 @@ test('random changes: after each of them a look shows what an opening would', as
   t.diagnostic(`PHYLLO_SEED=${first}`)
   for (let seed = first; seed < first + 6; seed++)
     await inDirectory(async directory => {
-      const upper = await openPackedUpper(directory, { ...options, eager: true })
+      const upper = await packedUpper(directory, { ...options, eager: true })
       const random = randomOf(seed)
       const open: number[] = []
       for (let at = 0; at < 40; at++) {
@@ -93,7 +93,7 @@ for (const [name, synced] of [
   test(
     `a content goes when its frame, ${name}, was read: the journal is read again, and no frame is given up`,
     inDirectory(async directory => {
-      const upper = await openPackedUpper(directory, { ...options, eager: true })
+      const upper = await packedUpper(directory, { ...options, eager: true })
       write(upper, 'large', Buffer.alloc(100_000, 'l'))
       for (let i = 0; i < 5; i++) write(upper, `f${i}`, Buffer.from(`${i}`))
       if (synced) await upper.sync()
@@ -113,13 +113,13 @@ test(
   'a new journal takes the place of the one that was opened: the new one counts, not the beginning of the old one',
   inDirectory(async directory => {
     const [journal, next] = ['journal', 'new'].map(name => join(directory, name)) as [string, string]
-    const upper = await openPackedUpper(directory, { ...options, eager: true })
+    const upper = await packedUpper(directory, { ...options, eager: true })
     write(upper, 'first', Buffer.from('1'))
     for (let i = 0; i < 50; i++) upper.setAttributes(upper.root, { uid: i })
     write(upper, 'last', Buffer.from('2'))
     await upper.close()
     const old = readFileSync(journal)
-    const again = await openPackedUpper(directory, options)
+    const again = await packedUpper(directory, options)
     await again.compact()
     await again.close()
     writeFileSync(next, readFileSync(journal))
@@ -143,7 +143,7 @@ test(
 test(
   'a frame that is being written is the end; what stands before it is there',
   inDirectory(async directory => {
-    const upper = await openPackedUpper(directory, { ...options, eager: true })
+    const upper = await packedUpper(directory, { ...options, eager: true })
     write(upper, 'whole', Buffer.from('1'))
     const before = readFileSync(join(directory, 'journal')).length
     write(upper, 'torn', Buffer.from('2'))
@@ -162,7 +162,7 @@ test(
 test(
   'a journal that never holds still is given up on, with the reason',
   inDirectory(async directory => {
-    const upper = await openPackedUpper(directory, { ...options, eager: true })
+    const upper = await packedUpper(directory, { ...options, eager: true })
     write(upper, 'large', Buffer.alloc(100_000, 'l'))
     await upper.sync()
     await upper.close()

@@ -4,18 +4,18 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ByteString } from '../../../src/byte-string.js'
-import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { plainRoot } from '../../build/memory-upper.js'
+import { packedUpper } from '../../build/packed-upper.js'
 import { isSame, stateOf } from '../../build/upper-sequence.js'
 
 const options = { root: plainRoot, checksums: await loadChecksums() }
 
 function withUpper(work: (upper: PackedUpper, directory: string) => Promise<void>) {
   return inDirectory(async directory => {
-    const upper = await openPackedUpper(directory, options)
+    const upper = await packedUpper(directory, options)
     await work(upper, directory)
     await upper.close()
   })
@@ -35,7 +35,7 @@ const bytesOf = (directory: string) =>
   readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)
 
 async function assertReopens(directory: string, wanted: ReturnType<typeof stateOf>, used: number): Promise<void> {
-  const again = await openPackedUpper(directory, options)
+  const again = await packedUpper(directory, options)
   assert.ok(isSame(stateOf(again), wanted))
   assert.equal(again.usedBytes, used)
   await again.close()
@@ -119,7 +119,7 @@ test(
     await upper.close()
     for (const name of ['content-77', 'segment-5', 'journal.next']) writeFileSync(join(directory, name), 'left')
     writeFileSync(join(directory, 'somebody else’s'), 'left')
-    await (await openPackedUpper(directory, options)).close()
+    await (await packedUpper(directory, options)).close()
     assert.deepEqual(readdirSync(directory).sort(), ['journal', 'somebody else’s'])
   }),
 )
@@ -144,7 +144,7 @@ test(
     upper.remove(upper.root, 'f' as ByteString)
     await upper.compact()
     await upper.close()
-    const again = await openPackedUpper(directory, options)
+    const again = await packedUpper(directory, options)
     assert.ok(again.create(plainRoot).id > id)
     await again.close()
   }),
@@ -158,7 +158,7 @@ test(
     const journal = join(directory, 'journal')
     const bytes = readFileSync(journal)
     rmSync(journal)
-    await assert.rejects(openPackedUpper(directory, options), { code: 'STORE_CORRUPT', path: journal })
+    await assert.rejects(packedUpper(directory, options), { code: 'STORE_CORRUPT', path: journal })
     writeFileSync(journal, bytes)
   }),
 )
@@ -202,7 +202,7 @@ test(
       upper.release(node)
     }
     await upper.close()
-    const again = await openPackedUpper(directory, options)
+    const again = await packedUpper(directory, options)
     assert.equal(again.usedEntries, 20_001)
     for (const i of [0, 777, 19_999]) assert.equal(again.node(again.lookup(0, `file ${i}` as ByteString)).uid, i)
     await again.close()

@@ -4,12 +4,12 @@ import { cpSync, readFileSync, statSync, truncateSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseJournal } from '../../../src/drivers/packed/journal.js'
-import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { Upper, UpperSnapshot } from '../../../src/drivers/upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { type FaultyIo, faultyIo } from '../../build/faulty-io.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
+import { packedUpper } from '../../build/packed-upper.js'
 import { isSame, nextStep, randomOf, type Step, stateOf, take, type UpperState } from '../../build/upper-sequence.js'
 
 const firstSeed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
@@ -49,7 +49,7 @@ function scriptOf(seed: number, length: number, isWanted: (step: Step) => boolea
 async function run(directory: string, { steps }: Script, io: FaultyIo, eager: boolean): Promise<number> {
   let done = 0
   try {
-    const upper = await openPackedUpper(directory, { root: plainRoot, checksums, io, eager })
+    const upper = await packedUpper(directory, { root: plainRoot, checksums, io, eager })
     const open: number[] = []
     let snapshot: UpperSnapshot | undefined
     for (const step of steps) {
@@ -74,7 +74,7 @@ async function run(directory: string, { steps }: Script, io: FaultyIo, eager: bo
 
 /** The directory shows one of these states. What the next step was writing in place may have begun. */
 async function assertShows(directory: string, { states }: Script, least: number, most: number): Promise<void> {
-  const upper = await openPackedUpper(directory, { root: plainRoot, checksums })
+  const upper = await packedUpper(directory, { root: plainRoot, checksums })
   const found = stateOf(upper)
   await assertUsable(upper)
   for (let at = least; at <= most; at++) if (at < states.length && isSame(found, states[at]!, states[at + 1])) return
@@ -117,7 +117,7 @@ test(
     const script = scriptOf(firstSeed, 25, isSmall)
     const [model, at] = [join(directory, 'model'), join(directory, 'cut')]
     // One step a frame, no sync: nothing is known to be on the disk but the beginning.
-    const upper = await openPackedUpper(model, { root: plainRoot, checksums, eager: true })
+    const upper = await packedUpper(model, { root: plainRoot, checksums, eager: true })
     const ends: number[] = []
     const open: number[] = []
     const journal = (where: string) => join(where, 'journal')
@@ -161,7 +161,7 @@ test(
 /** In this test nothing is removed, so that the contents of every prefix are there, but for what is written in place. */
 async function openOnly(directory: string): Promise<Upper> {
   const io = faultyIo()
-  const upper = await openPackedUpper(directory, { root: plainRoot, checksums, io: { ...io, unlink: () => undefined } })
+  const upper = await packedUpper(directory, { root: plainRoot, checksums, io: { ...io, unlink: () => undefined } })
   setImmediate(() => io.bury())
   return upper
 }
@@ -175,7 +175,7 @@ function statesAt({ states }: Script, ends: readonly number[], end: number): Upp
 test(
   'damage before whole frames is STORE_CORRUPT, and says where',
   inDirectory(async directory => {
-    const upper = await openPackedUpper(directory, { root: plainRoot, checksums, eager: true })
+    const upper = await packedUpper(directory, { root: plainRoot, checksums, eager: true })
     const journal = join(directory, 'journal')
     const ends = [statSync(journal).size]
     for (let i = 0; i < 3; i++) {
@@ -190,7 +190,7 @@ test(
       damaged[where] = damaged[where]! ^ 0x10
       writeFileSync(journal, damaged)
       await assert.rejects(
-        openPackedUpper(directory, { root: plainRoot, checksums }),
+        packedUpper(directory, { root: plainRoot, checksums }),
         (error: Error & { code?: string; offset?: number }) => {
           assert.match(String(error.code), where === 9 ? /STORE_VERSION|STORE_CORRUPT/ : /STORE_CORRUPT/)
           assert.ok(error.message.includes(journal))
@@ -206,7 +206,7 @@ test(
 test(
   'what a sync has put on the disk is not given up silently: its contents are missed',
   inDirectory(async directory => {
-    const upper = await openPackedUpper(directory, { root: plainRoot, checksums })
+    const upper = await packedUpper(directory, { root: plainRoot, checksums })
     for (const [name, bytes] of [
       ['small', 100],
       ['large', 100_000],
@@ -221,7 +221,7 @@ test(
       const path = join(directory, name)
       const bytes = readFileSync(path)
       truncateSync(path, bytes.length - 1)
-      await assert.rejects(openPackedUpper(directory, { root: plainRoot, checksums }), { code: 'STORE_CORRUPT', path })
+      await assert.rejects(packedUpper(directory, { root: plainRoot, checksums }), { code: 'STORE_CORRUPT', path })
       writeFileSync(path, bytes)
     }
   }),
@@ -230,7 +230,7 @@ test(
 test(
   'after a power cut: up to the first frame whose content is not whole',
   inDirectory(async directory => {
-    const upper = await openPackedUpper(directory, { root: plainRoot, checksums, eager: true })
+    const upper = await packedUpper(directory, { root: plainRoot, checksums, eager: true })
     const make = (name: string, bytes: number) =>
       upper.atomically(() => {
         const node = upper.create({ ...plainRoot, mode: 0o100644 })
@@ -249,7 +249,7 @@ test(
     await upper.close()
     const names = async () => {
       const shown: string[] = []
-      const again = await openPackedUpper(directory, { root: plainRoot, checksums })
+      const again = await packedUpper(directory, { root: plainRoot, checksums })
       again.list(0, name => shown.push(name))
       await again.close()
       return shown

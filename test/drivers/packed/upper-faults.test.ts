@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
 import type { UpperNode, UpperSnapshot } from '../../../src/drivers/upper.js'
 import { PhylloError } from '../../../src/errors.js'
@@ -10,6 +9,7 @@ import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { type FaultyIo, faultyIo } from '../../build/faulty-io.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
+import { packedUpper } from '../../build/packed-upper.js'
 import { isSame, nextStep, randomOf, stateOf, take } from '../../build/upper-sequence.js'
 
 const firstSeed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
@@ -49,7 +49,7 @@ async function sequence(directory: string, random: (below: number) => number, ki
   const options = { root: plainRoot, checksums, io, eager: random(2) === 0 }
   const arm = () => io.arm({ kind, at: 1 + random(12), times: 1 + random(2) })
   if (random(4) === 0) arm()
-  const upper = await again(() => openPackedUpper(directory, options))
+  const upper = await again(() => packedUpper(directory, options))
   const model = memoryUpper()
   const open: [number[], number[]] = [[], []]
   const held: UpperSnapshot[] = []
@@ -81,7 +81,7 @@ async function sequence(directory: string, random: (below: number) => number, ki
 }
 
 async function assertReopens(directory: string, wanted: ReturnType<typeof stateOf>): Promise<void> {
-  const upper = await openPackedUpper(directory, { root: plainRoot, checksums })
+  const upper = await packedUpper(directory, { root: plainRoot, checksums })
   const found = stateOf(upper)
   await upper.close()
   assert.deepEqual(found.lines, wanted.lines)
@@ -100,7 +100,7 @@ function makeFile(upper: PackedUpper, name: string, bytes: number): UpperNode {
 function withFaults(work: (upper: PackedUpper, io: FaultyIo, directory: string) => Promise<void>) {
   return inDirectory(async directory => {
     const io = faultyIo()
-    const upper = await openPackedUpper(directory, { root: plainRoot, checksums, io })
+    const upper = await packedUpper(directory, { root: plainRoot, checksums, io })
     await work(upper, io, directory)
     await upper.close()
   })
@@ -122,7 +122,7 @@ test(
     await upper.close()
     await upper.close()
     assert.throws(() => makeFile(upper, 'later', 5), { code: 'STORE_CLOSED' })
-    const again = await openPackedUpper(directory, { root: plainRoot, checksums })
+    const again = await packedUpper(directory, { root: plainRoot, checksums })
     assert.equal(again.usedEntries, 1 + made + 1)
     await again.close()
   }),

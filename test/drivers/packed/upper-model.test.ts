@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
+import { packedUpper } from '../../build/packed-upper.js'
 import { nextStep, randomOf, stateOf, take } from '../../build/upper-sequence.js'
 
 const firstSeed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
@@ -24,7 +24,7 @@ async function sequence(seed: number, directory: string, eager: boolean): Promis
   const random = randomOf(seed)
   const options = { root: plainRoot, checksums, eager }
   const model = memoryUpper()
-  let upper = await openPackedUpper(join(directory, 'upper'), options)
+  let upper = await packedUpper(join(directory, 'upper'), options)
   const held: [number[], number[]] = [[], []]
   const compare = (at: number) => {
     const [found, wanted] = [stateOf(upper), stateOf(model)]
@@ -48,7 +48,7 @@ async function sequence(seed: number, directory: string, eager: boolean): Promis
     else if (chance < 7) {
       for (const [i, each] of [model, upper].entries()) for (const id of held[i]!.splice(0)) each.release(each.node(id))
       await upper.close()
-      upper = await openPackedUpper(join(directory, 'upper'), options)
+      upper = await packedUpper(join(directory, 'upper'), options)
       compare(at)
     }
   }

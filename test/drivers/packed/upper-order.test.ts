@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import type { ByteString } from '../../../src/byte-string.js'
-import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
 import { nodeUpperIo, type UpperIo } from '../../../src/drivers/packed/upper-io.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { plainRoot } from '../../build/memory-upper.js'
+import { packedUpper } from '../../build/packed-upper.js'
 
 const checksums = await loadChecksums()
 
@@ -56,7 +56,7 @@ function tellingIo(calls: string[]): UpperIo {
 function withCalls(work: (upper: PackedUpper, calls: string[], directory: string) => Promise<void>) {
   return inDirectory(async directory => {
     const calls: string[] = []
-    const upper = await openPackedUpper(directory, { root: plainRoot, checksums, io: tellingIo(calls) })
+    const upper = await packedUpper(directory, { root: plainRoot, checksums, io: tellingIo(calls) })
     calls.length = 0
     await work(upper, calls, directory)
     await upper.close()

@@ -13,6 +13,7 @@ import type { ContentPlace, Upper, UpperNode, UpperSnapshot } from '../../../src
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
+import { packedUpper } from '../../build/packed-upper.js'
 import { nextStep, type Random, randomOf, take } from '../../build/upper-sequence.js'
 
 const firstSeed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
@@ -81,7 +82,7 @@ for (let round = 0; round < 12; round++) {
 async function sequence(seed: number, directory: string): Promise<void> {
   const random = randomOf(seed)
   const model = memoryUpper()
-  const upper = await openPackedUpper(directory, { ...options, eager: random(3) === 0 })
+  const upper = await packedUpper(directory, { ...options, eager: random(3) === 0 })
   const open: [number[], number[]] = [[], []]
   const taken: Taken[] = []
   const end = ({ snapshot, wanted }: Taken, at: number) => {
@@ -129,7 +130,7 @@ async function assertNothingLeft(upper: PackedUpper, directory: string): Promise
 
 function withUpper(work: (upper: PackedUpper, directory: string) => Promise<void>, io: UpperIo = nodeUpperIo) {
   return inDirectory(async directory => {
-    const upper = await openPackedUpper(directory, { ...options, io })
+    const upper = await packedUpper(directory, { ...options, io })
     await work(upper, directory)
     await upper.close()
   })
