@@ -1,6 +1,7 @@
 /** Job: the layer of a container's changes. One pass over its plan: headers and contents → hash → scan → layer file in the stage. */
-import { closeSync, constants, createReadStream, openSync, readSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { printable } from '../src/byte-string.js'
+import { readRange } from '../src/disk/read-range.js'
 import { PhylloError } from '../src/errors.js'
 import { BlockCache } from '../src/layerfile/block-cache.js'
 import { type LayerFile, openLayerFile } from '../src/layerfile/reader.js'
@@ -10,11 +11,11 @@ import { job } from '../src/pool/wire.js'
 import { type PlannedEntry, planEntries } from '../src/tar/layer-plan.js'
 import { endOfArchive, entryHeader, paddingOf } from '../src/tar/layer-writer.js'
 
-export default job('commit-layer', async ({ plan, files, layerFiles, target, label, compression, limits }, context) => {
-  const contents = new Contents(files, layerFiles)
+export default job('commit-layer', async ({ plan, target, label, compression, limits }, context) => {
+  const contents = new Contents()
   const fd = openSync(target, 'wx', 0o600)
   try {
-    const tar = tarOf(planEntries(createReadStream(plan)), contents)
+    const tar = tarOf(planEntries(readRange(plan, label)), contents)
     const { memory, progress } = context
     const onProgress = (bytes: number) => progress(bytes)
     return await writeLayerFile(tar, { fd, label, compression, limits, onProgress, ...(memory && { ring: memory }) })
@@ -58,16 +59,9 @@ async function* tarOf(entries: AsyncIterable<PlannedEntry>, contents: Contents):
 const filesAtOnce = 64
 
 class Contents {
-  readonly #paths: readonly string[]
-  readonly #layerPaths: readonly string[]
   readonly #cache = new BlockCache()
-  readonly #layers = new Map<number, LayerFile>()
-  readonly #files = new Map<number, number>()
-
-  constructor(paths: readonly string[], layerPaths: readonly string[]) {
-    this.#paths = paths
-    this.#layerPaths = layerPaths
-  }
+  readonly #layers = new Map<string, LayerFile>()
+  readonly #files = new Map<string, number>()
 
   /** Fills some of `into`, at least a byte. */
   async read({ name, content, sizeBytes }: PlannedEntry, position: number, into: Buffer): Promise<number> {
@@ -77,7 +71,7 @@ class Contents {
         ? (await this.#layer(content.layer)).readSync(content.inode, position, into)
         : this.#readFile(content.file, content.offset + position, into)
     if (count > 0) return count
-    const path = 'layer' in content ? this.#layerPaths[content.layer]! : this.#paths[content.file]!
+    const path = 'layer' in content ? content.layer : content.file
     const reason = `its content ends after ${position} of ${sizeBytes} bytes`
     throw new PhylloError('SIZE_MISMATCH', `${printable(name)}: ${reason}`, { path })
   }
@@ -87,18 +81,17 @@ class Contents {
     for (const layer of this.#layers.values()) await layer.close()
   }
 
-  async #layer(number: number): Promise<LayerFile> {
-    const open = this.#layers.get(number)
+  async #layer(path: string): Promise<LayerFile> {
+    const open = this.#layers.get(path)
     if (open !== undefined) return open
-    const layer = await openLayerFile(this.#layerPaths[number]!, { cache: this.#cache })
-    this.#layers.set(number, layer)
+    const layer = await openLayerFile(path, { cache: this.#cache })
+    this.#layers.set(path, layer)
     return layer
   }
 
-  #readFile(file: number, offset: number, into: Buffer): number {
-    const path = this.#paths[file]!
+  #readFile(path: string, offset: number, into: Buffer): number {
     try {
-      return readSync(this.#open(file, path), into, 0, into.length, offset)
+      return readSync(this.#open(path), into, 0, into.length, offset)
     } catch (cause) {
       throw new PhylloError('STORE_IO', `${path}: cannot be read: ${(cause as Error).message}`, {
         operation: 'read',
@@ -108,8 +101,8 @@ class Contents {
     }
   }
 
-  #open(file: number, path: string): number {
-    const known = this.#files.get(file)
+  #open(path: string): number {
+    const known = this.#files.get(path)
     if (known !== undefined) return known
     if (this.#files.size >= filesAtOnce) {
       const [oldest, fd] = this.#files.entries().next().value!
@@ -117,7 +110,7 @@ class Contents {
       closeSync(fd)
     }
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-    this.#files.set(file, fd)
+    this.#files.set(path, fd)
     return fd
   }
 }

@@ -9,12 +9,12 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { printable } from '../byte-string.js'
+import { GrowingFile } from '../disk/growing-file.js'
 import { PhylloError, withFacts } from '../errors.js'
 import type { ArrivingRange } from '../images/source.js'
 import { chunkBytes, type Limits, MiB } from '../limits.js'
 import { pushShowing } from '../tar/show-content.js'
 import { Catalogue, type Member } from './catalogue.js'
-import { GrowingFile } from './growing-file.js'
 import { openInput } from './input.js'
 import { looksLikeLayer, magicBytes } from './layer-magic.js'
 import { Queue } from './queue.js'

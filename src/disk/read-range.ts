@@ -12,6 +12,7 @@ import type { ByteRange } from '../pool/jobs.js'
 /** How long to sleep at most before looking at a growing file again, should a notification be missed. */
 const growthPollMs = 50
 
+/** With a size of Infinity all that there is, to the end of the file or of its growth. */
 export async function* readRange(
   { path, offset, sizeBytes, growing }: ByteRange,
   label: string,
@@ -24,6 +25,7 @@ export async function* readRange(
       const wanted = Math.min(buffer.length, sizeBytes - done)
       const there = growing === undefined ? wanted : await bytesThere(growing, offset + done, wanted, label)
       const read = readInput(fd, buffer, there, offset + done, label)
+      if (read === 0 && sizeBytes === Number.POSITIVE_INFINITY) return
       if (read === 0)
         throw new PhylloError('SIZE_MISMATCH', `${label}: ends after ${done} of ${sizeBytes} bytes`, {
           path,
@@ -60,7 +62,7 @@ function readInput(fd: number, buffer: Buffer, length: number, position: number,
   }
 }
 
-/** Waits until at least one byte past `position` is there; the answer is how many of `wanted` are. */
+/** Waits until at least one byte past `position` is there; the answer is how many of `wanted` are: 0 at the end of all. */
 async function bytesThere(
   growing: SharedArrayBuffer,
   position: number,
@@ -74,8 +76,7 @@ async function bytesThere(
     const more = Number(there) - position
     if (more > 0) return Math.min(wanted, more)
     if (state < 0n) throw new PhylloError('INPUT_IO', `${label}: the stream it comes from failed`)
-    if (state > 0n)
-      throw new PhylloError('SIZE_MISMATCH', `${label}: the stream ended ${wanted} bytes or more too early`)
+    if (state > 0n) return 0
     const wait = Atomics.waitAsync(counters, 0, there, growthPollMs)
     if (wait.async) await wait.value
   }

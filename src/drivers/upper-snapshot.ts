@@ -6,8 +6,7 @@
  * - What is not noted is as it was, so the live tree answers for it.
  */
 import type { ByteString } from '../byte-string.js'
-import type { Member } from './layer.js'
-import type { ContentPlace, UpperSnapshot } from './upper.js'
+import type { ContentPlace, UpperOrigin, UpperSnapshot } from './upper.js'
 import { UpperMetadata } from './upper-metadata.js'
 import type { Child, Node } from './upper-node.js'
 
@@ -52,8 +51,8 @@ export class TreeSnapshot extends UpperMetadata implements UpperSnapshot {
     if (!names.has(name)) names.set(name, child)
   }
 
-  lowerContent(inode: number): Member | undefined {
-    return this.at(inode).lowerContent
+  node(inode: number): UpperOrigin {
+    return this.at(inode)
   }
 
   /** Where content of its own was, if it had any: the driver's own object. */

@@ -45,6 +45,9 @@ export interface UpperNode extends Attributes {
   readonly lowers: Stack
 }
 
+/** What a node has to do with a lower one. */
+export type UpperOrigin = Pick<UpperNode, 'origin' | 'lowerContent'>
+
 /** What a new node is. */
 export interface NewNode extends Attributes {
   readonly deviceMajor?: number
@@ -79,8 +82,7 @@ export interface ContentPlace {
  * there stays as it is, until it is let go of: jobs may read them.
  */
 export interface UpperSnapshot extends Metadata, Disposable {
-  /** Where the content of a file lay below, if nobody had written to it. */
-  lowerContent(inode: number): Member | undefined
+  node(inode: number): UpperOrigin
   /** Where the content of a file lies that is not empty and had one of its own. */
   place(inode: number): ContentPlace
 }

@@ -12,7 +12,7 @@ import type { Pool } from '../pool/pool.js'
 /** What one thread takes in and hashes, no more than so many can compress. */
 const helpersAtMost = 2
 /** Of a layer as it stands in its archive. With less left, help comes too late. */
-const leastBytes = 16 * MiB
+export const leastBytes: number = 16 * MiB
 
 export class BlockHelp {
   readonly #pool: Pool

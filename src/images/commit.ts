@@ -15,14 +15,12 @@ import type { Layer } from '../drivers/layer.js'
 import type { UpperSnapshot } from '../drivers/upper.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { ImageConfig } from '../oci/config.js'
-import { type DiffId, type ImageId, sha256Digest, shortId } from '../oci/digest.js'
+import { type DiffId, type ImageId, sha256Digest } from '../oci/digest.js'
 import { familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
-import { writeLayerPlan } from '../overlay/difference/write-plan.js'
 import type { Union } from '../overlay/union/union.js'
-import type { CommitLayerOutput } from '../pool/jobs.js'
-import { BlockHelp } from './block-help.js'
 import { type CommitText, checkChanges, commitConfig } from './commit-config.js'
+import { commitLayer, type StagedLayer } from './commit-layer.js'
 import type { CopiedImage, CopyTarget } from './copy.js'
 import { checkTaggable } from './reference-store.js'
 
@@ -66,40 +64,9 @@ export async function commitContainer(
   const below = source.config?.diffIds ?? []
   const images = source.imageId === undefined ? [] : [source.imageId]
   await using _lease = await to.layers.lease({ stacks: [below], images })
-  const layer = await op.stage('layer', () => writeLayer(source, to, stage, op))
+  const layer = await op.stage('layer', () => commitLayer(source, to, stage, op))
   op.signal.throwIfAborted()
   return op.stage('publish', () => publish({ source, options, reference, layer }, to, op))
-}
-
-interface StagedLayer extends CommitLayerOutput {
-  readonly file: string
-}
-
-async function writeLayer(
-  { union, upper, label, layerFile }: CommitSource,
-  { pool, limits, compression }: CopyTarget,
-  stage: Stage,
-  op: OperationContext,
-): Promise<StagedLayer | undefined> {
-  const warn = (path: string, reason: string) =>
-    op.emit({ type: 'warning', subject: label, message: `${path}: ${reason}` })
-  const [plan, file] = [stage.file('plan'), stage.file('layer')]
-  const written = await writeLayerPlan(union, upper, { plan, layerFile, warn, signal: op.signal })
-  if (written.entries === 0) return undefined
-  const { files, layerFiles, contentBytes: total } = written
-  const input = { plan, files, layerFiles, label, target: file, compression, limits }
-  const help = BlockHelp.of({ pool, compression }, total)
-  const onProgress = (done: number) => {
-    help?.left(Math.max(0, total - done))
-    op.emit({ type: 'progress', subject: label, done: Math.min(done, total), total })
-  }
-  const options = { signal: op.signal, onProgress, ...(help && { memory: () => help.begin() }) }
-  const output = await union.reading(() => pool.run('commit-layer', input, options)).finally(() => help?.end())
-  for (const message of output.warnings) op.emit({ type: 'warning', subject: label, message })
-  op.report.bytesRead += total
-  op.report.bytesWritten += output.fileBytes
-  op.emit({ type: 'layer', subject: shortId(output.diffId), message: 'Committed layer' })
-  return { ...output, file }
 }
 
 interface Committed {
@@ -132,7 +99,7 @@ async function publishLayer(
   { layers }: CopyTarget,
   lease: Awaited<ReturnType<CopyTarget['layers']['lease']>>,
 ): Promise<LayerRecord | undefined> {
-  const { record, parent, sizeBytes: known } = (await layers.look(stack)).at(-1)!
+  const { record, parent, sizeBytes: known } = (await layers.lookAtTop(stack))!
   if (record !== undefined) return record
   // The same content may be there already, under other parents.
   const staged = known === undefined ? { staged: file } : {}

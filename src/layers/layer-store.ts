@@ -101,14 +101,24 @@ export class LayerStore {
   }
 
   /** What is there of a stack that is about to be added, base first. Under a lease that covers it. */
-  async look(diffIds: readonly DiffId[]): Promise<LayerLook[]> {
+  look(diffIds: readonly DiffId[]): Promise<LayerLook[]> {
+    return this.#look(diffIds, 0)
+  }
+
+  /** The same of the last layer alone. */
+  async lookAtTop(diffIds: readonly DiffId[]): Promise<LayerLook | undefined> {
+    return (await this.#look(diffIds, Math.max(0, diffIds.length - 1)))[0]
+  }
+
+  async #look(diffIds: readonly DiffId[], first: number): Promise<LayerLook[]> {
     const chainIds = chainIdsOf(diffIds)
-    const records = await Promise.all(chainIds.map(chainId => this.#intact(chainId)))
-    const sizes = await this.#sizesOf(new Set(diffIds.filter((_, index) => records[index] === undefined)))
-    return diffIds.map((diffId, index) => {
-      const [parent, record, sizeBytes] = [chainIds[index - 1], records[index], sizes.get(diffId)]
+    const wanted = diffIds.slice(first)
+    const records = await Promise.all(wanted.map((_, at) => this.#intact(chainIds[first + at]!)))
+    const sizes = await this.#sizesOf(new Set(wanted.filter((_, at) => records[at] === undefined)))
+    return wanted.map((diffId, at) => {
+      const [parent, record, sizeBytes] = [chainIds[first + at - 1], records[at], sizes.get(diffId)]
       return {
-        chainId: chainIds[index]!,
+        chainId: chainIds[first + at]!,
         diffId,
         ...(parent === undefined ? undefined : { parent }),
         ...(record === undefined ? (sizeBytes === undefined ? undefined : { sizeBytes }) : { record }),

@@ -8,7 +8,7 @@ import type { DiffId, Digest } from '../oci/digest.js'
 /**
  * Bytes of a file. `growing` is the counter of a file that is still being written (by main, from a stream): one
  * BigInt64 in a SharedArrayBuffer, the bytes that are there so far; its second BigInt64 becomes 1 when the writer has
- * ended and -1 when it failed. Readers wait on the first with Atomics.wait.
+ * ended and -1 when it failed. Readers wait on the first with Atomics.wait. A size of Infinity: all that there will be.
  */
 export interface ByteRange {
   readonly path: string
@@ -86,10 +86,8 @@ export interface PlaceLayersOutput {
 
 /** The layer of a container's changes, out of the plan that main wrote into the stage: see tar/layer-plan.ts. */
 export interface CommitLayerInput {
-  readonly plan: string
-  /** Files, and layer files, that the plan refers to by number. Nothing that it speaks of changes while the job runs. */
-  readonly files: readonly string[]
-  readonly layerFiles: readonly string[]
+  /** May be growing still. Nothing that it speaks of changes while the job runs. */
+  readonly plan: ByteRange
   /** Of the container, for messages. */
   readonly label: string
   /** File to create, inside the stage. */

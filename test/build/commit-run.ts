@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { GrowingFile } from '../../src/disk/growing-file.js'
 import type { Layer } from '../../src/drivers/layer.js'
 import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/packed-layer.js'
 import { defaultLimits } from '../../src/limits.js'
@@ -53,16 +54,17 @@ export async function commitLayer(
 ): Promise<CommittedLayer | undefined> {
   using upper = union.upper!.snapshot()
   await using pool = new Pool({ workers: 0 })
-  const [plan, target] = [join(dir, 'plan'), join(dir, 'layer')]
+  const [plan, target] = [await GrowingFile.create(join(dir, 'plan')), join(dir, 'layer')]
   const paths = new Map(layerFiles)
   for (const layer of union.lowers)
     if (layer instanceof MemoryLayer && !paths.has(layer)) paths.set(layer, await contentsFile(dir, layer, paths.size))
   const warnings: string[] = []
   const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
   const layerFile = (layer: Layer) => paths.get(layer)!
-  const { entries, contentBytes, ...where } = await writeLayerPlan(union, upper, { plan, layerFile, warn })
+  const { entries } = await writeLayerPlan(union, upper, { plan, layerFile, warn })
   if (entries === 0) return undefined
-  const input = { plan, ...where, label: 'test', target, compression: 'none', limits: defaultLimits } as const
+  const range = { path: plan.path, offset: 0, sizeBytes: Number.POSITIVE_INFINITY }
+  const input = { plan: range, label: 'test', target, compression: 'none', limits: defaultLimits } as const
   await pool.run('commit-layer', input)
   const layer = await openPackedLayer(target)
   const tar = Buffer.alloc(layer.tarBytes)

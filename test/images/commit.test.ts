@@ -148,3 +148,36 @@ test('a file that contents lie in and that is shorter than it was, or gone, ends
   unlinkSync(path)
   await assert.rejects(commits.commit(box).then(), { code: 'STORE_IO' })
 })
+
+test('a commit of so much that the job begins before the plan is whole', async t => {
+  for (const workers of [0, 2]) {
+    const store = await scratchStore(t, { workers })
+    await using box = await store.create('scratch')
+    for (let i = 0; i < 6000; i++) box.writeFileSync(`/${i}`, `${i} `.repeat(1000))
+    box.writeFileSync('/z.wh', '')
+    box.mkdirSync('/zz')
+    box.writeFileSync('/zz/.wh.x', '')
+    // Nothing is left of what the job had made by then.
+    await assert.rejects(async () => box.commit({ tag: 'app' }), { code: 'WHITEOUT_INVALID' })
+    assert.deepEqual(leftovers(store.root), [])
+    box.unlinkSync('/zz/.wh.x')
+    await box.commit({ tag: 'app' })
+    await using view = await store.view('app')
+    assert.equal(view.readdirSync('/').length, 6002)
+    assert.equal(view.readFileSync('/5999', 'utf8'), '5999 '.repeat(1000))
+  }
+})
+
+test('a job that fails while the plan is written ends the commit', async t => {
+  const store = await scratchStore(t, { workers: 1 })
+  await using box = await store.create('scratch')
+  for (let i = 0; i < 3000; i++) box.writeFileSync(`/${i}`, `${i} `.repeat(1500))
+  const reason = new Error('enough')
+  const stop = new AbortController()
+  const commit = box.commit({ tag: 'app', signal: stop.signal })
+  const failure = assert.rejects(async () => commit, reason)
+  for await (const event of commit) if (event.type === 'progress') stop.abort(reason)
+  await failure
+  assert.deepEqual(leftovers(store.root), [])
+  assert.equal(await store.image('app'), undefined)
+})

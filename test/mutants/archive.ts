@@ -17,7 +17,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a stream that failed looks like one that ended',
-    file: 'src/archive/growing-file.ts',
+    file: 'src/disk/growing-file.ts',
     find: 'await this.#close(-1n)',
     replace: 'await this.#close(1n)',
     test: 'test/archive/open.test.ts',

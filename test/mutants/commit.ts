@@ -68,6 +68,27 @@ export const mutants: readonly Mutant[] = [
     test: 'test/overlay/changes.test.ts',
   },
   {
+    name: 'what a file was copied up from is what its name was',
+    file: 'src/overlay/difference/pairs.ts',
+    find: 'lookup(parent.inode, name) === origin.inode)',
+    replace: 'lookup(parent.inode, name) !== origin.inode - 1_000_000)',
+    test: 'test/overlay/changes.test.ts',
+  },
+  {
+    name: 'a plan that still grows ends where the job has got to',
+    file: 'src/disk/read-range.ts',
+    find: 'growing === undefined ? wanted :',
+    replace: 'growing === undefined || wanted > 0 ? wanted :',
+    test: 'test/disk/growing-file.test.ts',
+  },
+  {
+    name: 'a plan that grows is never at its end',
+    file: 'src/disk/read-range.ts',
+    find: 'if (read === 0 && sizeBytes === Number.POSITIVE_INFINITY) return',
+    replace: '',
+    test: 'test/disk/growing-file.test.ts',
+  },
+  {
     name: 'directories on the way are not listed',
     file: 'src/overlay/difference/changes.ts',
     find: "if (style === 'docker') yield* parentsOf(open)",
@@ -104,8 +125,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'no change is a layer all the same',
-    file: 'src/images/commit.ts',
-    find: 'if (written.entries === 0) return undefined',
+    file: 'src/images/commit-layer.ts',
+    find: 'if (plan.entries === 0) return undefined',
     replace: '',
     test: 'test/images/commit.test.ts',
   },

@@ -91,6 +91,18 @@ const cases: readonly Case[] = [
     minimal: [],
   },
   {
+    name: 'mv a b, where both were',
+    layers: [{ a: file('longer'), b: file('b') }],
+    ops: [['rename', '/a', '/b']],
+    minimal: ['D /a', 'C /b'],
+  },
+  {
+    name: 'chmod a, which a layer in the middle has replaced',
+    layers: [{ a: file('below') }, { a: file('middle') }, { c: file() }],
+    ops: [['chmod', '/a', 0o600]],
+    minimal: ['C /a'],
+  },
+  {
     name: 'mkdir over a whiteout of a middle layer',
     layers: [{ x: dir({ m: file() }) }, { x: gone }],
     ops: [['mkdir', '/x', 0o755]],

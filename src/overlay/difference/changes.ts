@@ -40,7 +40,7 @@ export function* changes(
   const { upper, trees } = union
   if (upper === undefined) return
   union.assertOpen()
-  const container: ContainerTrees = { trees, lowerContent: id => upper.node(id).lowerContent }
+  const container: ContainerTrees = { trees, node: id => upper.node(id) }
   const open: Open[] = [opened(container, rootPair(container), '' as ByteString, true)]
   for (let directory = open.at(-1); directory !== undefined; directory = open.at(-1)) {
     const next = directory.pairs.next()

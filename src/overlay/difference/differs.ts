@@ -78,6 +78,6 @@ function sameContent(container: ContainerTrees, { view, base }: Pair, { mode }: 
   if (type === S_IFLNK)
     return container.trees[now.lower]!.readlink(now.inode) === container.trees[before.lower]!.readlink(before.inode)
   if (type !== S_IFREG) return true
-  const { lower, inode } = (now.lower === 0 ? container.lowerContent(now.inode) : undefined) ?? now
+  const { lower, inode } = (now.lower === 0 ? container.node(now.inode).lowerContent : undefined) ?? now
   return lower === before.lower && inode === before.inode
 }

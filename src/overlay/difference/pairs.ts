@@ -7,7 +7,8 @@
  * - `base` is looked up in the merged layers, so that a whiteout or opaque directory in the middle counts (R-DF-2).
  */
 import type { ByteString } from '../../byte-string.js'
-import type { Member, Metadata } from '../../drivers/layer.js'
+import type { Metadata } from '../../drivers/layer.js'
+import type { UpperOrigin } from '../../drivers/upper.js'
 import { lookup, rootStack, type Stack } from '../union/lookup.js'
 import { merge } from '../union/merge.js'
 import { isDirectoryMode } from '../union/mode.js'
@@ -16,8 +17,8 @@ import { itemsPerLook } from '../union/pace.js'
 /** A container's trees, top first: the upper, then the layers below it. */
 export interface ContainerTrees {
   readonly trees: readonly Metadata[]
-  /** Of a file of the upper: where its content lies below, if nobody has written to it. */
-  lowerContent(id: number): Member | undefined
+  /** Of the upper. */
+  node(id: number): UpperOrigin
 }
 
 export interface Pair {
@@ -58,7 +59,7 @@ export function sameStack(one: Stack, other: Stack): boolean {
 export function* pairsIn(container: ContainerTrees, { view, base }: Pair): Generator<undefined, Pair[], void> {
   const { trees } = container
   const under = isDirectory(container, base) ? base : []
-  const pairs = sameStack(belowOf(view), under) ? yield* touched(trees, view, under) : all(trees, view, under)
+  const pairs = sameStack(belowOf(view), under) ? yield* touched(container, view, under) : all(trees, view, under)
   return pairs.filter(pair => !sameStack(pair.view, pair.base))
 }
 
@@ -66,7 +67,8 @@ export function* pairsIn(container: ContainerTrees, { view, base }: Pair): Gener
 const manyLookups = 100_000
 
 /** Only what the upper has names for: all else is what it was. */
-function* touched(trees: readonly Metadata[], view: Stack, under: Stack): Generator<undefined, Pair[], void> {
+function* touched(container: ContainerTrees, view: Stack, under: Stack): Generator<undefined, Pair[], void> {
+  const { trees } = container
   const pairs: Pair[] = []
   const { lower, inode } = view[0]!
   if (lower !== 0) return pairs
@@ -74,11 +76,27 @@ function* touched(trees: readonly Metadata[], view: Stack, under: Stack): Genera
   trees[0]!.list(inode, name => names.push(name))
   const below = names.length * under.length > manyLookups ? merged(trees, under) : undefined
   for (const name of names) {
-    const base = below === undefined ? lookup(trees, under, name) : (below.get(name) ?? [])
-    pairs.push({ name, view: lookup(trees, view, name), base })
+    const now = lookup(trees, view, name)
+    const base = below === undefined ? baseOf(container, under, name, now) : (below.get(name) ?? [])
+    pairs.push({ name, view: now, base })
     if (pairs.length % itemsPerLook === 0) yield
   }
   return pairs
+}
+
+/**
+ * What is under a name in the merged layers. A file that still has the name that it was copied up from was found there then, and
+ * layers don't change: so one layer has to be asked, not all. It is that name, for what has an origin has one name there.
+ */
+function baseOf(container: ContainerTrees, under: Stack, name: ByteString, now: Stack): Stack {
+  const { trees } = container
+  const top = now[0]
+  if (top?.lower === 0 && !isDirectory(container, now)) {
+    const { origin } = container.node(top.inode)
+    const parent = origin && under.find(({ lower }) => lower === origin.lower)
+    if (parent && trees[parent.lower]!.lookup(parent.inode, name) === origin.inode) return [origin]
+  }
+  return lookup(trees, under, name)
 }
 
 function merged(trees: readonly Metadata[], under: Stack): Map<ByteString, Stack> {

@@ -1,25 +1,28 @@
 /**
  * Writes down, in a stage, what a job needs to make the layer of a container's changes: its entries, each with where its content
- * lies (tar/layer-plan.ts). No content is read here.
+ * lies (tar/layer-plan.ts). No content is read here. The job can follow.
  *
  * Invariant: names, attributes and contents are those of the snapshot. The job may read as long as that is held.
  */
-import { type FileHandle, open } from 'node:fs/promises'
-import { type ByteString, printable } from '../../byte-string.js'
+import { printable } from '../../byte-string.js'
+import type { GrowingFile } from '../../disk/growing-file.js'
 import type { Layer } from '../../drivers/layer.js'
 import type { UpperSnapshot } from '../../drivers/upper.js'
-import { type PlannedContent, planLine } from '../../tar/layer-plan.js'
+import { type PlannedContent, PlanWriter } from '../../tar/layer-plan.js'
+import { paddingOf } from '../../tar/layer-writer.js'
 import { itemsPerLook } from '../union/pace.js'
 import type { Union } from '../union/union.js'
 import { type ChangedEntry, layerEntries } from './layer-entries.js'
 import type { ContainerTrees } from './pairs.js'
 
 export interface PlanOptions {
-  /** File to make. */
-  readonly plan: string
+  /** Where it goes. Is ended if all goes well, and fails else. */
+  readonly plan: GrowingFile
   /** The layer file of one of the layers below. */
   readonly layerFile: (layer: Layer) => string
   readonly warn: (path: string, reason: string) => void
+  /** Told now and then what there is so far. What it throws ends the work. */
+  readonly onProgress?: (plan: WrittenPlan) => void
   readonly signal?: AbortSignal
 }
 
@@ -28,88 +31,67 @@ export interface WrittenPlan {
   readonly entries: number
   /** Of contents together. */
   readonly contentBytes: number
-  /** Where contents lie, by their numbers in the plan. */
-  readonly files: readonly string[]
-  readonly layerFiles: readonly string[]
+  /** What the tar has at least. */
+  readonly tarBytes: number
 }
 
 const lineBytes = 64 * 1024
+const headerBytes = 512
 
-export async function writeLayerPlan(
-  { pace, lowers }: Union,
-  upper: UpperSnapshot,
-  options: PlanOptions,
-): Promise<WrittenPlan> {
-  const container: ContainerTrees = { trees: [upper, ...lowers], lowerContent: id => upper.lowerContent(id) }
-  const contents = new Contents(upper, layer => options.layerFile(lowers[layer]!))
-  const warn = (path: ByteString, reason: string) => options.warn(printable(path), reason)
-  let file: FileHandle | undefined
+export async function writeLayerPlan(union: Union, upper: UpperSnapshot, options: PlanOptions): Promise<WrittenPlan> {
   try {
-    file = await open(options.plan, 'wx', 0o600)
-    let entries = 0
-    let lines = ''
-    let steps = 0
-    for (const changed of layerEntries(container, warn)) {
-      if (changed !== undefined) {
-        lines += planLine(changed.entry, contents.of(changed))
-        entries++
-      }
-      if (lines.length > lineBytes) {
-        await file.appendFile(lines)
-        lines = ''
-      }
-      if ((changed === undefined || ++steps % itemsPerLook === 0) && pace.due()) await pace.turn()
-      options.signal?.throwIfAborted()
-    }
-    await file.appendFile(lines)
-    const { bytes, files, layerFiles } = contents
-    return { entries, contentBytes: bytes, files, layerFiles }
-  } finally {
-    await file?.close()
+    const written = await writeLines(union, upper, options)
+    await options.plan.end()
+    return written
+  } catch (error) {
+    await options.plan.fail()
+    throw error
   }
 }
 
-/** Things by the order in which they were first asked for. */
-class Numbered<T> {
-  readonly list: T[] = []
-  readonly #numbers = new Map<T, number>()
-
-  of(thing: T): number {
-    const known = this.#numbers.get(thing)
-    if (known !== undefined) return known
-    this.#numbers.set(thing, this.list.length)
-    return this.list.push(thing) - 1
+async function writeLines({ pace, lowers }: Union, upper: UpperSnapshot, options: PlanOptions): Promise<WrittenPlan> {
+  const { plan, layerFile, warn, onProgress, signal } = options
+  const container: ContainerTrees = { trees: [upper, ...lowers], node: id => upper.node(id) }
+  const contents = new Contents(upper, lowers.map(layerFile))
+  const written = { entries: 0, contentBytes: 0, tarBytes: 0 }
+  const writer = new PlanWriter()
+  let lines = ''
+  let steps = 0
+  for (const changed of layerEntries(container, (path, reason) => warn(printable(path), reason))) {
+    if (changed !== undefined) {
+      const content = contents.of(changed)
+      lines += writer.lines(changed.entry, content)
+      const contentBytes = content === undefined ? 0 : changed.entry.sizeBytes
+      written.entries++
+      written.contentBytes += contentBytes
+      written.tarBytes += headerBytes + contentBytes + paddingOf(contentBytes)
+    }
+    if (lines.length > lineBytes) {
+      await plan.append(Buffer.from(lines))
+      lines = ''
+      onProgress?.(written)
+    }
+    if ((changed === undefined || ++steps % itemsPerLook === 0) && pace.due()) await pace.turn()
+    signal?.throwIfAborted()
   }
+  await plan.append(Buffer.from(lines))
+  return written
 }
 
 class Contents {
-  bytes = 0
-  readonly #files = new Numbered<string>()
-  readonly #layers = new Numbered<number>()
   readonly #upper: UpperSnapshot
-  readonly #layerFile: (layer: number) => string
+  readonly #layerFiles: readonly string[]
 
-  constructor(upper: UpperSnapshot, layerFile: (layer: number) => string) {
+  constructor(upper: UpperSnapshot, layerFiles: readonly string[]) {
     this.#upper = upper
-    this.#layerFile = layerFile
-  }
-
-  get files(): readonly string[] {
-    return this.#files.list
-  }
-
-  get layerFiles(): readonly string[] {
-    return this.#layers.list.map(this.#layerFile)
+    this.#layerFiles = layerFiles
   }
 
   /** Where the content of an entry lies, if it has one. */
   of({ entry, member }: ChangedEntry): PlannedContent | undefined {
     const { type, sizeBytes } = entry
     if (type !== 'file' || sizeBytes === 0 || member === undefined) return undefined
-    this.bytes += sizeBytes
-    const { lower, inode } = (member.lower === 0 ? this.#upper.lowerContent(member.inode) : undefined) ?? member
-    if (lower > 0) return { layer: this.#layers.of(lower - 1), inode }
-    const { file, offset } = this.#upper.place(inode)
-    return { file: this.#files.of(file), offset }
+    const { lower, inode } = (member.lower === 0 ? this.#upper.node(member.inode).lowerContent : undefined) ?? member
+    return lower > 0 ? { layer: this.#layerFiles[lower - 1]!, inode } : this.#upper.place(inode)
   }
 }

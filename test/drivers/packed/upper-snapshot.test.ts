@@ -61,7 +61,7 @@ function toldByModel(model: Upper): Map<string, unknown> {
 function toldBySnapshot(snapshot: UpperSnapshot): Map<string, unknown> {
   return told(
     snapshot,
-    id => snapshot.lowerContent(id),
+    id => snapshot.node(id).lowerContent,
     id => bytesAt(snapshot.place(id)),
   )
 }

@@ -9,29 +9,32 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { PhylloError } from '../errors.js'
 import { chunkBytes } from '../limits.js'
 
-/** Small chunks are gathered into large writes; chunks of this size and more are not worth copying. */
-const directBytes = chunkBytes / 4
-
 export class GrowingFile {
   readonly path: string
   /** Two BigInt64: bytes that are there, and 0 while they grow, 1 at the end, -1 after a failure. */
   readonly counter = new SharedArrayBuffer(16)
   readonly #counters = new BigInt64Array(this.counter)
   readonly #handle: FileHandle
-  #filling = Buffer.allocUnsafeSlow(chunkBytes)
-  #spare = Buffer.allocUnsafeSlow(chunkBytes)
+  #filling: Buffer
+  #spare: Buffer
   #filled = 0
   #written = 0
   #inFlight: Promise<void> = Promise.resolve()
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle, writeBytes: number) {
     this.path = path
     this.#handle = handle
+    this.#filling = Buffer.allocUnsafeSlow(writeBytes)
+    this.#spare = Buffer.allocUnsafeSlow(writeBytes)
   }
 
-  static async create(path: string): Promise<GrowingFile> {
+  /**
+   * Chunks are gathered into writes of so many bytes, which a reader waits for; those of a quarter of that and more are not worth
+   * copying.
+   */
+  static async create(path: string, writeBytes: number = chunkBytes): Promise<GrowingFile> {
     try {
-      return new GrowingFile(path, await open(path, 'wx', 0o600))
+      return new GrowingFile(path, await open(path, 'wx', 0o600), writeBytes)
     } catch (cause) {
       throw stageError(cause, path)
     }
@@ -39,18 +42,19 @@ export class GrowingFile {
 
   /** The chunk is the caller's again when the promise has settled. */
   async append(chunk: Uint8Array): Promise<void> {
+    const { length: most } = this.#filling
     for (let at = 0; at < chunk.length; ) {
-      if (this.#filled === 0 && chunk.length - at >= directBytes) {
-        const piece = chunk.subarray(at, at + chunkBytes)
+      if (this.#filled === 0 && chunk.length - at >= most / 4) {
+        const piece = chunk.subarray(at, at + most)
         await this.#inFlight
         await this.#write(piece)
         at += piece.length
       } else {
-        const piece = chunk.subarray(at, at + chunkBytes - this.#filled)
+        const piece = chunk.subarray(at, at + most - this.#filled)
         this.#filling.set(piece, this.#filled)
         this.#filled += piece.length
         at += piece.length
-        if (this.#filled === chunkBytes) await this.#flush()
+        if (this.#filled === most) await this.#flush()
       }
     }
   }
@@ -103,7 +107,7 @@ export class GrowingFile {
 
 function stageError(cause: unknown, path: string): PhylloError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new PhylloError('STORE_IO', `the input cannot be written to the stage: ${reason}`, {
+  return new PhylloError('STORE_IO', `cannot be written to the stage: ${reason}`, {
     operation: 'write',
     path,
     cause,
