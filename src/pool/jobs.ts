@@ -46,6 +46,24 @@ export interface WriteLayerOutput {
   readonly warnings: readonly string[]
 }
 
+/** Compressed tar in, the content of an overlay2 layer out: `diff/` and `tar-split.json.gz` in a new directory, mode 0700. */
+export interface UnpackLayerInput {
+  readonly source: ByteRange
+  readonly label: string
+  /** Directory to create, inside the stage. */
+  readonly target: string
+  readonly limits: Limits
+  readonly digestAlgorithm?: 'sha256' | 'sha512'
+}
+/** `fileBytes`: of contents and tar-split. */
+export type UnpackLayerOutput = WriteLayerOutput
+
+/** Where the exact tar of a layer comes from. */
+export type TarSource =
+  | { readonly layerFile: string }
+  /** `diff`: the directory that the layer was unpacked into. */
+  | { readonly tarSplit: string; readonly diff: string }
+
 /** Blocks of a write-layer job compressed on another thread, in the ring that is the memory of both. */
 export type CompressBlocksInput = Readonly<Record<string, never>>
 export interface CompressBlocksOutput {
