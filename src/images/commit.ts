@@ -83,6 +83,7 @@ async function publish({ source, options, reference, layer }: Committed, to: Cop
   const bytes = commitConfig({ ...options, base, diffId, created, ...(container && { container }) })
   const id = sha256Digest<ImageId>(bytes)
   const stack = [...(base?.diffIds ?? []), ...(diffId === undefined ? [] : [diffId])]
+  to.layers.assertFits(stack, source.label)
   await using lease = await to.layers.lease({ stacks: [stack], images: [id] })
   if (layer !== undefined) await publishLayer(stack, layer, to, lease)
   const layers = await to.layers.settle(stack)
@@ -95,14 +96,14 @@ async function publish({ source, options, reference, layer }: Committed, to: Cop
 
 async function publishLayer(
   stack: readonly DiffId[],
-  { diffId, sizeBytes, file }: StagedLayer,
+  { diffId, sizeBytes, staged: made }: StagedLayer,
   { layers }: CopyTarget,
   lease: Awaited<ReturnType<CopyTarget['layers']['lease']>>,
 ): Promise<LayerRecord | undefined> {
   const { record, parent, sizeBytes: known } = (await layers.lookAtTop(stack))!
   if (record !== undefined) return record
   // The same content may be there already, under other parents.
-  const staged = known === undefined ? { staged: file } : {}
+  const staged = known === undefined ? { staged: made } : {}
   return layers.publish({ diffId, parent, sizeBytes, lease, ...staged })
 }
 

@@ -117,6 +117,7 @@ export type CommitLayerOutput = Omit<WriteLayerOutput, 'digest'>
 
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
+  readonly 'unpack-layer': { readonly input: UnpackLayerInput; readonly output: UnpackLayerOutput }
   readonly 'commit-layer': { readonly input: CommitLayerInput; readonly output: CommitLayerOutput }
   readonly 'compress-blocks': { readonly input: CompressBlocksInput; readonly output: CompressBlocksOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }

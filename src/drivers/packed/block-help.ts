@@ -4,10 +4,10 @@
  *
  * Invariant: a helper that fails is one helper less, and nothing else; the writer does itself what that one had taken.
  */
-import { createRing, resetRing, ringBell } from '../layerfile/block-ring.js'
-import { MiB } from '../limits.js'
-import type { BlockCompression } from '../pool/jobs.js'
-import type { Pool } from '../pool/pool.js'
+import { createRing, resetRing, ringBell } from '../../layerfile/block-ring.js'
+import { MiB } from '../../limits.js'
+import type { BlockCompression } from '../../pool/jobs.js'
+import type { Pool } from '../../pool/pool.js'
 
 /** What one thread takes in and hashes, no more than so many can compress. */
 const helpersAtMost = 2

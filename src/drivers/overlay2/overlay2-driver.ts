@@ -1,0 +1,139 @@
+/**
+ * Driver overlay2: `overlay2/<cache-id>/`, one directory for each chain, as a dockerd makes and finds them.
+ *
+ * Invariants:
+ * - An intent of ours names a directory from before it is made until its record stands, and from before its record goes until it is
+ *   gone. What no record and no intent names is somebody else's: told, and never touched.
+ * - A content is on the disk before its record is: one syncfs of the file system for all that a job and we have written.
+ */
+import { ifThere } from '../../disk/io.js'
+import { tarSplitFile } from '../../disk/paths.js'
+import { randomId } from '../../disk/random-id.js'
+import type { Root } from '../../disk/root.js'
+import { settled } from '../../disk/settle.js'
+import { PhylloError } from '../../errors.js'
+import type { TarSource } from '../../pool/jobs.js'
+import type {
+  ContentJobs,
+  ContentJobsParts,
+  Driver,
+  LayerContent,
+  NewContent,
+  OpenLayer,
+  PublishedContent,
+  Removal,
+} from '../driver.js'
+import { completeDirectory, lowersOf, placeDirectory, unlinkDirectory } from './directory.js'
+import { FileSystemSync } from './file-system-sync.js'
+import { DirectoryJobs } from './directory-jobs.js'
+import { DirectoryRemoval } from './directory-removal.js'
+
+/** Docker's; it leaves room for a container and its init layer below the kernel's 128. */
+const mostLayers = 125
+const idBytes = 4096
+
+export class Overlay2Driver implements Driver {
+  readonly name = 'overlay2'
+  readonly mostLayers = mostLayers
+  readonly #root: Root
+  readonly #sync: FileSystemSync
+
+  constructor(root: Root) {
+    this.#root = root
+    this.#sync = new FileSystemSync(root)
+  }
+
+  cacheIdOf(): undefined {
+    return undefined
+  }
+
+  async hasContent(cacheId: string): Promise<boolean> {
+    const { io, paths } = this.#root
+    const status = await settled(this.#root, paths.layerContent(cacheId), () => ifThere(io.status(paths.diff(cacheId))))
+    return status?.type === 'directory'
+  }
+
+  async publish({ chainId, staged, below }: NewContent): Promise<PublishedContent> {
+    const root = this.#root
+    const { io, paths } = root
+    if (staged === undefined) {
+      const path = paths.layer(chainId)
+      throw new PhylloError('STORE_CORRUPT', `${path}: the content of the layer is not there`, { path })
+    }
+    await root.assertAlone()
+    const stage = await root.stage()
+    const tarSplit = stage.file(tarSplitFile)
+    await io.rename(paths.below(staged, tarSplitFile), tarSplit)
+    await io.chmod(tarSplit, 0o644)
+    const link = await completeDirectory(root, staged, below)
+    const id = randomId(io)
+    const intent = await root.intend({ directory: id })
+    await placeDirectory(root, staged, { id, link, below })
+    await this.#sync.everything(tarSplit)
+    const end = async () => {
+      await ifThere(io.unlink(intent))
+      await stage.dispose()
+    }
+    const withdraw = async () => {
+      await unlinkDirectory(root, paths.layerContent(id), id)
+      await root.discard(paths.layerContent(id))
+      await end()
+    }
+    return { cacheId: id, beside: [[tarSplitFile, tarSplit]], recorded: end, withdraw }
+  }
+
+  async open({ diffId, cacheId }: LayerContent): Promise<OpenLayer> {
+    const { openDirectoryLayer } = await import('./directory-layer.js')
+    return openDirectoryLayer(this.#root.paths.diff(cacheId), diffId)
+  }
+
+  tarSource({ chainId, cacheId }: LayerContent): TarSource {
+    const { paths } = this.#root
+    return { tarSplit: paths.tarSplit(chainId), diff: paths.diff(cacheId) }
+  }
+
+  jobs(parts: ContentJobsParts): ContentJobs {
+    return new DirectoryJobs(parts)
+  }
+
+  removal(): Removal {
+    return new DirectoryRemoval(this.#root)
+  }
+
+  async pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const intended = await this.#intended()
+    return lowersOf(
+      this.#root,
+      (await this.#directories()).filter(id => !except.has(id) && !intended.has(id)),
+    )
+  }
+
+  async foreign(known: ReadonlySet<string>): Promise<readonly string[]> {
+    const others = new Set([...(await this.#intended()), ...(await this.#mounted())])
+    return (await this.#directories()).filter(id => !known.has(id) && !others.has(id))
+  }
+
+  async #directories(): Promise<string[]> {
+    const { io, paths } = this.#root
+    const names = (await ifThere(io.readdir(paths.content))) ?? []
+    return names.filter(name => paths.below(paths.content, name) !== paths.links).sort()
+  }
+
+  async #intended(): Promise<Set<string>> {
+    const { io, paths } = this.#root
+    const names = (await ifThere(io.readdir(paths.intents))) ?? []
+    return new Set(names.map(name => name.slice(0, name.lastIndexOf('@'))))
+  }
+
+  /** What containers have, Docker's and ours. */
+  async #mounted(): Promise<string[]> {
+    const { io, paths } = this.#root
+    const ids: string[] = []
+    for (const container of (await ifThere(io.readdir(paths.mounts))) ?? [])
+      for (const file of ['mount-id', 'init-id']) {
+        const id = await ifThere(io.readFile(paths.below(paths.mount(container), file), idBytes))
+        if (id !== undefined) ids.push(id.toString().trim())
+      }
+    return ids
+  }
+}

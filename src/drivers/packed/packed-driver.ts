@@ -1,0 +1,108 @@
+/**
+ * Driver packed: `packed/<cache-id>.tar.lz4`, one layer file for each diffId, whatever it stands on.
+ *
+ * Invariant: a file is never replaced; one that a power cut has left empty (durability none) is as good as none.
+ */
+import { ifThere } from '../../disk/io.js'
+import type { Root } from '../../disk/root.js'
+import { discardIf, settled } from '../../disk/settle.js'
+import { PhylloError } from '../../errors.js'
+import type { BlockCache } from '../../layerfile/block-cache.js'
+import { type DiffId, hexOf } from '../../oci/digest.js'
+import type { BlockCompression, TarSource } from '../../pool/jobs.js'
+import type {
+  ContentJobs,
+  ContentJobsParts,
+  Driver,
+  LayerContent,
+  NewContent,
+  OpenLayer,
+  PublishedContent,
+  Removal,
+} from '../driver.js'
+import { PackedJobs } from './packed-jobs.js'
+
+export interface PackedOptions {
+  /** Of layers that are written. */
+  readonly compression: BlockCompression
+}
+
+export class PackedDriver implements Driver {
+  readonly name = 'packed'
+  readonly mostLayers = Number.POSITIVE_INFINITY
+  readonly #root: Root
+  readonly #options: PackedOptions
+  /** What is open shares its decompressed blocks. */
+  #cache: BlockCache | undefined
+
+  constructor(root: Root, options: PackedOptions = { compression: 'lz4' }) {
+    this.#root = root
+    this.#options = options
+  }
+
+  cacheIdOf(diffId: DiffId): string {
+    return hexOf(diffId)
+  }
+
+  async hasContent(cacheId: string): Promise<boolean> {
+    const path = this.#root.paths.packedLayer(cacheId)
+    const status = await settled(this.#root, path, () => ifThere(this.#root.io.status(path)))
+    return status !== undefined && (status.type !== 'file' || status.sizeBytes > 0)
+  }
+
+  async publish({ diffId, staged }: NewContent): Promise<PublishedContent> {
+    const cacheId = hexOf(diffId)
+    await this.#publish(cacheId, staged)
+    // Shared by whoever has this diffId: the next collection knows whether anybody does.
+    return { cacheId, beside: [], recorded: async () => undefined, withdraw: async () => undefined }
+  }
+
+  async open({ cacheId }: LayerContent): Promise<OpenLayer> {
+    const [{ BlockCache }, { openPackedLayer }] = await Promise.all([
+      import('../../layerfile/block-cache.js'),
+      import('./packed-layer.js'),
+    ])
+    this.#cache ??= new BlockCache()
+    return openPackedLayer(this.#root.paths.packedLayer(cacheId), { cache: this.#cache })
+  }
+
+  tarSource({ cacheId }: LayerContent): TarSource {
+    return { layerFile: this.#root.paths.packedLayer(cacheId) }
+  }
+
+  jobs(parts: ContentJobsParts): ContentJobs {
+    return new PackedJobs({ ...parts, ...this.#options })
+  }
+
+  removal(): Removal {
+    const nothing = async () => undefined
+    return { candidates: () => this.#files(), announce: nothing, detach: nothing, done: nothing }
+  }
+
+  async pinned(): Promise<ReadonlySet<string>> {
+    return new Set()
+  }
+
+  async foreign(): Promise<readonly string[]> {
+    return []
+  }
+
+  async #files(): Promise<string[]> {
+    const { io, paths } = this.#root
+    const names = (await ifThere(io.readdir(paths.content))) ?? []
+    return names.sort().flatMap(name => /^([0-9a-f]{64}|[0-9a-f]{128})\.tar\.lz4$/.exec(name)?.[1] ?? [])
+  }
+
+  async #publish(cacheId: string, staged: string | undefined): Promise<void> {
+    const path = this.#root.paths.packedLayer(cacheId)
+    if (staged === undefined && (await this.hasContent(cacheId))) return
+    if (staged === undefined) throw new PhylloError('STORE_CORRUPT', `${path}: content is not there`, { path })
+    await discardIf(this.#root, path, () => this.#isEmptyFile(path))
+    await this.#root.publishFile(staged, path, 0o644)
+  }
+
+  async #isEmptyFile(path: string): Promise<boolean> {
+    const status = await ifThere(this.#root.io.status(path))
+    return status?.type === 'file' && status.sizeBytes === 0
+  }
+}
