@@ -5,7 +5,7 @@
  * Invariant: when it settles, no job of it runs any more, and none of their threads.
  */
 import { setMaxListeners } from 'node:events'
-import type { Layer } from '../drivers/layer.js'
+import type { LayerTar } from '../drivers/layer.js'
 import { PhylloError } from '../errors.js'
 import { MiB } from '../limits.js'
 import type { OperationContext } from '../operation.js'
@@ -23,7 +23,7 @@ export interface PlacementOptions {
   readonly operation: OperationContext
   readonly pool: () => Pool
   /** The file that a layer is stored in. */
-  readonly layerFile: (layer: Layer) => string
+  readonly layerFile: (layer: LayerTar) => string
 }
 
 /** For `writeArchive`. It takes contents that are layers, if they are worth it and the pool has threads. */

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import type { Layer } from '../drivers/layer.js'
+import type { LayerTar } from '../drivers/layer.js'
 import type { ImageTarget } from '../images/target.js'
 import { hexOf } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
@@ -20,7 +20,7 @@ export interface SaveTargetOptions {
   readonly operation: OperationContext
   readonly pool: () => Pool
   /** The file that a layer is stored in. */
-  readonly layerFile: (layer: Layer) => string
+  readonly layerFile: (layer: LayerTar) => string
 }
 
 export interface SaveTarget extends ImageTarget, AsyncDisposable {
@@ -65,7 +65,7 @@ class GzipStage {
     this.#options = options
   }
 
-  layer(layer: Layer): Promise<GzippedLayer> {
+  layer(layer: LayerTar): Promise<GzippedLayer> {
     const job = this.#gzip(layer)
     this.#jobs.add(job)
     return job
@@ -77,7 +77,7 @@ class GzipStage {
     if (this.#dir !== undefined) await (await import('fs-extra/esm')).remove(await this.#dir)
   }
 
-  async #gzip(layer: Layer): Promise<GzippedLayer> {
+  async #gzip(layer: LayerTar): Promise<GzippedLayer> {
     const { pool, layerFile, operation } = this.#options
     this.#dir ??= mkdtemp(join(tmpdir(), 'phyllo-save-'))
     const target = join(await this.#dir, hexOf(layer.diffId))

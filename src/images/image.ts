@@ -1,6 +1,6 @@
 /** An image as its users see it: a value read from the store at one moment. */
 import type { Readable } from 'node:stream'
-import type { LayerHandle } from '../layers/open-layers.js'
+import { type LayerHandle, tarOf } from '../layers/open-layers.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { HistoryEntry, ImageConfig } from '../oci/config.js'
 import type { ChainId, DiffId, ImageId } from '../oci/digest.js'
@@ -50,7 +50,7 @@ export class ImageLayer {
   async openTar(): Promise<Readable> {
     const { tarStream } = await import('../overlay/walk/tar-stream.js')
     const handle = await this.#open()
-    const stream = tarStream(handle.layer)
+    const stream = tarStream(tarOf(handle))
     stream.once('close', () => void handle.release())
     return stream
   }

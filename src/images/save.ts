@@ -1,6 +1,6 @@
 /** The way out of a store: the images that words mean, their layers open for as long as a target writes them. */
 import type { LayerStore } from '../layers/layer-store.js'
-import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-layers.js'
+import { type LayerHandle, type OpenLayers, releaseAll, tarOf } from '../layers/open-layers.js'
 import type { ImageStore } from './image-store.js'
 import type { ReferenceStore } from './reference-store.js'
 import { imageNotFound } from './resolve.js'
@@ -49,6 +49,6 @@ async function openImage(
     config: image.configBytes,
     references,
     ...(image.parent && { parent: image.parent }),
-    layers: opened.map(({ layer }) => layer),
+    layers: opened.map(tarOf),
   }
 }

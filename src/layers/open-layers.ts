@@ -3,7 +3,7 @@
  *
  * Invariant: a file is open from `acquire` to `release`, so a collector that unlinks it takes nothing away from a reader.
  */
-import type { Layer } from '../drivers/layer.js'
+import type { Layer, LayerTar } from '../drivers/layer.js'
 import type { LayerRecord } from './record.js'
 
 export type OpenLayer = Layer & { close(): Promise<void> }
@@ -58,6 +58,12 @@ export class OpenLayers {
     if (this.#entries.get(cacheId) === entry) this.#entries.delete(cacheId)
     await (await entry.opening).close()
   }
+}
+
+/** The exact tar of a layer that is read out of it. The tars of others are their driver's to open. */
+export function tarOf({ layer }: LayerHandle): LayerTar {
+  if (layer.tar === undefined) throw new TypeError(`layer ${layer.diffId} is not kept as a tar`)
+  return layer.tar
 }
 
 export async function releaseAll(handles: readonly LayerHandle[]): Promise<void> {
