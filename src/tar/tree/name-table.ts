@@ -7,7 +7,7 @@
  * - Names are bytes in one arena. No object is kept per row.
  */
 import { randomBytes } from 'node:crypto'
-import type { ByteString } from '../byte-string.js'
+import type { ByteString } from '../../byte-string.js'
 import { ByteArena, enlarged, grown } from './column.js'
 import { type HashKey, hashName } from './keyed-hash.js'
 

@@ -3,7 +3,7 @@
  * key (drawn anew for each layer) can choose names that collide.
  * Aumasson and Bernstein, "SipHash: a fast short-input PRF", with 32-bit words as in the authors' halfsiphash.
  */
-import type { ByteString } from '../byte-string.js'
+import type { ByteString } from '../../byte-string.js'
 
 /** Two random words of 32 bits. */
 export interface HashKey {

@@ -6,10 +6,10 @@
  *   comparing paths as text.
  * - What the walk may cost grows with the number of entries, whatever their symlinks say.
  */
-import { type ByteString, printable } from '../byte-string.js'
-import { PhylloError } from '../errors.js'
-import { type Limits, limitError, symlinkHops } from '../limits.js'
-import { inodeFlags } from './format.js'
+import { type ByteString, printable } from '../../byte-string.js'
+import { PhylloError } from '../../errors.js'
+import { type Limits, limitError, symlinkHops } from '../../limits.js'
+import { inodeFlags } from './inode-bits.js'
 import type { InodeTable } from './inode-table.js'
 import { absent, type NameTable } from './name-table.js'
 
@@ -25,6 +25,10 @@ export type Missing = 'make' | 'make-for-mark' | 'stop'
 export class TreeWalk {
   /** Row of the directory that the last walk ended at; -1 for the root. */
   row = -1
+  /** Symlinks that the last walk followed. */
+  hops = 0
+  /** One of them was absolute or climbed above the root: on a host the same names lead elsewhere. */
+  strayed = false
   readonly #inodes: InodeTable
   readonly #names: NameTable
   readonly #limits: Limits
@@ -59,7 +63,8 @@ export class TreeWalk {
     let dir = rootInode
     let parts = components
     let end = count
-    let hops = 0
+    this.hops = 0
+    this.strayed = false
     this.row = -1
     for (let i = 0; i < end; i++) {
       const part = parts[i]!
@@ -72,10 +77,11 @@ export class TreeWalk {
       let inode = row < 0 ? absent : this.#names.inode[row]!
       if (inode === absent) {
         if (missing === 'stop') return absent
-        inode = this.#makeDirectory(row, part, hops > 0)
+        inode = this.#makeDirectory(row, part, this.hops > 0)
       }
       if (this.#inodes.isType(inode, 'symlink')) {
-        if (++hops > symlinkHops) throw new PhylloError('PATH_ESCAPE', `more than ${symlinkHops} symlinks on the way`)
+        if (++this.hops > symlinkHops)
+          throw new PhylloError('PATH_ESCAPE', `more than ${symlinkHops} symlinks on the way`)
         const target = this.#target(inode)
         parts = [...target, ...parts.slice(i + 1, end)]
         end = parts.length
@@ -108,7 +114,10 @@ export class TreeWalk {
   }
 
   #up(dir: number): number {
-    if (this.#dirs.length === 0) return dir
+    if (this.#dirs.length === 0) {
+      this.strayed = true
+      return dir
+    }
     this.row = this.#rows.pop()!
     return this.#dirs.pop()!
   }
@@ -116,6 +125,7 @@ export class TreeWalk {
   #restart(): number {
     this.#dirs.length = this.#rows.length = 0
     this.row = -1
+    this.strayed = true
     return rootInode
   }
 
@@ -146,6 +156,7 @@ export class TreeWalk {
       throw limitError('layerEntries', layerEntries, this.#implied, 'directories that entries imply')
     const inode = this.#inodes.addImplied()
     this.#names.inode[row] = inode
+    this.#inodes.setRow(inode, row)
     this.#inodes.nlink[inode] = 1
     return inode
   }

@@ -12,6 +12,10 @@ export interface Way {
   readonly dir: number
   /** Directories from the root to it. */
   readonly depth: number
+  /** It leads through symlinks. */
+  readonly symlinked: boolean
+  /** One of them is absolute or climbs above the root: on a host the same names lead elsewhere. */
+  readonly strayed: boolean
 }
 
 /** More are not remembered: memory does not grow with the layer. */

@@ -1,8 +1,8 @@
 /** The inodes of a tree while it is built: one column per attribute, in the order in which the tar made them. */
-import type { ByteString } from '../byte-string.js'
-import type { EntryType, TarEntry } from '../tar/entry.js'
+import type { ByteString } from '../../byte-string.js'
+import type { EntryType, TarEntry } from '../entry.js'
 import { ByteArena, enlarged, grown, integerAt, setInteger } from './column.js'
-import { inodeFlags, typeBits, typeMask } from './format.js'
+import { inodeFlags, typeBits, typeMask } from './inode-bits.js'
 import { XattrArena } from './xattr-arena.js'
 
 export class InodeTable {
@@ -19,7 +19,8 @@ export class InodeTable {
   size = new Uint32Array(0)
   /**
    * Of a file its content's offset in the tar, of a symlink its target's in `targets`, of a device major and minor.
-   * Those of directories are TreeIndex's to fill in.
+   * Of a directory the row of its name, until
+   * TreeIndex fills in where its slice is.
    */
   data = new Uint32Array(0)
   /** 1 where the directory is an entry or has one below it; 0 where marks alone have made it. */
@@ -78,6 +79,15 @@ export class InodeTable {
 
   setFlag(inode: number, flag: number): void {
     this.flags[inode]! |= flag
+  }
+
+  /** Says under which row a directory has its name; it has one alone. */
+  setRow(directory: number, row: number): void {
+    this.data[2 * directory] = row
+  }
+
+  rowOf(directory: number): number {
+    return this.data[2 * directory]!
   }
 
   target(inode: number): ByteString {

@@ -5,8 +5,8 @@
  * Invariant: `trusted.overlay.*` and `user.overlay.*` are not kept. They are the kernel's own notes about a layer, and
  * from an archive they could hide or resurrect files (threats C2 to C5). The tar still has them.
  */
-import { type ByteString, byteString } from '../byte-string.js'
-import type { TarEntry, Xattr } from '../tar/entry.js'
+import { type ByteString, byteString } from '../../byte-string.js'
+import type { TarEntry, Xattr } from '../entry.js'
 import { ByteArena } from './column.js'
 
 const overlayXattr = /^(?:trusted|user)\.overlay\./

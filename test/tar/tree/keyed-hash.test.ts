@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { ByteString } from '../../src/byte-string.js'
-import { hashName } from '../../src/layerfile/keyed-hash.js'
+import type { ByteString } from '../../../src/byte-string.js'
+import { hashName } from '../../../src/tar/tree/keyed-hash.js'
 
 /** As the paper describes it, for any number of rounds, over any bytes. */
 function halfSipHash(
