@@ -35,7 +35,6 @@ import { Views } from './images/views.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers } from './layers/open-layers.js'
 import { defaultLimits, type Limits } from './limits.js'
-import { hexOf } from './oci/digest.js'
 import { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
 import type { BlockCompression } from './pool/jobs.js'
@@ -175,7 +174,6 @@ export class Store implements AsyncDisposable {
         durable: this.#root.durability === 'full',
         operation: op,
         pool: () => this.#workers(),
-        layerFile: ({ diffId }) => this.#layers.contentPath({ cacheId: hexOf(diffId) }),
       })
       await saveImages(typeof words === 'string' ? [words] : words, from, target)
       op.report.bytesWritten += target.bytesWritten

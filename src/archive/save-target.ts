@@ -19,8 +19,6 @@ export interface SaveTargetOptions {
   readonly durable: boolean
   readonly operation: OperationContext
   readonly pool: () => Pool
-  /** The file that a layer is stored in. */
-  readonly layerFile: (layer: LayerTar) => string
 }
 
 export interface SaveTarget extends ImageTarget, AsyncDisposable {
@@ -78,10 +76,10 @@ class GzipStage {
   }
 
   async #gzip(layer: LayerTar): Promise<GzippedLayer> {
-    const { pool, layerFile, operation } = this.#options
+    const { pool, operation } = this.#options
     this.#dir ??= mkdtemp(join(tmpdir(), 'phyllo-save-'))
     const target = join(await this.#dir, hexOf(layer.diffId))
-    const input = { layerFile: layerFile(layer), diffId: layer.diffId, target }
+    const input = { source: layer.source, diffId: layer.diffId, target }
     const { digest, sizeBytes } = await pool().run('gzip-layer', input, { signal: operation.signal })
     return { path: target, digest, sizeBytes }
   }

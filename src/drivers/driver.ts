@@ -9,18 +9,22 @@
 import type { DriverName } from '../disk/paths.js'
 import type { Limits } from '../limits.js'
 import type { ChainId, DiffId } from '../oci/digest.js'
-import type { ByteRange, CommitLayerOutput, TarSource, WriteLayerOutput } from '../pool/jobs.js'
+import type { ByteRange, CommitLayerOutput, WriteLayerOutput } from '../pool/jobs.js'
 import type { Pool, RunOptions } from '../pool/pool.js'
-import type { Layer } from './layer.js'
+import type { PlannedContent } from '../tar/layer-plan.js'
+import type { Layer, LayerTar } from './layer.js'
 
 /** What a record says of a layer's content. */
 export interface LayerContent {
   readonly chainId: ChainId
   readonly diffId: DiffId
   readonly cacheId: string
+  /** Docker's size of the layer. */
+  readonly sizeBytes: number
 }
 
 export type OpenLayer = Layer & { close(): Promise<void> }
+export type OpenTar = LayerTar & { close(): Promise<void> }
 
 export interface NewContent {
   readonly chainId: ChainId
@@ -105,8 +109,10 @@ export interface Driver {
   publish(content: NewContent): Promise<PublishedContent>
   /** @throws STORE_CORRUPT, STORE_VERSION, STORE_IO, naming the file */
   open(content: LayerContent): Promise<OpenLayer>
-  /** Where a job finds the layer's exact tar. */
-  tarSource(content: LayerContent): TarSource
+  /** The layer's exact tar, where the layer itself is not read out of it. */
+  openTar(content: LayerContent): Promise<OpenTar>
+  /** Where a job finds the content of a file of a layer that this driver has opened. */
+  contentOf(layer: Layer, inode: number): PlannedContent
   jobs(parts: ContentJobsParts): ContentJobs
 
   removal(): Removal

@@ -6,6 +6,7 @@
  */
 import type { ByteString } from '../byte-string.js'
 import type { DiffId } from '../oci/digest.js'
+import type { TarSource } from '../pool/jobs.js'
 import type { Xattr } from '../tar/entry.js'
 
 /** A name that hides whatever lower layers have under it. */
@@ -88,6 +89,8 @@ export interface LayerTar {
   /** The sha256 of the tar. */
   readonly diffId: DiffId
   readonly tarBytes: number
+  /** Where a job finds it. */
+  readonly source: TarSource
   /** Copies bytes of the tar; returns how many, 0 at or past the end. For save, export and `openTar`. */
   readTar(position: number, into: Uint8Array): Promise<number>
 }

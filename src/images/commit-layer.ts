@@ -29,7 +29,7 @@ const planBytes = 64 * KiB
 
 /** Undefined: nothing has changed. */
 export async function commitLayer(
-  { union, upper, label, layerFile }: CommitSource,
+  { union, upper, label, lowerContent }: CommitSource,
   to: CopyTarget,
   stage: Stage,
   op: OperationContext,
@@ -42,7 +42,7 @@ export async function commitLayer(
   const onProgress = (so: WrittenPlan) => job.planned(so)
   const output = await union.reading(async () => {
     try {
-      return await job.all(await writeLayerPlan(union, upper, { plan, layerFile, warn, onProgress, signal: op.signal }))
+      return await job.all(await writeLayerPlan(union, upper, { plan, lowerContent, warn, onProgress, signal: op.signal }))
     } finally {
       await job.gone()
     }

@@ -18,6 +18,7 @@ import type { ImageConfig } from '../oci/config.js'
 import { type DiffId, type ImageId, sha256Digest } from '../oci/digest.js'
 import { familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
+import type { PlannedContent } from '../tar/layer-plan.js'
 import type { Union } from '../overlay/union/union.js'
 import { type CommitText, checkChanges, commitConfig } from './commit-config.js'
 import { commitLayer, type StagedLayer } from './commit-layer.js'
@@ -43,8 +44,8 @@ export interface CommitSource {
   readonly imageId: ImageId | undefined
   /** For Docker's fields of the config. */
   readonly container?: { readonly id: string; readonly image: string }
-  /** The layer file of a layer below. */
-  readonly layerFile: (layer: Layer) => string
+  /** Where a file of a layer below lies. */
+  readonly lowerContent: (layer: Layer, inode: number) => PlannedContent
 }
 
 /**

@@ -98,8 +98,7 @@ test('an abort: its reason, every job ended, no file', async t => {
 
 test('a target that cannot be written is told by the name that the user knows', async t => {
   const { store, pool } = await storeWith(t, 2)
-  const layerFile = ({ diffId }: { diffId: string }) => join(store.root, 'packed', `${diffId.slice(7)}.tar.lz4`)
-  const place = layerPlacement({ operation, pool: () => pool, layerFile })
+  const place = layerPlacement({ operation, pool: () => pool })
   const contents = layers.map(bytes => {
     const layer = tarLayer(bytes)
     return { position: 0, content: { sizeBytes: bytes.length, subject: 'x', layer, read: layer.readTar } }

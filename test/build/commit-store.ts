@@ -6,7 +6,7 @@ import { type CommitOptions, commitContainer } from '../../src/images/commit.js'
 import type { CopiedImage, CopyTarget } from '../../src/images/copy.js'
 import { type ImageRecord, ImageStore } from '../../src/images/image-store.js'
 import { ReferenceStore } from '../../src/images/reference-store.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
+import { packedLayers } from './layers.js'
 import { defaultLimits } from '../../src/limits.js'
 import type { ImageId } from '../../src/oci/digest.js'
 import { Operation, type OperationEvent } from '../../src/operation.js'
@@ -30,7 +30,7 @@ export class CommitStore implements AsyncDisposable {
   private constructor(root: Awaited<ReturnType<typeof openRoot>>, workers: number) {
     this.#root = root
     this.target = {
-      layers: new LayerStore(root),
+      layers: packedLayers(root),
       images: new ImageStore(root, defaultLimits),
       references: new ReferenceStore(root),
       pool: new Pool({ workers }),

@@ -5,7 +5,7 @@ import type { Io } from '../../src/disk/io.js'
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
 import type { ImageRecord } from '../../src/images/image-store.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
+import { packedLayers } from './layers.js'
 import { defaultLimits } from '../../src/limits.js'
 import { parseImageConfig } from '../../src/oci/config.js'
 import { type DiffId, type ImageId, sha256Digest } from '../../src/oci/digest.js'
@@ -33,7 +33,7 @@ export function openMemoryRoot(disk: MemoryDisk, process: string, step: Step): P
 }
 
 export function containersOf(root: Root): ContainerStore {
-  return new ContainerStore(root, new LayerStore(root), defaultLimits)
+  return new ContainerStore(root, packedLayers(root), defaultLimits)
 }
 
 /** What is wrong: a container that can be seen and is not whole. */

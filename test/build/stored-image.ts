@@ -10,6 +10,7 @@ export function tarLayer(tar: Buffer, maxRead = 100_000): LayerTar {
   return {
     diffId: digestOf(tar) as DiffId,
     tarBytes: tar.length,
+    source: { layerFile: 'none' },
     readTar: async (position, into) =>
       tar.copy(into, 0, position, Math.min(position + into.length, position + maxRead)),
   }

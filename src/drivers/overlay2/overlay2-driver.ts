@@ -12,7 +12,6 @@ import { randomId } from '../../disk/random-id.js'
 import type { Root } from '../../disk/root.js'
 import { settled } from '../../disk/settle.js'
 import { PhylloError } from '../../errors.js'
-import type { TarSource } from '../../pool/jobs.js'
 import type {
   ContentJobs,
   ContentJobsParts,
@@ -20,6 +19,7 @@ import type {
   LayerContent,
   NewContent,
   OpenLayer,
+  OpenTar,
   PublishedContent,
   Removal,
 } from '../driver.js'
@@ -82,14 +82,15 @@ export class Overlay2Driver implements Driver {
     return { cacheId: id, beside: [[tarSplitFile, tarSplit]], recorded: end, withdraw }
   }
 
-  async open({ diffId, cacheId }: LayerContent): Promise<OpenLayer> {
+  async open({ diffId, cacheId, sizeBytes }: LayerContent): Promise<OpenLayer> {
     const { openDirectoryLayer } = await import('./directory-layer.js')
-    return openDirectoryLayer(this.#root.paths.diff(cacheId), diffId)
+    return openDirectoryLayer(this.#root.paths.diff(cacheId), { calls: await this.#calls.get(), diffId, sizeBytes })
   }
 
-  tarSource({ chainId, cacheId }: LayerContent): TarSource {
+  async openTar({ chainId, diffId, cacheId }: LayerContent): Promise<OpenTar> {
+    const { openDirectoryTar } = await import('./directory-tar.js')
     const { paths } = this.#root
-    return { tarSplit: paths.tarSplit(chainId), diff: paths.diff(cacheId) }
+    return openDirectoryTar(diffId, { tarSplit: paths.tarSplit(chainId), diff: paths.diff(cacheId) })
   }
 
   jobs(parts: ContentJobsParts): ContentJobs {

@@ -9,18 +9,20 @@ import { discardIf, settled } from '../../disk/settle.js'
 import { PhylloError } from '../../errors.js'
 import type { BlockCache } from '../../layerfile/block-cache.js'
 import { type DiffId, hexOf } from '../../oci/digest.js'
-import type { BlockCompression, TarSource } from '../../pool/jobs.js'
+import type { BlockCompression } from '../../pool/jobs.js'
+import type { PlannedContent } from '../../tar/layer-plan.js'
 import type {
   ContentJobs,
   ContentJobsParts,
   Driver,
   LayerContent,
   NewContent,
-  OpenLayer,
   PublishedContent,
   Removal,
 } from '../driver.js'
+import type { Layer } from '../layer.js'
 import { PackedJobs } from './packed-jobs.js'
+import type { PackedLayer } from './packed-layer.js'
 
 export interface PackedOptions {
   /** Of layers that are written. */
@@ -57,7 +59,7 @@ export class PackedDriver implements Driver {
     return { cacheId, beside: [], recorded: async () => undefined, withdraw: async () => undefined }
   }
 
-  async open({ cacheId }: LayerContent): Promise<OpenLayer> {
+  async open({ cacheId }: LayerContent): Promise<PackedLayer> {
     const [{ BlockCache }, { openPackedLayer }] = await Promise.all([
       import('../../layerfile/block-cache.js'),
       import('./packed-layer.js'),
@@ -66,8 +68,14 @@ export class PackedDriver implements Driver {
     return openPackedLayer(this.#root.paths.packedLayer(cacheId), { cache: this.#cache })
   }
 
-  tarSource({ cacheId }: LayerContent): TarSource {
-    return { layerFile: this.#root.paths.packedLayer(cacheId) }
+  openTar(content: LayerContent): Promise<PackedLayer> {
+    return this.open(content)
+  }
+
+  contentOf(layer: Layer, inode: number): PlannedContent {
+    const { source } = layer.tar ?? {}
+    if (source !== undefined && 'layerFile' in source) return { layer: source.layerFile, inode }
+    throw new TypeError(`layer ${layer.diffId} is not in a layer file`)
   }
 
   jobs(parts: ContentJobsParts): ContentJobs {

@@ -11,7 +11,7 @@ import type { Inode, Layer, LayerTar } from '../layer.js'
  * or STORE_IO, naming the file.
  */
 export async function openPackedLayer(path: string, options: OpenLayerOptions = {}): Promise<PackedLayer> {
-  return new PackedLayer(await openLayerFile(path, options))
+  return new PackedLayer(await openLayerFile(path, options), path)
 }
 
 /** Metadata is in memory and outlives close(); contents are read from the file, and throw STORE_CLOSED after it. */
@@ -19,15 +19,17 @@ export class PackedLayer implements Layer, LayerTar {
   readonly diffId: DiffId
   readonly inodeCount: number
   readonly tarBytes: number
+  readonly source: { readonly layerFile: string }
   readonly #file: LayerFile
   readonly #index: LayerIndex
 
-  constructor(file: LayerFile) {
+  constructor(file: LayerFile, path: string) {
     this.#file = file
     this.#index = file.index
     this.diffId = file.diffId
     this.inodeCount = file.index.inodeCount
     this.tarBytes = file.tarBytes
+    this.source = { layerFile: path }
   }
 
   get inodeBound(): number {
