@@ -6,8 +6,8 @@
  */
 import { closeSync, constants as files, fstatSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
-import { isErrno } from '../errors.js'
 import { cPath } from './c-strings.js'
+import { errnoOf } from './errno-error.js'
 import { checked, type LinuxLibc } from './linux-libc.js'
 import { MS_BIND, MS_MOVE, O_PATH, type SystemCalls, UMOUNT_NOFOLLOW } from './system-calls.js'
 
@@ -43,8 +43,9 @@ function pinned(path: string, call: (name: Buffer) => number): number {
   try {
     fd = openSync(path, O_PATH | files.O_NOFOLLOW)
   } catch (error) {
-    if (isErrno(error) && typeof error.errno === 'number') return error.errno
-    throw error
+    const errno = errnoOf(error)
+    if (errno === undefined) throw error
+    return errno
   }
   try {
     return fstatSync(fd).isSymbolicLink() ? -constants.errno.ELOOP : call(cPath(`/proc/self/fd/${fd}`))
