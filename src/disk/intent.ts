@@ -16,8 +16,11 @@ export interface Intent {
   readonly directory: string
   /** Docker's container or ours that it belongs to; absent: a layer. */
   readonly container?: string
-  /** Path of the intent itself; absent until it is written. */
-  readonly path?: string
+}
+
+export interface WrittenIntent extends Intent {
+  /** Unlinking it takes the intent back. */
+  readonly path: string
 }
 
 const maxBytes = 4096
@@ -36,10 +39,10 @@ export async function writeIntent(
 }
 
 /** Intents of those who have died. Under the root lock. */
-export async function freeIntents(context: OwnerContext, flock: Flock, self: Owner): Promise<Intent[]> {
+export async function freeIntents(context: OwnerContext, flock: Flock, self: Owner): Promise<WrittenIntent[]> {
   const { io, paths } = context
   const alive = new Map<string, boolean>([[self.id, true]])
-  const free: Intent[] = []
+  const free: WrittenIntent[] = []
   for (const name of ((await ifThere(io.readdir(paths.intents))) ?? []).sort()) {
     const id = ownerOf(name)
     if (!alive.has(id)) alive.set(id, await isAlive(context, flock, id))

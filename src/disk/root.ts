@@ -8,10 +8,10 @@
 import { PhylloError } from '../errors.js'
 import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
+import { assertNoDaemon } from './daemon.js'
+import { freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
 import { type Io, ifThere } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
-import { assertNoDaemon } from './daemon.js'
-import { freeIntents, type Intent, writeIntent } from './intent.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
 import { tryLock, withLockFile } from './lock.js'
 import { type Owner, ownerOf } from './owner.js'
@@ -171,7 +171,7 @@ export class Root {
   }
 
   /** What nobody who lives is about to make or to take away. See intent.ts. */
-  freeIntents(): Promise<Intent[]> {
+  freeIntents(): Promise<WrittenIntent[]> {
     const { flock, owner } = this.#writing()
     return this.withLock(() => freeIntents(this, flock, owner))
   }

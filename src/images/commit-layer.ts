@@ -42,7 +42,9 @@ export async function commitLayer(
   const onProgress = (so: WrittenPlan) => job.planned(so)
   const output = await union.reading(async () => {
     try {
-      return await job.all(await writeLayerPlan(union, upper, { plan, lowerContent, warn, onProgress, signal: op.signal }))
+      return await job.all(
+        await writeLayerPlan(union, upper, { plan, lowerContent, warn, onProgress, signal: op.signal }),
+      )
     } finally {
       await job.gone()
     }

@@ -5,10 +5,10 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
-import { packedLayers } from './layers.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { type DiffId, hexOf, type ImageId, sha256Digest } from '../../src/oci/digest.js'
 import { everyOrder, type Grain, type Scheduler, type Walk, type World } from './interleave.js'
+import { packedLayers } from './layers.js'
 import { atOnce, MemoryDisk, type Step } from './memory-disk.js'
 
 const rootPath = '/store'

@@ -72,6 +72,7 @@ const headerBytes = 512
 
 export class MemoryLayer implements Layer, LayerTar {
   readonly diffId: DiffId
+  readonly source = { layerFile: 'none' }
   /** How often each method was called, for tests of cost. */
   readonly calls = { lookup: 0, list: 0, readSync: 0, read: 0, readTar: 0 }
   readonly #records: Record[] = []

@@ -43,9 +43,13 @@ export async function lowerAbove({ io, paths }: Root, below: string): Promise<st
   const above = lower === undefined ? `l/${link}` : `l/${link}:${lower}`
   const depth = above.split(':').length
   if (depth <= mostLowers) return above
-  throw new PhylloError('LIMIT_EXCEEDED', `${directory}: ${depth} layers, and the kernel stacks ${mostLowers} at most`, {
-    ...{ limit: 'layers', max: mostLowers, seen: depth },
-  })
+  throw new PhylloError(
+    'LIMIT_EXCEEDED',
+    `${directory}: ${depth} layers, and the kernel stacks ${mostLowers} at most`,
+    {
+      ...{ limit: 'layers', max: mostLowers, seen: depth },
+    },
+  )
 }
 
 /** Adds to a directory with `diff` in a stage what Docker has beside it. Answers with its link. */

@@ -24,9 +24,9 @@ import type {
   Removal,
 } from '../driver.js'
 import { completeDirectory, lowersOf, placeDirectory, unlinkDirectory } from './directory.js'
-import { FileSystemSync } from './file-system-sync.js'
 import { DirectoryJobs } from './directory-jobs.js'
 import { DirectoryRemoval } from './directory-removal.js'
+import { FileSystemSync } from './file-system-sync.js'
 
 /** Docker's; it leaves room for a container and its init layer below the kernel's 128. */
 const mostLayers = 125
