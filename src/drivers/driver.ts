@@ -66,6 +66,8 @@ export interface CommitContent {
 
 export interface ContentJob<Output> {
   readonly output: Promise<Output>
+  /** From now on others may help, where the driver has a way to. */
+  wantHelp(): void
   /** So many bytes of the input are left: for whoever helps. */
   left(bytes: number): void
   /** Settles when nothing of it runs any more; never throws. */

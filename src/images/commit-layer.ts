@@ -81,7 +81,10 @@ class CommitJob {
   async all(plan: WrittenPlan): Promise<CommitLayerOutput | undefined> {
     this.#all = plan
     if (plan.entries === 0) return undefined
-    const output = await (this.#running ?? this.#begin(plan.tarBytes)).output
+    const running = this.#running ?? this.#begin(plan.tarBytes)
+    // Not before: this thread, too, should have a core to itself while it plans.
+    running.wantHelp()
+    const output = await running.output
     this.#op.report.bytesRead += plan.contentBytes
     return output
   }

@@ -96,6 +96,7 @@ export class LayerJobs {
     }
     const content = { source: range, label, target: staged, ...(digest && { digestAlgorithm: algorithmOf(digest) }) }
     const job = contents.write(content, { signal: this.#stop.signal, onProgress })
+    job.wantHelp()
     try {
       return { ...(await job.output), staged }
     } catch (error) {

@@ -27,12 +27,12 @@ export class PackedJobs implements ContentJobs {
     const help = BlockHelp.of(this.#parts, bytes, this.#rings)
     const output: Promise<Jobs[N]['output']> = this.#parts.pool.run(name, input, {
       ...options,
-      ...(help && { memory: () => help.begin() }),
+      ...(help && { memory: () => help.memory() }),
     })
     const gone = async () => {
       await output.catch(() => undefined)
       await help?.end()
     }
-    return { output, left: (left: number) => help?.left(left), gone }
+    return { output, wantHelp: () => help?.want(), left: (left: number) => help?.left(left), gone }
   }
 }
