@@ -21,6 +21,7 @@ export class BlockHelp {
   readonly #stop = new AbortController()
   readonly #helpers: Promise<void>[] = []
   #ring: SharedArrayBuffer | undefined
+  #wanted = false
   #bytesLeft: number
 
   private constructor(pool: Pool, rings: SharedArrayBuffer[], layerBytes: number) {
@@ -39,12 +40,17 @@ export class BlockHelp {
     return new BlockHelp(pool, rings, layerBytes)
   }
 
+  /** Help may come as soon as the job runs. Until then it has its memory, and nobody in it. */
+  want(): void {
+    this.#wanted = true
+    if (this.#ring !== undefined) this.#begin(this.#ring)
+  }
+
   /** The write-layer job begins; this is the memory for it. */
-  begin(): SharedArrayBuffer {
+  memory(): SharedArrayBuffer {
     const ring = this.#rings.pop() ?? createRing()
     this.#ring = ring
-    const count = Math.min(helpersAtMost, this.#pool.workers - 1)
-    for (let i = 0; i < count; i++) this.#helpers.push(this.#help(ring))
+    if (this.#wanted) this.#begin(ring)
     return ring
   }
 
@@ -62,6 +68,11 @@ export class BlockHelp {
     await Promise.all(this.#helpers)
     resetRing(ring)
     this.#rings.push(ring)
+  }
+
+  #begin(ring: SharedArrayBuffer): void {
+    const count = Math.min(helpersAtMost, this.#pool.workers - 1)
+    for (let i = 0; i < count; i++) this.#helpers.push(this.#help(ring))
   }
 
   async #help(ring: SharedArrayBuffer): Promise<void> {

@@ -79,7 +79,10 @@ class CommitJob {
   async all(plan: WrittenPlan): Promise<CommitLayerOutput | undefined> {
     this.#all = plan
     if (plan.entries === 0) return undefined
-    const output = await (this.#running ?? this.#begin(plan.tarBytes))
+    const running = this.#running ?? this.#begin(plan.tarBytes)
+    // Not before: this thread, too, should have a core to itself while it plans.
+    this.#help?.want()
+    const output = await running
     this.#op.report.bytesRead += plan.contentBytes
     return output
   }
@@ -93,7 +96,7 @@ class CommitJob {
     const help = BlockHelp.of(this.#to, tarBytes)
     this.#help = help
     const onProgress = (done: number) => this.#progress(done)
-    const options: RunOptions = { signal: this.#op.signal, onProgress, ...(help && { memory: () => help.begin() }) }
+    const options: RunOptions = { signal: this.#op.signal, onProgress, ...(help && { memory: () => help.memory() }) }
     const running = this.#to.pool.run('commit-layer', this.#input, options)
     running.catch((error: unknown) => {
       this.#failure = { error }

@@ -81,6 +81,7 @@ export class LayerJobs {
     const label = `${archive}: ${member}`
     const file = stage.file(name)
     const help = BlockHelp.of(this.#options, range.sizeBytes, this.#rings)
+    help?.want()
     let done = 0
     const onProgress = (bytes: number) => {
       if (range.growing === undefined) report.bytesRead += bytes - done
@@ -99,7 +100,7 @@ export class LayerJobs {
           limits,
           ...(digest && { digestAlgorithm: algorithmOf(digest) }),
         },
-        { signal: this.#stop.signal, onProgress, ...(help && { memory: () => help.begin() }) },
+        { signal: this.#stop.signal, onProgress, ...(help && { memory: () => help.memory() }) },
       )
       return { ...output, file }
     } catch (error) {

@@ -10,7 +10,6 @@ import type { Layer } from '../../drivers/layer.js'
 import type { UpperSnapshot } from '../../drivers/upper.js'
 import { type PlannedContent, PlanWriter } from '../../tar/layer-plan.js'
 import { paddingOf } from '../../tar/layer-writer.js'
-import { itemsPerLook } from '../union/pace.js'
 import type { Union } from '../union/union.js'
 import { type ChangedEntry, layerEntries } from './layer-entries.js'
 import type { ContainerTrees } from './pairs.js'
@@ -36,6 +35,9 @@ export interface WrittenPlan {
 }
 
 const lineBytes = 64 * 1024
+/** The job has its threads meanwhile, all cores maybe: what should take so long takes three times that then. */
+const turnAfterMs = 2
+const stepsPerLook = 8
 const headerBytes = 512
 
 export async function writeLayerPlan(union: Union, upper: UpperSnapshot, options: PlanOptions): Promise<WrittenPlan> {
@@ -71,7 +73,7 @@ async function writeLines({ pace, lowers }: Union, upper: UpperSnapshot, options
       lines = ''
       onProgress?.(written)
     }
-    if ((changed === undefined || ++steps % itemsPerLook === 0) && pace.due()) await pace.turn()
+    if ((changed === undefined || ++steps % stepsPerLook === 0) && pace.due(turnAfterMs)) await pace.turn()
     signal?.throwIfAborted()
   }
   await plan.append(Buffer.from(lines))

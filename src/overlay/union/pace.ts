@@ -13,8 +13,8 @@ export class Pace {
   #since: number | undefined
 
   /** Whether this turn of the event loop has lasted long enough. */
-  due(): boolean {
-    if (this.#since !== undefined) return performance.now() - this.#since > turnAfterMs
+  due(afterMs: number = turnAfterMs): boolean {
+    if (this.#since !== undefined) return performance.now() - this.#since > afterMs
     this.#since = performance.now()
     setImmediate(() => {
       this.#since = undefined
