@@ -45,6 +45,7 @@ export const questions = {
   commit: () => load(import('./commit.js')),
   layers: () => load(import('./layers.js')),
   reopen: () => load(import('./reopen.js')),
+  overlay2: () => load(import('./overlay2.js')),
   'micro-hash': () => load(import('./micro-hash.js')),
   'micro-lz4': () => load(import('./micro-lz4.js')),
   'micro-tar-scan': () => load(import('./micro-tar-scan.js')),

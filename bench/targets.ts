@@ -262,7 +262,35 @@ const containers: readonly Omit<Target, 'issue'>[] = [
   },
 ]
 
+const overlay2: readonly Omit<Target, 'issue'>[] = [
+  {
+    measure: 'overlay2: docker load / load',
+    what: 'load app.tar, driver overlay2: docker load ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 4,
+    question: 'overlay2',
+  },
+  {
+    measure: 'overlay2: tar -x / load',
+    what: 'unpacking its layers: GNU tar -x of each in turn ÷ the whole load',
+    unit: '×',
+    direction: 'at least',
+    bound: 1,
+    question: 'overlay2',
+  },
+  {
+    measure: 'overlay2: docker save / save',
+    what: 'save app:v1 from overlay2: docker save ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 5,
+    question: 'overlay2',
+  },
+]
+
 export const targets: readonly Target[] = [
   ...packedStore.map(target => ({ issue: 2, ...target })),
   ...containers.map(target => ({ issue: 3, ...target })),
+  ...overlay2.map(target => ({ issue: 4, ...target })),
 ]
