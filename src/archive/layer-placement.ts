@@ -31,9 +31,9 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
   return async (file, contents) => {
     const pool = options.pool()
     const bytes = contents.reduce((sum, { content }) => sum + content.sizeBytes, 0)
-    const layers = contents.flatMap(({ position, content: { layer, sizeBytes } }) => {
+    const layers = contents.flatMap(({ position, content: { layer, sizeBytes } }): PlaceLayersInput['layers'] => {
       if (layer === undefined) return []
-      return [{ layerFile: options.layerFile(layer), diffId: layer.diffId, tarBytes: sizeBytes, position }]
+      return [{ source: { layerFile: options.layerFile(layer) }, diffId: layer.diffId, tarBytes: sizeBytes, position }]
     })
     if (pool.workers === 0 || bytes < leastBytes || layers.length < contents.length) return false
     const counts = new SharedArrayBuffer(8 * (layers.length + 1))
@@ -44,11 +44,12 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     } catch (error) {
       throw error instanceof PhylloError && error.code === 'OUTPUT_IO' ? renamed(error, file.path) : error
     }
-    for (const [index, { tarBytes, layerFile }] of layers.entries()) {
+    for (const [index, { tarBytes, source }] of layers.entries()) {
       const placed = Number(new BigInt64Array(counts)[index])
       if (placed === tarBytes) continue
       const reason = `its blocks hold ${placed} of ${tarBytes} bytes`
-      throw new PhylloError('STORE_CORRUPT', `${layerFile}: ${reason}`, { path: layerFile })
+      const path = 'layerFile' in source ? source.layerFile : source.tarSplit
+      throw new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
     }
     return true
   }

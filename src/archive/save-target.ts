@@ -81,7 +81,7 @@ class GzipStage {
     const { pool, layerFile, operation } = this.#options
     this.#dir ??= mkdtemp(join(tmpdir(), 'phyllo-save-'))
     const target = join(await this.#dir, hexOf(layer.diffId))
-    const input = { layerFile: layerFile(layer), diffId: layer.diffId, target }
+    const input = { source: { layerFile: layerFile(layer) }, diffId: layer.diffId, target }
     const { digest, sizeBytes } = await pool().run('gzip-layer', input, { signal: operation.signal })
     return { path: target, digest, sizeBytes }
   }

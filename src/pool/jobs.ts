@@ -78,9 +78,9 @@ export interface CompressBlocksOutput {
   readonly bytes: number
 }
 
-/** A layer's tar out of a layer file, gzipped into a file of the stage; for OCI archives. */
+/** A layer's tar, gzipped into a file of the stage; for OCI archives. */
 export interface GzipLayerInput {
-  readonly layerFile: string
+  readonly source: TarSource
   readonly diffId: DiffId
   readonly target: string
 }
@@ -89,17 +89,20 @@ export interface GzipLayerOutput {
   readonly sizeBytes: number
 }
 
-/** Tars of layers out of their layer files, verified, each to its place in one file that is there already. */
+/** Tars of layers, verified, each to its place in one file that is there already. */
 export interface PlaceLayersInput {
   readonly target: string
   readonly layers: readonly {
-    readonly layerFile: string
+    readonly source: TarSource
     readonly diffId: DiffId
     readonly tarBytes: number
     /** Where its tar begins in the target. */
     readonly position: number
   }[]
-  /** Several jobs share the work in pieces of so many bytes of tar; whoever takes a piece does it. */
+  /**
+   * Several jobs share the work in pieces of so many bytes of tar; whoever takes a piece does it. What has to be assembled from its
+   * beginning on is one piece, and the largest of these are taken first.
+   */
   readonly pieceBytes: number
   /** One BigInt64 for each layer, the bytes of its tar that are placed, and one more: pieces that are taken, of all layers. */
   readonly counts: SharedArrayBuffer
