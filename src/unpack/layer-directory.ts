@@ -135,16 +135,21 @@ export class LayerDirectory {
     this.#calls.chmod(this.#path, newDirectoryMode)
   }
 
-  #make(entry: TarEntry, { kind, row, target, changes }: Placed): void {
-    const { names, inodes } = this.#tree
-    const inode = names.inode[row]!
-    this.#makeDirectory(kind === 'directory' ? inode : names.dir[row]!)
+  #make(entry: TarEntry, placed: Placed): void {
+    const { names } = this.#tree
+    const { kind, row } = placed
+    this.#makeDirectory(kind === 'directory' ? names.inode[row]! : names.dir[row]!)
     if (kind === 'directory') return
     this.#path = this.#paths.ofRow(row)
-    if (kind === 'inode') return this.#makeInode(entry)
+    if (kind === 'link') this.#makeLink(entry, placed)
+    else this.#makeInode(entry)
+  }
+
+  #makeLink(entry: TarEntry, { row, target, changes }: Placed): void {
     const { hardLinks } = this.#options.limits
-    if (inodes.nlink[inode]! > hardLinks)
-      throw limitError('hardLinks', hardLinks, inodes.nlink[inode]!, 'names of one inode')
+    const inode = this.#tree.names.inode[row]!
+    const nlink = this.#tree.inodes.nlink[inode]!
+    if (nlink > hardLinks) throw limitError('hardLinks', hardLinks, nlink, 'names of one inode')
     this.#calls.link(this.#paths.ofRow(target), this.#path)
     this.#applyLink(inode, entry, changes!)
   }
@@ -218,8 +223,7 @@ export class LayerDirectory {
     this.#path = this.#paths.ofDirectory(inode)
     if (!this.#isOwner(uid, gid)) this.#calls.lchown(this.#path, uid, gid)
     this.#setXattrs(this.#xattrsOf(inode), 'directory')
-    if (inodes.hasFlag(inode, inodeFlags.opaque))
-      this.#calls.lsetxattr(this.#path, opaqueXattr.name, opaqueXattr.value)
+    if (inodes.hasFlag(inode, inodeFlags.opaque)) this.#calls.lsetxattr(this.#path, opaqueXattr.name, opaqueXattr.value)
     this.#calls.chmod(this.#path, inodes.mode[inode]! & 0o7777)
     this.#calls.utimes(this.#path, diskTime(signedAt(inodes.mtimeSec, inode), inodes.mtimeNsec[inode]!))
   }
@@ -260,8 +264,7 @@ export class LayerDirectory {
   }
 
   #setXattrs(xattrs: readonly Xattr[], type: InodeType): void {
-    for (const xattr of xattrs)
-      if (isWritten(xattr, type)) this.#calls.lsetxattr(this.#path, xattr.name, xattr.value)
+    for (const xattr of xattrs) if (isWritten(xattr, type)) this.#calls.lsetxattr(this.#path, xattr.name, xattr.value)
   }
 
   #warnAboutXattrs(entry: TarEntry, { row }: Placed): void {

@@ -26,9 +26,16 @@ export function unpackError(error: unknown, { path, limits, hasRoom }: FailedCal
   if (errno === 'ENAMETOOLONG')
     return limitError('pathBytes', limits.pathBytes, path.length, `bytes of the path on disk (${operation})`)
   if (errno === 'EMLINK')
-    return limitError('hardLinks', limits.hardLinks, limits.hardLinks + 1, 'names that this file system gives one inode')
+    return limitError(
+      'hardLinks',
+      limits.hardLinks,
+      limits.hardLinks + 1,
+      'names that this file system gives one inode',
+    )
   if (operation === 'lsetxattr' && (errno === 'EINVAL' || (xattrTooLarge.includes(errno!) && hasRoom())))
-    return new PhylloError('METADATA_INVALID', `an xattr that the file system does not take (${errno})`, { cause: error })
+    return new PhylloError('METADATA_INVALID', `an xattr that the file system does not take (${errno})`, {
+      cause: error,
+    })
   return new PhylloError('STORE_IO', `${operation} ${shown}: ${error.message}`, {
     operation,
     path: shown,

@@ -57,7 +57,13 @@ export class TreeBuilder {
   readonly #walk: TreeWalk
   readonly #ways = new KnownWays()
   readonly #refuses: boolean
-  readonly #placed = { kind: 'none' as Placed['kind'], row: -1, target: -1, strayed: false, changes: undefined as LinkChanges | undefined }
+  readonly #placed = {
+    kind: 'none' as Placed['kind'],
+    row: -1,
+    target: -1,
+    strayed: false,
+    changes: undefined as LinkChanges | undefined,
+  }
   /** Directories that were an entry through a symlink, with bits of `named`; only where duplicates are refused. */
   readonly #namedTwice = new Map<number, number>()
   #rootNamed = false
