@@ -54,6 +54,13 @@ export interface UnpackLayerInput {
   readonly target: string
   readonly limits: Limits
   readonly digestAlgorithm?: 'sha256' | 'sha512'
+  /**
+   * Bytes of the longest path by which `diff/` will ever be reached, mounts of it included. Entries whose path would be too long
+   * there are refused, as those that are too long below the target are.
+   */
+  readonly placeBytes?: number
+  /** Everything is on the disk when the job answers. */
+  readonly durable?: boolean
 }
 /** `fileBytes`: of contents and tar-split. */
 export type UnpackLayerOutput = WriteLayerOutput
