@@ -41,7 +41,7 @@ interface Found {
 
 /** Throws STORE_IO when there is no such directory, or it is a symlink. */
 export async function openDirectoryLayer(diff: string, options: DirectoryLayerOptions): Promise<DirectoryLayer> {
-  return new DirectoryLayer(new ConfinedDirectory(diff, options.calls), options)
+  return new DirectoryLayer(diff, new ConfinedDirectory(diff, options.calls), options)
 }
 
 /** What was found stays known after close(); what has yet to be read throws STORE_CLOSED then. */
@@ -49,13 +49,16 @@ export class DirectoryLayer implements Layer {
   readonly diffId: DiffId
   readonly sizeBytes: number
   readonly inodeBound = inodeBound
+  /** Its path. */
+  readonly directory: string
   readonly #directory: ConfinedDirectory
   readonly #found: Found[]
   /** By st_ino: inodes with several names. */
   readonly #linked = new Map<bigint, number>()
 
-  constructor(directory: ConfinedDirectory, { diffId, sizeBytes }: DirectoryLayerOptions) {
+  constructor(path: string, directory: ConfinedDirectory, { diffId, sizeBytes }: DirectoryLayerOptions) {
     this.diffId = diffId
+    this.directory = path
     this.sizeBytes = sizeBytes
     this.#directory = directory
     const attributes = attributesOf(directory.rootStats(), false)
