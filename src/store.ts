@@ -9,8 +9,9 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import type { LoadOptions } from './archive/load.js'
 import type { ArchiveInput } from './archive/open.js'
-import type { ArchiveFormat } from './archive/save-target.js'
+import type { SaveOptions } from './archive/save-target.js'
 import type {
   Container,
   Containers,
@@ -27,6 +28,7 @@ import type { Root } from './disk/root.js'
 import type { Driver } from './drivers/driver.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
 import { PhylloError } from './errors.js'
+import type { CopyOptions } from './images/copy-images.js'
 import type { Image } from './images/image.js'
 import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
@@ -37,41 +39,8 @@ import { OpenLayers } from './layers/open-layers.js'
 import { defaultLimits, type Limits } from './limits.js'
 import { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
-import type { BlockCompression } from './pool/jobs.js'
 import { Pool } from './pool/pool.js'
-
-export interface StoreOptions {
-  /** Default: the store's own; `packed` for a new one. Another than the store's own is DRIVER_MISMATCH. */
-  readonly driver?: DriverName
-  /** Writes nothing, and makes no store where there is none: that is an empty one. */
-  readonly readOnly?: boolean
-  /** Of layers that are written. Default `lz4`. */
-  readonly compression?: BlockCompression
-  /** `full` (default): what was reported as done survives a power cut. `none`: it survives the death of the process. */
-  readonly durability?: 'full' | 'none'
-  /** Cores to use, compression included. 0 works on the calling thread. Default: all there are. */
-  readonly workers?: number
-  /** Where the worker files are, when a bundler has moved this module away from them. */
-  readonly workersDir?: string | URL
-  /** A pool to share with other stores; the store does not close it. */
-  readonly pool?: Pool
-  /** Bounds for hostile input; see Limits. */
-  readonly limits?: Partial<Limits>
-}
-
-export interface LoadOptions {
-  readonly signal?: AbortSignal
-  /** `os/architecture[/variant]`, to choose from an index. Default: the host's. */
-  readonly platform?: string
-  /** What messages call the input. Default: the file's name. */
-  readonly name?: string
-}
-
-export interface SaveOptions {
-  readonly signal?: AbortSignal
-  /** Default `docker-archive`. */
-  readonly format?: ArchiveFormat
-}
+import type { StoreOptions } from './store-options.js'
 
 export class Store implements AsyncDisposable {
   readonly #root: Root
@@ -180,6 +149,24 @@ export class Store implements AsyncDisposable {
     }, signal)
   }
 
+  /**
+   * Copies images into another store, of whichever driver: what words mean, and which names come along, is as for save. Published
+   * there only when every layer of every image is verified. A store that has all of them already stays as it is.
+   */
+  copy(words: string | readonly string[], to: Store, { signal }: CopyOptions = {}): Operation<readonly Image[]> {
+    if (!(#root in to)) throw new TypeError('copy: the target is not a Store, or one of another copy of Phyllo')
+    to.#assertOpen()
+    const operation = this.#operation(async op => {
+      to.#root.assertWritable()
+      const { copyImages } = await import('./images/copy-images.js')
+      const from = { layers: this.#layers, images: this.#images, references: this.#references, name: this.root }
+      const target = { root: to.#root, to: to.#copyTarget() }
+      const copied = await copyImages(typeof words === 'string' ? [words] : words, from, target, op)
+      return Promise.all(copied.map(({ id, layers }) => to.#catalog.get(id, layers)))
+    }, signal)
+    return to.#hold(operation)
+  }
+
   /** The images, newest first: without those that only others are built on, unless `all`. */
   images(options: ListOptions = {}): Promise<Image[]> {
     return this.#catalog.list(options)
@@ -258,7 +245,11 @@ export class Store implements AsyncDisposable {
 
   #operation<T>(work: ConstructorParameters<typeof Operation<T>>[0], signal: AbortSignal | undefined): Operation<T> {
     this.#assertOpen()
-    const operation = new Operation(work, signal)
+    return this.#hold(new Operation(work, signal))
+  }
+
+  /** close() waits for it. */
+  #hold<T>(operation: Operation<T>): Operation<T> {
     // Its own handle on the failure: close() waits for the end and does not care which, while the user's promise still
     // says it, and a failure that nobody awaits is still reported.
     const ended = operation.ended

@@ -5,6 +5,7 @@
  * Invariant: every byte that is given out was compared with the checksum of its block.
  */
 import { closeSync, openSync } from 'node:fs'
+import { chunkBytes } from '../limits.js'
 import type { DiffId } from '../oci/digest.js'
 import { BlockCache } from './block-cache.js'
 import { BlockReader } from './block-reader.js'
@@ -46,6 +47,16 @@ export async function openLayerTar(path: string, cache: BlockCache = new BlockCa
   } catch (error) {
     closeSync(fd)
     throw error
+  }
+}
+
+/** All of it, in chunks that are the consumer's until it asks for the next one. Throws as `openLayerTar`. */
+export async function* wholeLayerTar(path: string): AsyncGenerator<Uint8Array, void, void> {
+  const tar = await openLayerTar(path)
+  try {
+    for (const { bytes } of tar.parts(0, tar.tarBytes, Buffer.allocUnsafeSlow(chunkBytes))) yield bytes
+  } finally {
+    tar.close()
   }
 }
 
