@@ -25,9 +25,12 @@ let packed: Store
 const words = () => images.flatMap(image => image.tags ?? imageIdOf(image))
 const overlay2 = (root: string) => Store.open(root, { driver: 'overlay2', durability: 'none' })
 
-async function listed(store: Store, image: string): Promise<string[]> {
-  await using view = await store.view(image)
-  return listView(view, untimedPaths(view))
+/** Both show the same tree. A directory has a time of its own where the layer file says that nobody has told one. */
+async function assertSameTree(directories: Store, files: Store, image: string): Promise<void> {
+  await using ours = await files.view(image)
+  await using theirs = await directories.view(image)
+  const untimed = untimedPaths(ours)
+  assert.deepEqual(listView(theirs, untimed), listView(ours, untimed), `${image} ${said}`)
 }
 
 before(async () => {
@@ -70,8 +73,7 @@ test('overlay2 to packed: layer files byte for byte those of a load, and equal t
   const target = await scratchStore(t)
   await source.copy(words(), target)
   assert.deepEqual(published(target.root), published(packed.root), said)
-  for (const image of images)
-    assert.deepEqual(await listed(target, imageIdOf(image)), await listed(source, imageIdOf(image)))
+  for (const image of images) await assertSameTree(source, target, imageIdOf(image))
 })
 
 test('a dockerd lists, shows and saves what was copied into its root, and what it has made is copied out of it', async t => {
@@ -105,7 +107,7 @@ test('a dockerd lists, shows and saves what was copied into its root, and what i
       image?.layers.map(({ diffId }) => diffId),
       digests,
     )
-    assert.deepEqual(await listed(target, 'committed:1'), await listed(source, 'committed:1'))
+    await assertSameTree(source, target, 'committed:1')
     await dockerd.docker('rm', 'box')
   }
 })
@@ -127,7 +129,7 @@ test('packed to overlay2: what that cannot represent is refused by name or count
   )
   await source.load(path)
   await using store = await overlay2(ours)
-  const before = published(ours)
+  const before = rootFacts(ours)
   for (const [name, code, message] of [
     ['many:1', 'LIMIT_EXCEEDED', /126 layers, and driver overlay2 has at most 125/],
     ['twice:1', undefined, /d\/twice/],
@@ -137,7 +139,7 @@ test('packed to overlay2: what that cannot represent is refused by name or count
       assert.match(error.message, message)
       return true
     })
-    assert.deepEqual([published(ours), leftovers(ours)], [before, []], name)
+    assert.deepEqual([differencesOf(rootFacts(ours), before), leftovers(ours)], [[], []], name)
   }
 })
 
