@@ -1,16 +1,13 @@
 /** Copies between stores of driver packed: what arrives, under which names, and that damage does not. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { PhylloError, Store, type StoreOptions } from '../../src/index.js'
 import { configOf, digestOf, imageIdOf, layerTar, legacyArchive, type MadeImage } from '../build/image.js'
 import { Random } from '../build/random-tar.js'
-import { compiledRoot } from '../build/repo.js'
 import { archiveFile, leftovers, published, scratchDir, scratchStore } from '../build/store.js'
 import { dir, file, tar } from '../build/tar.js'
 
@@ -268,9 +265,3 @@ for (const workers of [0, 2])
 
 /** Owners' own files have no dot in their names. */
 const leases = (root: string) => readdirSync(join(root, 'phyllo/owners')).filter(name => name.includes('.'))
-
-test('the example of a copy runs', async () => {
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(compiledRoot, 'examples/copy.js')])
-  assert.equal(stderr, '')
-  assert.equal(stdout, 'copied hello:v1 to packed\n1 layer, the same image: true\nhello\n')
-})
