@@ -65,7 +65,10 @@ after(async () => {
 })
 
 test('every metadata file is the one that dockerd writes', () => {
-  assert.deepEqual(metadataOf(ours), metadataOf(theirs.root))
+  const [mine, docker] = [metadataOf(ours), metadataOf(theirs.root)]
+  assert.ok(mine.length > 100)
+  const only = (lines: readonly string[], others: readonly string[]) => lines.filter(line => !others.includes(line))
+  assert.deepEqual({ mine: only(mine, docker), docker: only(docker, mine) }, { mine: [], docker: [] })
 })
 
 test('nothing of the work is left: no stage, no intent, no lease', () => {
