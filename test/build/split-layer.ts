@@ -8,7 +8,7 @@ import { defaultLimits } from '../../src/limits.js'
 import type { TarEntry } from '../../src/tar/entry.js'
 import { TarScanner } from '../../src/tar/scanner.js'
 import type { SplitSink } from '../../src/tar/split-writer.js'
-import type { SplitLayer } from '../../src/unpack/assemble-layer.js'
+import { assembleLayer, type SplitLayer } from '../../src/unpack/assemble-layer.js'
 import { writeSplitFile } from '../../src/unpack/split-file.js'
 
 /** What passes, in its order: the headers of an entry end at `at`. */
@@ -23,6 +23,8 @@ export interface TellOptions {
   readonly callBytes?: number
   /** Entries whose content is told as raw bytes. */
   readonly asRaw?: (entry: TarEntry) => boolean
+  /** Where an entry of this name is unpacked to; no symlink of the layer is followed on the way. */
+  readonly real?: (name: string) => string
 }
 
 /** Tells the sink a whole archive. */
@@ -69,16 +71,16 @@ export async function splitLayer(dir: string, tar: Buffer, options: TellOptions 
     closeSync(fd)
   }
   mkdirSync(layer.diff)
-  extract(layer.diff, tar)
+  extract(layer.diff, tar, options.real ?? (name => name))
   return layer
 }
 
-function extract(diff: string, tar: Buffer): void {
+function extract(diff: string, tar: Buffer, real: (name: string) => string): void {
   const entries: TarEntry[] = []
   const scanner = new TarScanner({ limits: defaultLimits, onEntry: entry => entries.push(entry) })
   scanner.push(tar)
   for (const { type, name, linkName, sizeBytes, contentOffset } of entries) {
-    const path = below(diff, name)
+    const path = below(diff, real(name))
     if (type !== 'directory') mkdirSync(Buffer.from(dirname(path.toString('latin1')), 'latin1'), { recursive: true })
     if (type === 'file') writeFileSync(path, tar.subarray(contentOffset, contentOffset + sizeBytes))
     else if (type === 'directory') mkdirSync(path, { recursive: true })
@@ -90,4 +92,10 @@ function extract(diff: string, tar: Buffer): void {
 /** Names are bytes. */
 function below(diff: string, name: string): Buffer {
   return Buffer.concat([Buffer.from(diff), Buffer.from(join('/', name).replace(/\/$/, ''), 'latin1')])
+}
+
+export async function assembled(layer: SplitLayer): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of assembleLayer(layer)) chunks.push(Buffer.from(chunk))
+  return Buffer.concat(chunks)
 }
