@@ -28,3 +28,9 @@ export function nodeErrno(
   if (dest !== undefined) error.dest = dest
   return error
 }
+
+/** The errno, negative, of a failed system call of node:fs's shape; undefined for any other error. */
+export function errnoOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errno' in error) || !('syscall' in error)) return undefined
+  return typeof error.errno === 'number' ? error.errno : undefined
+}

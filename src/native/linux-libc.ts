@@ -41,10 +41,11 @@ const numbersOf: Readonly<Record<string, CallNumbers | undefined>> = {
 export async function loadLinuxLibc(): Promise<LinuxLibc | undefined> {
   const numbers = process.platform === 'linux' ? numbersOf[process.arch] : undefined
   const loaded = numbers && (await loadLibrary(libcNames()))
-  return loaded && { library: loaded.library, numbers, ...callers(loaded.koffi) }
+  return loaded && { library: loaded.library, numbers, ...callersOf(loaded.koffi) }
 }
 
-function callers(koffi: Koffi): Pick<LinuxLibc, 'attempt' | 'once'> {
+/** How calls are made and errno is read. */
+export function callersOf(koffi: Pick<Koffi, 'errno'>): Pick<LinuxLibc, 'attempt' | 'once'> {
   const interrupted = -constants.errno.EINTR
   const once: LinuxLibc['once'] = (call, ...args) => {
     const result = call(...args) as number

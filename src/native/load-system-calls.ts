@@ -13,13 +13,14 @@ import { bindXattrCalls } from './xattr-calls.js'
 /** Undefined, never an error: this process has no way to make them. Load once and keep it. */
 export async function loadSystemCalls(): Promise<SystemCalls | undefined> {
   const libc = await loadLinuxLibc()
-  return libc && bind(libc)
+  return libc && bindSystemCalls(libc)
 }
 
-function bind(libc: LinuxLibc): SystemCalls | undefined {
+/** Undefined where the library lacks one of the symbols. */
+export function bindSystemCalls(libc: LinuxLibc): SystemCalls | undefined {
   try {
     return { ...bindPathCalls(libc), ...bindXattrCalls(libc), ...bindMountCalls(libc), ...bindDescriptorCalls(libc) }
   } catch {
-    return undefined // koffi found no such symbol: a C library that is neither glibc nor musl
+    return undefined // koffi says in text only that there is no such symbol: a C library that is neither glibc nor musl
   }
 }
