@@ -14,8 +14,7 @@ export function metadataOf(root: string): string[] {
     lines.push(`${mode} ${shown}/`)
     for (const name of readdirSync(path).sort()) visit(join(path, name), `${shown}/${name}`)
   }
-  for (const part of ['repositories.json', 'imagedb', 'layerdb/sha256'])
-    visit(join(root, 'image/overlay2', part), part)
+  for (const part of ['repositories.json', 'imagedb', 'layerdb/sha256']) visit(join(root, 'image/overlay2', part), part)
   for (const [directory, name] of names) {
     const path = join(root, 'overlay2', directory)
     if (/^[0-9a-f]{64}$/.test(directory)) {
@@ -50,7 +49,7 @@ function textOf(path: string): string {
   if (!path.endsWith('.gz')) return readFileSync(path, 'utf8')
   return gunzipSync(readFileSync(path))
     .toString('utf8')
-    .replace(/\{"type":2,"position":\d+\}\n$/, '')
+    .replace(/\{"type":2,"payload":"","position":\d+\}\n$/, '')
 }
 
 function told(text: string, names: ReadonlyMap<string, string>): string {
