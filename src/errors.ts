@@ -27,6 +27,8 @@ export const errorCodes = {
   DIGEST_MISMATCH: 'Bytes do not hash to the digest they were announced with.',
   DIGEST_SYNTAX: 'Not a digest: sha256 with 64 lower-case hex digits, or sha512 with 128.',
   DRIVER_MISMATCH: 'The store was made with another driver than the one asked for.',
+  DRIVER_UNSUPPORTED:
+    'This machine, user or file system cannot keep a store of that driver; the message says what is missing.',
   ENTRY_UNSUPPORTED: 'A layer holds an entry of a kind that cannot be represented (sparse file, unknown type).',
   IMAGE_NOT_FOUND: 'No such image in this store.',
   INPUT_IO: 'Reading an input file failed; `path` and `cause` say where and why.',

@@ -24,6 +24,8 @@ import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
 import { removeAtExit } from './disk/remove-at-exit.js'
 import type { Root } from './disk/root.js'
+import type { Driver } from './drivers/driver.js'
+import { driverOf, probeDriver } from './drivers/open-driver.js'
 import { PhylloError } from './errors.js'
 import type { Image } from './images/image.js'
 import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
@@ -32,9 +34,7 @@ import { ReferenceStore } from './images/reference-store.js'
 import { Views } from './images/views.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers } from './layers/open-layers.js'
-import { packedOpener } from './layers/packed-opener.js'
 import { defaultLimits, type Limits } from './limits.js'
-import { hexOf } from './oci/digest.js'
 import { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
 import type { BlockCompression } from './pool/jobs.js'
@@ -90,34 +90,34 @@ export class Store implements AsyncDisposable {
   /** Of a temporary store: removes it. */
   #forget: (() => Promise<void>) | undefined
 
-  private constructor(root: Root, options: StoreOptions) {
+  private constructor(root: Root, driver: Driver, options: StoreOptions) {
     this.#root = root
     this.#options = options
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#images = new ImageStore(root, this.#limits)
     this.#references = new ReferenceStore(root)
-    this.#layers = new LayerStore(root)
-    this.#open = new OpenLayers(packedOpener(this.#layers))
+    this.#layers = new LayerStore(root, driver)
+    this.#open = new OpenLayers(driver)
     const [images, references, layers, open] = [this.#images, this.#references, this.#layers, this.#open]
     this.#catalog = new ImageCatalog({ images, references, layers, open, driver: this.driver })
     this.#views = new Views({ layers, open, catalog: this.#catalog })
   }
 
   /**
-   * Opens the store in a directory, and makes it if it is not there.
+   * Opens the store in a directory, and makes it if it is not there. With driver `overlay2`, or where one is found, that is the
+   * root of a dockerd, which must not be using it; `readOnly` works also while it does.
    *
-   * @throws DRIVER_MISMATCH, STORE_BUSY, STORE_CORRUPT, STORE_IO, STORE_VERSION
+   * @throws DRIVER_MISMATCH, DRIVER_UNSUPPORTED, STORE_BUSY, STORE_CORRUPT, STORE_IO, STORE_VERSION
    */
   static async open(root: string, options: StoreOptions = {}): Promise<Store> {
-    const { driver, readOnly, durability } = options
-    if (driver === 'overlay2')
-      throw new PhylloError('COMMAND_UNSUPPORTED', 'driver overlay2 is not in this version of phyllo')
+    const { driver, readOnly, durability, compression = 'lz4' } = options
     const opened = await openRoot(root, {
+      prepare: probeDriver,
       ...(driver && { driver }),
       ...(readOnly && { readOnly }),
       ...(durability && { durability }),
     })
-    return new Store(opened, { ...options })
+    return new Store(opened, await driverOf(opened, { compression }), { ...options })
   }
 
   /** A store in a new temporary directory, which close(), or the end of the process, removes. Nothing in it has to survive: durability is none. */
@@ -174,7 +174,6 @@ export class Store implements AsyncDisposable {
         durable: this.#root.durability === 'full',
         operation: op,
         pool: () => this.#workers(),
-        layerFile: ({ diffId }) => this.#layers.contentPath({ cacheId: hexOf(diffId) }),
       })
       await saveImages(typeof words === 'string' ? [words] : words, from, target)
       op.report.bytesWritten += target.bytesWritten
@@ -287,9 +286,8 @@ export class Store implements AsyncDisposable {
   }
 
   #copyTarget() {
-    const { compression = 'lz4' } = this.#options
     const [layers, images, references, limits] = [this.#layers, this.#images, this.#references, this.#limits]
-    return { layers, images, references, limits, compression, pool: this.#workers() }
+    return { layers, images, references, limits, pool: this.#workers() }
   }
 
   #workers(): Pool {

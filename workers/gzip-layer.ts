@@ -1,23 +1,26 @@
-/** Job: the exact tar of a layer, read from its layer file and verified, gzipped into a file of a stage. */
+/** Job: the exact tar of a layer, read from where it is stored and verified, gzipped into a file of a stage. */
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { compressGzip } from '../src/compression/gzip.js'
-import { PhylloError } from '../src/errors.js'
-import { openLayerFile } from '../src/layerfile/reader.js'
+import { openLayerTar } from '../src/layerfile/layer-tar.js'
 import { chunkBytes } from '../src/limits.js'
-import type { DiffId, Digest } from '../src/oci/digest.js'
+import type { Digest } from '../src/oci/digest.js'
+import type { TarSource } from '../src/pool/jobs.js'
 import { job } from '../src/pool/wire.js'
+import { verifiedTar } from '../src/tar/verified-tar.js'
+import { assembleLayer } from '../src/unpack/assemble-layer.js'
 
 /** Part of every OCI archive's digests: changing it changes the bytes that a save gives. */
 const level = 6
 
-export default job('gzip-layer', async ({ layerFile, diffId, target }, { progress }) => {
-  const file = await openLayerFile(layerFile)
+export default job('gzip-layer', async ({ source, diffId, target }, { progress }) => {
   const fd = openSync(target, 'wx', 0o600)
   try {
+    const path = 'layerFile' in source ? source.layerFile : source.tarSplit
+    const tar = counted(verifiedTar(tarOf(source), { diffId, path }), progress)
     const hash = createHash('sha256')
     let sizeBytes = 0
-    for await (const chunk of compressGzip(verifiedTar(file, diffId, progress), { level })) {
+    for await (const chunk of compressGzip(tar, { level })) {
       hash.update(chunk)
       for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
       sizeBytes += chunk.length
@@ -25,28 +28,24 @@ export default job('gzip-layer', async ({ layerFile, diffId, target }, { progres
     return { digest: `sha256:${hash.digest('hex')}` as Digest, sizeBytes }
   } finally {
     closeSync(fd)
-    await file.close()
   }
 })
 
-type LayerFile = Awaited<ReturnType<typeof openLayerFile>>
+/** In chunks that are the consumer's until it asks for the next one. */
+async function* tarOf(source: TarSource): AsyncGenerator<Uint8Array, void, void> {
+  if (!('layerFile' in source)) return yield* assembleLayer(source)
+  const tar = await openLayerTar(source.layerFile)
+  try {
+    for (const { bytes } of tar.parts(0, tar.tarBytes, Buffer.allocUnsafeSlow(chunkBytes))) yield bytes
+  } finally {
+    tar.close()
+  }
+}
 
-/** Fails before its end when the bytes are not the layer. */
-async function* verifiedTar(
-  file: LayerFile,
-  diffId: DiffId,
-  progress: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256')
-  const buffer = Buffer.allocUnsafeSlow(chunkBytes)
-  for (let at = 0; at < file.tarBytes; ) {
-    const chunk = buffer.subarray(0, await file.readTar(at, buffer))
-    hash.update(chunk)
-    at += chunk.length
-    progress(at)
+async function* counted(chunks: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
+  let bytes = 0
+  for await (const chunk of chunks) {
+    progress((bytes += chunk.length))
     yield chunk
   }
-  const actual = `sha256:${hash.digest('hex')}`
-  if (actual !== diffId)
-    throw new PhylloError('STORE_CORRUPT', `layer ${diffId}: its file holds ${actual}`, { expected: diffId, actual })
 }

@@ -3,7 +3,7 @@
  * no time, so that the bytes depend on the contents alone. tar-stream makes the headers.
  */
 import type { Header, Pack } from 'tar-stream'
-import type { Layer } from '../drivers/layer.js'
+import type { LayerTar } from '../drivers/layer.js'
 import { compareBytes } from '../oci/go-json.js'
 
 /** A content that is not in memory. */
@@ -12,7 +12,7 @@ export interface Content {
   /** For progress. */
   readonly subject: string
   /** Whose tar it is. */
-  readonly layer?: Layer
+  readonly layer?: LayerTar
   /** Copies bytes from `position` on into `into`; answers how many, 0 only at the end. */
   read(position: number, into: Uint8Array): Promise<number>
 }

@@ -2,7 +2,7 @@
  * Writes images as `docker save` of Docker 25 does: an OCI layout of uncompressed layers with manifest.json beside it.
  * Docker since 1.10, podman and skopeo load it. The v1 `json` documents, which nothing refers to, are left out.
  *
- * The bytes of a layer are verified by whoever gives them: `Layer.readTar` checks every block it reads, so they are not
+ * The bytes of a layer are verified by whoever gives them: `LayerTar.readTar` checks every block it reads, so they are not
  * hashed a second time here.
  */
 import type { Writable } from 'node:stream'

@@ -5,7 +5,6 @@
  * Invariant: when it settles, no job of it runs any more, and none of their threads.
  */
 import { setMaxListeners } from 'node:events'
-import type { Layer } from '../drivers/layer.js'
 import { PhylloError } from '../errors.js'
 import { MiB } from '../limits.js'
 import type { OperationContext } from '../operation.js'
@@ -22,8 +21,6 @@ const pieceBytes = 16 * MiB
 export interface PlacementOptions {
   readonly operation: OperationContext
   readonly pool: () => Pool
-  /** The file that a layer is stored in. */
-  readonly layerFile: (layer: Layer) => string
 }
 
 /** For `writeArchive`. It takes contents that are layers, if they are worth it and the pool has threads. */
@@ -33,7 +30,7 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     const bytes = contents.reduce((sum, { content }) => sum + content.sizeBytes, 0)
     const layers = contents.flatMap(({ position, content: { layer, sizeBytes } }) => {
       if (layer === undefined) return []
-      return [{ layerFile: options.layerFile(layer), diffId: layer.diffId, tarBytes: sizeBytes, position }]
+      return [{ source: layer.source, diffId: layer.diffId, tarBytes: sizeBytes, position }]
     })
     if (pool.workers === 0 || bytes < leastBytes || layers.length < contents.length) return false
     const counts = new SharedArrayBuffer(8 * (layers.length + 1))
@@ -44,11 +41,12 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     } catch (error) {
       throw error instanceof PhylloError && error.code === 'OUTPUT_IO' ? renamed(error, file.path) : error
     }
-    for (const [index, { tarBytes, layerFile }] of layers.entries()) {
+    for (const [index, { tarBytes, source }] of layers.entries()) {
       const placed = Number(new BigInt64Array(counts)[index])
       if (placed === tarBytes) continue
       const reason = `its blocks hold ${placed} of ${tarBytes} bytes`
-      throw new PhylloError('STORE_CORRUPT', `${layerFile}: ${reason}`, { path: layerFile })
+      const path = 'layerFile' in source ? source.layerFile : source.tarSplit
+      throw new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
     }
     return true
   }

@@ -8,7 +8,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
-import type { Layer } from '../drivers/layer.js'
+import type { LayerTar } from '../drivers/layer.js'
 import { PhylloError } from '../errors.js'
 import type { ImageTarget, StoredImage } from '../images/target.js'
 import { type DiffId, type Digest, shortId } from '../oci/digest.js'
@@ -28,7 +28,7 @@ export interface GzippedLayer {
 
 export interface OciArchiveTargetOptions extends WriteOptions {
   /** Gzips a layer's tar, the same bytes every time. Called once for each layer, for all of them at once. */
-  gzipLayer(layer: Layer): Promise<GzippedLayer>
+  gzipLayer(layer: LayerTar): Promise<GzippedLayer>
 }
 
 export class OciArchiveTarget implements ImageTarget {
@@ -75,7 +75,7 @@ export class OciArchiveTarget implements ImageTarget {
   }
 
   /** Settles when none of them is running any more. */
-  async #gzipAll(layers: readonly Layer[]): Promise<Map<DiffId, GzippedLayer>> {
+  async #gzipAll(layers: readonly LayerTar[]): Promise<Map<DiffId, GzippedLayer>> {
     const distinct = new Map(layers.map(layer => [layer.diffId, layer]))
     const settled = await Promise.allSettled(
       [...distinct].map(async ([diffId, layer]) => [diffId, await this.#options.gzipLayer(layer)] as const),

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import type { Layer } from '../drivers/layer.js'
+import type { LayerTar } from '../drivers/layer.js'
 import type { ImageTarget } from '../images/target.js'
 import { hexOf } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
@@ -19,8 +19,6 @@ export interface SaveTargetOptions {
   readonly durable: boolean
   readonly operation: OperationContext
   readonly pool: () => Pool
-  /** The file that a layer is stored in. */
-  readonly layerFile: (layer: Layer) => string
 }
 
 export interface SaveTarget extends ImageTarget, AsyncDisposable {
@@ -65,7 +63,7 @@ class GzipStage {
     this.#options = options
   }
 
-  layer(layer: Layer): Promise<GzippedLayer> {
+  layer(layer: LayerTar): Promise<GzippedLayer> {
     const job = this.#gzip(layer)
     this.#jobs.add(job)
     return job
@@ -77,11 +75,11 @@ class GzipStage {
     if (this.#dir !== undefined) await (await import('fs-extra/esm')).remove(await this.#dir)
   }
 
-  async #gzip(layer: Layer): Promise<GzippedLayer> {
-    const { pool, layerFile, operation } = this.#options
+  async #gzip(layer: LayerTar): Promise<GzippedLayer> {
+    const { pool, operation } = this.#options
     this.#dir ??= mkdtemp(join(tmpdir(), 'phyllo-save-'))
     const target = join(await this.#dir, hexOf(layer.diffId))
-    const input = { layerFile: layerFile(layer), diffId: layer.diffId, target }
+    const input = { source: layer.source, diffId: layer.diffId, target }
     const { digest, sizeBytes } = await pool().run('gzip-layer', input, { signal: operation.signal })
     return { path: target, digest, sizeBytes }
   }

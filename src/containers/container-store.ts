@@ -8,6 +8,7 @@
  * - A container is held by a lock on its record, for as long as it is open. Who is held is not removed.
  */
 import { ifThere } from '../disk/io.js'
+import { randomId } from '../disk/random-id.js'
 import type { Root } from '../disk/root.js'
 import { PhylloError } from '../errors.js'
 import type { ImageRecord } from '../images/image-store.js'
@@ -109,8 +110,8 @@ export class ContainerStore {
       images: base === undefined ? [] : [base.image.id],
     })
     await this.#layers.settle(diffIds)
-    const id = this.#newId()
-    const mountId = this.#newId()
+    const id = randomId(this.#root.io)
+    const mountId = randomId(this.#root.io)
     const created = new Date().toISOString()
     await using stage = await this.#root.stage()
     const upper = stage.file('upper')
@@ -235,14 +236,6 @@ export class ContainerStore {
     ] as const)
       for (const name of (await ifThere(io.readdir(directory))) ?? [])
         if (!known.has(name)) await this.#root.toTrash(paths.below(directory, name))
-  }
-
-  /** Docker's: drawn again while the short form could be taken for a number. */
-  #newId(): string {
-    for (;;) {
-      const id = this.#root.io.randomName() + this.#root.io.randomName()
-      if (!/^\d{12}/.test(id)) return id
-    }
   }
 
   #assertPacked(): void {

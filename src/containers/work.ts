@@ -7,7 +7,6 @@ import { type CommitOptions as CommitFields, commitContainer } from '../images/c
 import type { CopyTarget } from '../images/copy.js'
 import type { Image } from '../images/image.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
-import { hexOf } from '../oci/digest.js'
 import type { Operation, OperationContext } from '../operation.js'
 import { archiveStream } from '../overlay/archive/get-archive.js'
 import { upperOf } from '../overlay/union/copy-up.js'
@@ -94,8 +93,8 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
             // Whatever is done from now on is not in the image.
             using upper = upperOf(union).snapshot()
             const to = parts.copyTarget()
-            const layerFile = ({ diffId }: Pick<Layer, 'diffId'>) => to.layers.contentPath({ cacheId: hexOf(diffId) })
-            const source = { union, upper, label, config, imageId, container: { id, image }, layerFile }
+            const lowerContent = (layer: Layer, inode: number) => to.layers.driver.contentOf(layer, inode)
+            const source = { union, upper, label, config, imageId, container: { id, image }, lowerContent }
             await using stage = await parts.root.stage()
             const made = await commitContainer(source, options, to, stage, op)
             return parts.catalog.get(made.id, made.layers)

@@ -35,6 +35,10 @@ export interface Io {
   status(path: string): Promise<FileStatus>
   chmod(path: string, mode: number): Promise<void>
   link(from: string, to: string): Promise<void>
+  /** EEXIST if something stands there. `target` is what the symlink says. */
+  symlink(target: string, path: string): Promise<void>
+  /** What a symlink says. */
+  readlink(path: string): Promise<string>
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
   /** fsync of a file or a directory. Never tried twice: after a failure the kernel may have forgotten the bytes. */
@@ -162,6 +166,8 @@ export const nodeIo: Io = {
   status: path => call('lstat', path, () => statusOf(path)),
   chmod: (path, mode) => call('chmod', path, () => fs.chmod(path, mode)),
   link: (from, to) => call('link', to, () => fs.link(from, to)),
+  symlink: (target, path) => call('symlink', path, () => fs.symlink(target, path)),
+  readlink: path => call('readlink', path, () => fs.readlink(path)),
   rename: (from, to) => call('rename', to, () => fs.rename(from, to)),
   unlink: path => call('unlink', path, () => fs.unlink(path)),
   sync: path => call('fsync', path, () => syncPath(path)),

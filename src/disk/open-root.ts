@@ -12,6 +12,7 @@ import { dirname, resolve } from 'node:path'
 import { PhylloError } from '../errors.js'
 import { type Flock, flockProtocol } from '../native/flock.js'
 import { type Durability, flush, makeDirectory } from './commit.js'
+import { assertNoDaemon } from './daemon.js'
 import { type Io, ifThere, nodeIo } from './io.js'
 import { withLockFile } from './lock.js'
 import { createOwner, type Owner } from './owner.js'
@@ -26,6 +27,8 @@ export interface RootOptions {
   readonly durability?: Durability
   /** What the caller insists on; DRIVER_MISMATCH if the store is another's. Default: the store's own, else packed. */
   readonly driver?: DriverName
+  /** Asked before the first byte is written, with the paths of the driver that there is; what it throws is why it cannot be. */
+  readonly prepare?: (paths: StorePaths) => Promise<void>
   /** How long to try for a lock before STORE_BUSY, milliseconds. Default 10,000. */
   readonly lockTimeoutMs?: number
   /** For tests: the system calls, and the lock protocol (undefined: there is none). */
@@ -44,6 +47,8 @@ export async function openRoot(path: string, options: RootOptions = {}): Promise
   if (cannot !== undefined) return readOnly(cannot)
   const flock = await (options.flock ?? flockProtocol)()
   if (flock === undefined) return readOnly(noProtocol)
+  await assertNoDaemon({ io, paths: found.paths }, flock)
+  await options.prepare?.(found.paths)
   await makeOwnDirectories(io, found.paths)
   const lock = { io, flock, timeoutMs: lockTimeoutMs }
   const opened = await withLockFile(found.paths.lock, lock, async () => {

@@ -12,7 +12,9 @@
  * │   └── distribution/{diffid-by-digest,v2metadata-by-diffid}/sha256/<digest>   0700, below 0755, files 0644
  * ├── packed/<cache-id>.tar.lz4                  0710  driver packed: one file for each diffId, 0644
  * ├── packed/containers/<mount-id>/              0700  what a container has changed
- * ├── overlay2/<cache-id>/…                      0710  driver overlay2
+ * ├── overlay2/<cache-id>/                       0710  driver overlay2: one directory for each chain, and for each container
+ * │   └── {diff,link,lower,work,committed}       0755, 0644, 0644, 0700, 0600
+ * ├── overlay2/l/<link>                          0700  symlink to ../<cache-id>/diff: what `lower` speaks of
  * ├── blobs/sha256/<digest>                      0700  blobs kept as they came
  * ├── partial/sha256/<digest>                    0700  downloads that can go on
  * └── phyllo/                                    0700  what Docker has no place for; files 0600
@@ -23,21 +25,26 @@
  *     ├── owners/<owner>.<n>                     a lease of that owner
  *     ├── stages/<owner>.<n>                     a stage of that owner: a directory, or a file about to be published
  *     ├── limbo/<place>@<owner>.<n>              set aside by a collector that has not yet decided
+ *     ├── intents/<cache-id>@<owner>.<n>         driver overlay2: a directory of ours that no record names yet, or no longer
  *     ├── trash/<owner>.<n>                      no part of the store any more: anybody may delete it
  *     └── containers/<container>.json            flocked by whoever has the container open for writing
  * ```
  */
-import { join, relative, sep } from 'node:path'
+import { basename, join, relative, sep } from 'node:path'
 import { algorithmOf, type ChainId, type DiffId, type Digest, hexOf, type ImageId } from '../oci/digest.js'
 
 export const driverNames = ['packed', 'overlay2'] as const
 export type DriverName = (typeof driverNames)[number]
 
+/** Beside the record of a layer, in its directory. */
+export const tarSplitFile = 'tar-split.json.gz'
+
 export function isDriverName(name: unknown): name is DriverName {
   return driverNames.includes(name as DriverName)
 }
 
-const placeGrammar = /^[a-z0-9][a-z0-9._-]*(?:![a-z0-9][a-z0-9._-]*)*$/
+/** A cache-id may have capitals: Docker takes any string for one. */
+const placeGrammar = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:![A-Za-z0-9][A-Za-z0-9._-]*)*$/
 
 export class StorePaths {
   readonly root: string
@@ -56,6 +63,10 @@ export class StorePaths {
   readonly stages: string
   readonly limbo: string
   readonly trash: string
+  /** Of driver overlay2 alone. */
+  readonly intents: string
+  /** Of driver overlay2 alone: short names of `diff` directories. */
+  readonly links: string
   readonly containers: string
   /** Where the uppers of containers are. */
   readonly uppers: string
@@ -76,6 +87,8 @@ export class StorePaths {
     this.stages = join(this.root, 'phyllo/stages')
     this.limbo = join(this.root, 'phyllo/limbo')
     this.trash = join(this.root, 'phyllo/trash')
+    this.intents = join(this.root, 'phyllo/intents')
+    this.links = join(this.content, 'l')
     this.containers = join(this.root, 'phyllo/containers')
     this.uppers = this.driver === 'packed' ? join(this.content, 'containers') : this.content
   }
@@ -100,6 +113,7 @@ export class StorePaths {
       [join(this.image, 'distribution/v2metadata-by-diffid'), 0o755],
       [join(this.image, 'distribution/v2metadata-by-diffid/sha256'), 0o755],
       [this.content, 0o710],
+      ...(this.driver === 'overlay2' ? ([[this.links, 0o700]] as const) : []),
       ...this.ownDirectories(),
     ]
   }
@@ -107,6 +121,7 @@ export class StorePaths {
   /** The directories below `phyllo/`: all that has to be there before anything is locked. */
   ownDirectories(): readonly (readonly [path: string, mode: number])[] {
     const own = [join(this.root, 'phyllo'), this.owners, this.stages, this.limbo, this.trash, this.containers]
+    if (this.driver === 'overlay2') own.push(this.intents)
     return own.map(path => [path, 0o700] as const)
   }
 
@@ -156,6 +171,27 @@ export class StorePaths {
     return this.driver === 'packed' ? this.packedLayer(cacheId) : join(this.content, cacheId)
   }
 
+  /** What a layer of driver overlay2 has of its own, and what a container has changed there. */
+  diff(cacheId: string): string {
+    return join(this.layerContent(cacheId), 'diff')
+  }
+
+  /** Everything of a layer's tar but contents (driver overlay2). */
+  tarSplit(chain: ChainId): string {
+    return join(this.layer(chain), tarSplitFile)
+  }
+
+  /** Where the symlink of this short name stands. */
+  link(link: string): string {
+    return join(this.links, link)
+  }
+
+  /** What a dockerd that uses this root holds locked: a file, and files with this ending in a directory. */
+  daemonLocks(): { readonly file: string; readonly directory: string; readonly ending: string } | undefined {
+    if (this.driver !== 'overlay2') return undefined
+    return { file: join(this.root, 'volumes/metadata.db'), directory: join(this.root, 'buildkit'), ending: '.db' }
+  }
+
   blob(digest: Digest): string {
     return join(this.root, 'blobs', algorithmOf(digest), hexOf(digest))
   }
@@ -176,6 +212,11 @@ export class StorePaths {
   /** A path of the store as one file name, for limbo. */
   placeOf(path: string): string {
     return relative(this.root, path).split(sep).join('!')
+  }
+
+  /** The id of a directory of driver overlay2 that stands in limbo. */
+  idInLimbo(path: string): string {
+    return basename(this.pathOf(basename(path).replace(/@[^@]*$/, '')) ?? path)
   }
 
   /** Inverse of placeOf; undefined for a name that placeOf does not make. */

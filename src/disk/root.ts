@@ -8,6 +8,8 @@
 import { PhylloError } from '../errors.js'
 import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
+import { assertNoDaemon } from './daemon.js'
+import { freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
 import { type Io, ifThere } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
@@ -82,23 +84,23 @@ export class Root {
   }
 
   /** See commit.publishFile: content-named files; false when somebody was first. Not under withLock. */
-  publishFile(staged: string, final: string, mode: number): Promise<boolean> {
-    return commit.publishFile(this.#commit(), staged, final, mode)
+  async publishFile(staged: string, final: string, mode: number): Promise<boolean> {
+    return commit.publishFile(await this.#commit(), staged, final, mode)
   }
 
   /** See commit.publishBytes: content-named files; false when somebody was first. Not under withLock. */
-  publishBytes(final: string, bytes: Uint8Array | string, mode: number): Promise<boolean> {
-    return commit.publishBytes(this.#commit(), final, bytes, mode)
+  async publishBytes(final: string, bytes: Uint8Array | string, mode: number): Promise<boolean> {
+    return commit.publishBytes(await this.#commit(), final, bytes, mode)
   }
 
   /** See commit.publishDirectory; false when somebody was first. */
-  publishDirectory(staged: string, final: string): Promise<boolean> {
-    return commit.publishDirectory(this.#commit(), staged, final)
+  async publishDirectory(staged: string, final: string): Promise<boolean> {
+    return commit.publishDirectory(await this.#commit(), staged, final)
   }
 
   /** See commit.replaceFile: files that are rewritten as a whole. */
-  replaceFile(final: string, bytes: Uint8Array | string, mode: number): Promise<void> {
-    return commit.replaceFile(this.#commit(), final, bytes, mode)
+  async replaceFile(final: string, bytes: Uint8Array | string, mode: number): Promise<void> {
+    return commit.replaceFile(await this.#commit(), final, bytes, mode)
   }
 
   /** Writes a new file into a stage, so durable that its directory may be published. */
@@ -152,6 +154,26 @@ export class Root {
   /** Everything leased by anybody. Read it before the references. */
   readLeases(): Promise<Leased> {
     return readLeases(this)
+  }
+
+  /**
+   * Looks whether a dockerd has come to use this root: it remembers everything and would not see what we write.
+   *
+   * @throws STORE_BUSY
+   */
+  async assertAlone(): Promise<void> {
+    await assertNoDaemon(this, this.#writing().flock)
+  }
+
+  /** See intent.ts. */
+  intend(intent: Intent): Promise<string> {
+    return writeIntent(this, this.#writing().owner, intent)
+  }
+
+  /** What nobody who lives is about to make or to take away. See intent.ts. */
+  freeIntents(): Promise<WrittenIntent[]> {
+    const { flock, owner } = this.#writing()
+    return this.withLock(() => freeIntents(this, flock, owner))
   }
 
   /** See limbo.ts. */
@@ -225,8 +247,9 @@ export class Root {
     return withLockFile(path, { io: this.io, flock, timeoutMs: lockTimeoutMs }, work)
   }
 
-  #commit(): commit.CommitContext {
+  async #commit(): Promise<commit.CommitContext> {
     const { owner } = this.#writing()
+    await this.assertAlone()
     const { io, paths, durability } = this
     return { io, paths, durability, owner, exclusively: work => this.withLock(work) }
   }

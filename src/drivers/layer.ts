@@ -6,6 +6,7 @@
  */
 import type { ByteString } from '../byte-string.js'
 import type { DiffId } from '../oci/digest.js'
+import type { TarSource } from '../pool/jobs.js'
 import type { Xattr } from '../tar/entry.js'
 
 /** A name that hides whatever lower layers have under it. */
@@ -64,9 +65,10 @@ export interface Metadata {
 }
 
 export interface Tree extends Metadata {
+  /** Inodes that are known: all, or, of a tree that is read as it is visited, those found so far. */
   readonly inodeCount: number
 
-  /** Where the content stands in the stored order of the tree: of a layer its offset in the tar. Ascending order reads each block once. */
+  /** Where the content stands in the stored order of the tree: of a layer with `tar` its offset there. Ascending order is read fastest. */
   contentOffset(inode: number): number
   /** Copies content bytes from `position` on into `into`; returns how many (0 at or past the end). Verifies what it reads. */
   readSync(inode: number, position: number, into: Uint8Array): number
@@ -79,12 +81,27 @@ export interface Tree extends Metadata {
   read(inode: number, position: number, into: Uint8Array): Promise<number>
 }
 
-/** A tree that never changes, dense in its inode numbers. */
+/**
+ * The exact tar of a layer. Apart from the tree, for a directory has none in it: where that is how a layer is kept, whoever wants
+ * the tar asks the driver.
+ */
+export interface LayerTar {
+  /** The sha256 of the tar. */
+  readonly diffId: DiffId
+  readonly tarBytes: number
+  /** Where a job finds it. */
+  readonly source: TarSource
+  /** Copies bytes of the tar; returns how many, 0 at or past the end. For save, export and `openTar`. */
+  readTar(position: number, into: Uint8Array): Promise<number>
+}
+
+/** A tree that never changes. */
 export interface Layer extends Tree {
   readonly diffId: DiffId
-
-  /** The layer's exact tar, `contentBytes` long, hashing to `diffId`. */
-  readonly tarBytes: number
-  /** Copies bytes of the tar itself; for save, export and `openTar`. */
-  readTar(position: number, into: Uint8Array): Promise<number>
+  /** Every inode number is less, also of inodes that are yet to be found. */
+  readonly inodeBound: number
+  /** Bytes that it takes, for statfs: of its tar, or of what is in it. */
+  readonly sizeBytes: number
+  /** The tar that contents are read out of: `contentOffset` is an offset in it. Undefined: they lie apart. */
+  readonly tar?: LayerTar
 }

@@ -7,41 +7,44 @@
  */
 import { GrowingFile } from '../disk/growing-file.js'
 import type { Stage } from '../disk/stage.js'
-import { KiB } from '../limits.js'
+import type { CommitContent, ContentJob } from '../drivers/driver.js'
+import { KiB, MiB } from '../limits.js'
 import { shortId } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
 import { type WrittenPlan, writeLayerPlan } from '../overlay/difference/write-plan.js'
-import type { CommitLayerInput, CommitLayerOutput } from '../pool/jobs.js'
-import type { RunOptions } from '../pool/pool.js'
-import { BlockHelp, leastBytes } from './block-help.js'
+import type { CommitLayerOutput } from '../pool/jobs.js'
 import type { CommitSource } from './commit.js'
 import type { CopyTarget } from './copy.js'
 
 export interface StagedLayer extends CommitLayerOutput {
-  /** The layer file, in the stage. */
-  readonly file: string
+  /** File or directory in the stage. */
+  readonly staged: string
 }
+
+/** Of the layer's tar. With less, a second thread comes too late. */
+const leastBytes = 16 * MiB
 
 /** The job waits for so much of the plan at once. */
 const planBytes = 64 * KiB
 
 /** Undefined: nothing has changed. */
 export async function commitLayer(
-  { union, upper, label, layerFile }: CommitSource,
+  { union, upper, label, lowerContent }: CommitSource,
   to: CopyTarget,
   stage: Stage,
   op: OperationContext,
 ): Promise<StagedLayer | undefined> {
-  const [plan, file] = [await GrowingFile.create(stage.file('plan'), planBytes), stage.file('layer')]
-  const { compression, limits } = to
+  const [plan, staged] = [await GrowingFile.create(stage.file('plan'), planBytes), stage.file('layer')]
   const range = { path: plan.path, offset: 0, sizeBytes: Number.POSITIVE_INFINITY, growing: plan.counter }
-  const job = new CommitJob({ plan: range, label, target: file, compression, limits }, to, op)
+  const job = new CommitJob({ plan: range, label, target: staged }, to, op)
   const warn = (path: string, reason: string) =>
     op.emit({ type: 'warning', subject: label, message: `${path}: ${reason}` })
   const onProgress = (so: WrittenPlan) => job.planned(so)
   const output = await union.reading(async () => {
     try {
-      return await job.all(await writeLayerPlan(union, upper, { plan, layerFile, warn, onProgress, signal: op.signal }))
+      return await job.all(
+        await writeLayerPlan(union, upper, { plan, lowerContent, warn, onProgress, signal: op.signal }),
+      )
     } finally {
       await job.gone()
     }
@@ -50,20 +53,19 @@ export async function commitLayer(
   for (const message of output.warnings) op.emit({ type: 'warning', subject: label, message })
   op.report.bytesWritten += output.fileBytes
   op.emit({ type: 'layer', subject: shortId(output.diffId), message: 'Committed layer' })
-  return { ...output, file }
+  return { ...output, staged }
 }
 
 class CommitJob {
-  readonly #input: CommitLayerInput
+  readonly #input: CommitContent
   readonly #to: CopyTarget
   readonly #op: OperationContext
-  #help: BlockHelp | undefined
-  #running: Promise<CommitLayerOutput> | undefined
+  #running: ContentJob<CommitLayerOutput> | undefined
   #failure: { readonly error: unknown } | undefined
   /** Once it is known. */
   #all: WrittenPlan | undefined
 
-  constructor(input: CommitLayerInput, to: CopyTarget, op: OperationContext) {
+  constructor(input: CommitContent, to: CopyTarget, op: OperationContext) {
     this.#input = input
     this.#to = to
     this.#op = op
@@ -81,24 +83,21 @@ class CommitJob {
     if (plan.entries === 0) return undefined
     const running = this.#running ?? this.#begin(plan.tarBytes)
     // Not before: this thread, too, should have a core to itself while it plans.
-    this.#help?.want()
-    const output = await running
+    running.wantHelp()
+    const output = await running.output
     this.#op.report.bytesRead += plan.contentBytes
     return output
   }
 
   async gone(): Promise<void> {
-    await this.#running?.catch(() => undefined)
-    await this.#help?.end()
+    await this.#running?.gone()
   }
 
-  #begin(tarBytes: number): Promise<CommitLayerOutput> {
-    const help = BlockHelp.of(this.#to, tarBytes)
-    this.#help = help
+  #begin(tarBytes: number): ContentJob<CommitLayerOutput> {
     const onProgress = (done: number) => this.#progress(done)
-    const options: RunOptions = { signal: this.#op.signal, onProgress, ...(help && { memory: () => help.memory() }) }
-    const running = this.#to.pool.run('commit-layer', this.#input, options)
-    running.catch((error: unknown) => {
+    const jobs = this.#to.layers.driver.jobs(this.#to)
+    const running = jobs.commit(this.#input, tarBytes, { signal: this.#op.signal, onProgress })
+    running.output.catch((error: unknown) => {
       this.#failure = { error }
     })
     this.#running = running
@@ -108,7 +107,7 @@ class CommitJob {
   /** `done`: bytes of the tar. */
   #progress(done: number): void {
     const all = this.#all
-    this.#help?.left(all === undefined ? Number.POSITIVE_INFINITY : Math.max(0, all.tarBytes - done))
+    this.#running?.left(all === undefined ? Number.POSITIVE_INFINITY : Math.max(0, all.tarBytes - done))
     const moved = all === undefined ? { done } : { done: Math.min(done, all.contentBytes), total: all.contentBytes }
     this.#op.emit({ type: 'progress', subject: this.#input.label, ...moved })
   }

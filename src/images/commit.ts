@@ -19,6 +19,7 @@ import { type DiffId, type ImageId, sha256Digest } from '../oci/digest.js'
 import { familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
 import type { Union } from '../overlay/union/union.js'
+import type { PlannedContent } from '../tar/layer-plan.js'
 import { type CommitText, checkChanges, commitConfig } from './commit-config.js'
 import { commitLayer, type StagedLayer } from './commit-layer.js'
 import type { CopiedImage, CopyTarget } from './copy.js'
@@ -43,8 +44,8 @@ export interface CommitSource {
   readonly imageId: ImageId | undefined
   /** For Docker's fields of the config. */
   readonly container?: { readonly id: string; readonly image: string }
-  /** The layer file of a layer below. */
-  readonly layerFile: (layer: Layer) => string
+  /** Where a file of a layer below lies. */
+  readonly lowerContent: (layer: Layer, inode: number) => PlannedContent
 }
 
 /**
@@ -83,6 +84,7 @@ async function publish({ source, options, reference, layer }: Committed, to: Cop
   const bytes = commitConfig({ ...options, base, diffId, created, ...(container && { container }) })
   const id = sha256Digest<ImageId>(bytes)
   const stack = [...(base?.diffIds ?? []), ...(diffId === undefined ? [] : [diffId])]
+  to.layers.assertFits(stack, source.label)
   await using lease = await to.layers.lease({ stacks: [stack], images: [id] })
   if (layer !== undefined) await publishLayer(stack, layer, to, lease)
   const layers = await to.layers.settle(stack)
@@ -95,14 +97,14 @@ async function publish({ source, options, reference, layer }: Committed, to: Cop
 
 async function publishLayer(
   stack: readonly DiffId[],
-  { diffId, sizeBytes, file }: StagedLayer,
+  { diffId, sizeBytes, staged: made }: StagedLayer,
   { layers }: CopyTarget,
   lease: Awaited<ReturnType<CopyTarget['layers']['lease']>>,
 ): Promise<LayerRecord | undefined> {
   const { record, parent, sizeBytes: known } = (await layers.lookAtTop(stack))!
   if (record !== undefined) return record
   // The same content may be there already, under other parents.
-  const staged = known === undefined ? { staged: file } : {}
+  const staged = known === undefined ? { staged: made } : {}
   return layers.publish({ diffId, parent, sizeBytes, lease, ...staged })
 }
 

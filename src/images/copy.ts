@@ -5,7 +5,7 @@
  * - The lease stands before the first look, and until the tag is published: a collector cannot take what was seen.
  * - Nothing is published before every layer of every image of the source is verified. Then: layers in chain order,
  *   image config, parent, tags.
- * - A layer that is there already costs nothing, and equal diffIds are written once.
+ * - A layer that is there already costs nothing, and what the driver keeps once is written once.
  * - When this returns or throws, no job of it is running.
  */
 import type { Lease } from '../disk/lease.js'
@@ -17,7 +17,6 @@ import type { Limits } from '../limits.js'
 import { type DiffId, type ImageId, isDigest, shortId } from '../oci/digest.js'
 import { familiarName } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
-import type { BlockCompression } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
 import type { ImageStore } from './image-store.js'
 import { LayerJobs, type WrittenLayer } from './layer-jobs.js'
@@ -30,7 +29,6 @@ export interface CopyTarget {
   readonly references: ReferenceStore
   readonly pool: Pool
   readonly limits: Limits
-  readonly compression: BlockCompression
 }
 
 export interface CopiedImage {
@@ -46,13 +44,15 @@ export async function copyIntoStore(
   stage: Stage,
   op: OperationContext,
 ): Promise<CopiedImage[]> {
-  const { pool, limits, compression } = to
-  const jobs = new LayerJobs({ pool, stage, limits, compression, archive: source.name }, op)
+  const { layers, pool, limits } = to
+  const contents = layers.driver.jobs({ pool, limits })
+  const jobs = new LayerJobs({ contents, stage, archive: source.name }, op)
   try {
     const followed = followArrivals(source, to, jobs)
     const images = await op.stage('catalogue', () => source.images())
     await followed
-    await using lease = await to.layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
+    for (const image of images) layers.assertFits(stackOf(image), `${source.name}: image ${image.imageId}`)
+    await using lease = await layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
     const { missing, unknown } = await op.stage('look', () => findMissing(images, to, op))
     const written = await op.stage('layers', () => writeLayers(missing, source.name, jobs, op))
     op.signal.throwIfAborted()
@@ -82,9 +82,14 @@ function isMissing(look: LayerLook | undefined): boolean {
   return look?.record === undefined && look?.sizeBytes === undefined
 }
 
+interface MissingLayer extends SourceLayer {
+  /** See LayerLook. */
+  readonly content: string
+}
+
 interface Missing {
-  /** The layers whose content is not there, once each. */
-  readonly missing: readonly SourceLayer[]
+  /** The layers whose content is not there, each content once. */
+  readonly missing: readonly MissingLayer[]
   /** The images of which some layer has to be published. */
   readonly unknown: ReadonlySet<SourceImage>
 }
@@ -94,35 +99,36 @@ async function findMissing(
   { layers }: CopyTarget,
   op: OperationContext,
 ): Promise<Missing> {
-  const missing = new Map<DiffId, SourceLayer | undefined>()
+  const missing = new Map<string, MissingLayer | undefined>()
   const unknown = new Set<SourceImage>()
   for (const image of images) {
     for (const [index, look] of (await layers.look(stackOf(image))).entries()) {
       if (look.record === undefined) unknown.add(image)
-      if (missing.has(look.diffId)) continue
-      const layer = image.layers[index]!
-      missing.set(look.diffId, isMissing(look) ? layer : undefined)
+      const { content } = look
+      if (missing.has(content)) continue
+      const layer = { ...image.layers[index]!, content }
+      missing.set(content, isMissing(look) ? layer : undefined)
       if (isMissing(look)) continue
       op.report.bytesReused += layer.range?.sizeBytes ?? 0
       op.emit({ type: 'layer', subject: shortId(look.diffId), message: 'Layer already exists' })
     }
   }
   // The largest first: what is left for the end is then small, and no core waits long for another.
-  const size = ({ range }: SourceLayer) => range?.sizeBytes ?? 0
+  const size = ({ range }: MissingLayer) => range?.sizeBytes ?? 0
   const largestFirst = [...missing.values()].filter(layer => layer !== undefined).sort((a, b) => size(b) - size(a))
   return { missing: largestFirst, unknown }
 }
 
 async function writeLayers(
-  missing: readonly SourceLayer[],
+  missing: readonly MissingLayer[],
   archive: string,
   jobs: LayerJobs,
   op: OperationContext,
-): Promise<Map<DiffId, WrittenLayer>> {
-  const written = missing.map(async (layer): Promise<[DiffId, WrittenLayer]> => {
-    const { member, diffId } = layer
+): Promise<Map<string, WrittenLayer>> {
+  const written = missing.map(async (layer): Promise<[string, WrittenLayer]> => {
+    const { member, content } = layer
     try {
-      return [diffId, await writeLayer(layer, jobs, op)]
+      return [content, await writeLayer(layer, jobs, op)]
     } catch (error) {
       throw withFacts(error, { path: archive, member }, `${archive}: ${member}`)
     }
@@ -130,14 +136,14 @@ async function writeLayers(
   return new Map(await Promise.all(written))
 }
 
-async function writeLayer(layer: SourceLayer, jobs: LayerJobs, op: OperationContext): Promise<WrittenLayer> {
-  const { range, member, diffId, digest } = layer
+async function writeLayer(layer: MissingLayer, jobs: LayerJobs, op: OperationContext): Promise<WrittenLayer> {
+  const { range, member, diffId, digest, content } = layer
   const subject = shortId(diffId)
   if (range === undefined)
     throw new PhylloError('ARCHIVE_INVALID', 'the archive does not hold this layer, and neither does the store', {
       diffId,
     })
-  const output = await jobs.write({ range, member, subject, ...(digest && { digest }) })
+  const output = await jobs.write({ range, member, subject, content, ...(digest && { digest }) })
   verify(layer, output)
   for (const message of output.warnings) op.emit({ type: 'warning', subject, message })
   op.report.bytesWritten += output.fileBytes
@@ -161,16 +167,17 @@ interface Verified {
   readonly images: readonly SourceImage[]
   /** Of these not every layer was there at the look: the lease keeps what was. */
   readonly unknown: ReadonlySet<SourceImage>
-  readonly written: ReadonlyMap<DiffId, WrittenLayer>
+  /** By content. */
+  readonly written: ReadonlyMap<string, WrittenLayer>
   /** Covers all of it since before the look. */
   readonly lease: Lease
 }
 
 async function publishAll(verified: Verified, to: CopyTarget, op: OperationContext): Promise<CopiedImage[]> {
-  const staged = new Map(verified.written)
+  const unpublished = new Map(verified.written)
   const copied: CopiedImage[] = []
   for (const image of verified.images) {
-    if (verified.unknown.has(image)) await publishLayers(image, staged, verified, to)
+    if (verified.unknown.has(image)) await publishLayers(image, unpublished, verified, to)
     const layers = await to.layers.settle(stackOf(image))
     await to.images.put(image.config)
     copied.push({ id: image.imageId, layers })
@@ -185,19 +192,19 @@ async function publishAll(verified: Verified, to: CopyTarget, op: OperationConte
 
 async function publishLayers(
   image: SourceImage,
-  staged: Map<DiffId, WrittenLayer>,
+  unpublished: Map<string, WrittenLayer>,
   { written, lease }: Verified,
   { layers }: CopyTarget,
 ): Promise<void> {
-  for (const { diffId, parent, record, sizeBytes } of await layers.look(stackOf(image))) {
+  for (const { diffId, parent, record, sizeBytes, content } of await layers.look(stackOf(image))) {
     if (record !== undefined) continue
-    const file = staged.get(diffId)?.file
-    staged.delete(diffId)
-    const size = written.get(diffId)?.sizeBytes ?? sizeBytes
+    const staged = unpublished.get(content)?.staged
+    unpublished.delete(content)
+    const size = written.get(content)?.sizeBytes ?? sizeBytes
     // Looked at under the lease and there; so somebody took it from outside.
     if (size === undefined)
       throw new PhylloError('STORE_CORRUPT', `the content of layer ${diffId} went away`, { diffId })
-    await layers.publish({ diffId, parent, sizeBytes: size, lease, ...(file && { staged: file }) })
+    await layers.publish({ diffId, parent, sizeBytes: size, lease, ...(staged && { staged }) })
   }
 }
 

@@ -83,7 +83,7 @@ export class ImageCatalog {
 
   #imageOf(record: ImageRecord, associations: readonly Association[], chain: readonly LayerRecord[]): Image {
     const { open, driver } = this.#parts
-    const opened = chain.map(layer => new ImageLayer(layer, () => open.acquire(layer)))
+    const opened = chain.map(layer => new ImageLayer(layer, open))
     return new Image(record, namesOf(record.id, associations), opened, driver)
   }
 }

@@ -1,6 +1,6 @@
 /** An image as its users see it: a value read from the store at one moment. */
 import type { Readable } from 'node:stream'
-import type { LayerHandle } from '../layers/open-layers.js'
+import type { OpenLayers } from '../layers/open-layers.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { HistoryEntry, ImageConfig } from '../oci/config.js'
 import type { ChainId, DiffId, ImageId } from '../oci/digest.js'
@@ -30,28 +30,30 @@ export class ImageLayer {
   readonly chainId: ChainId
   /** Docker's size: bytes of regular files, once per inode, plus lengths of symlink targets. */
   readonly sizeBytes: number
-  readonly #open: () => Promise<LayerHandle>
+  readonly #record: LayerRecord
+  readonly #open: OpenLayers
 
-  constructor({ diffId, chainId, sizeBytes }: LayerRecord, open: () => Promise<LayerHandle>) {
-    this.diffId = diffId
-    this.chainId = chainId
-    this.sizeBytes = sizeBytes
+  constructor(record: LayerRecord, open: OpenLayers) {
+    this.diffId = record.diffId
+    this.chainId = record.chainId
+    this.sizeBytes = record.sizeBytes
+    this.#record = record
     this.#open = open
   }
 
   /** Every entry of this layer by path, whiteouts and opaque marks included. */
   async *entries(): AsyncGenerator<LayerEntry, void, void> {
     const { entriesOf } = await import('../overlay/walk/entries.js')
-    await using handle = await this.#open()
+    await using handle = await this.#open.acquire(this.#record)
     yield* entriesOf(handle.layer)
   }
 
   /** The layer's exact tar, hashing to `diffId`. */
   async openTar(): Promise<Readable> {
     const { tarStream } = await import('../overlay/walk/tar-stream.js')
-    const handle = await this.#open()
-    const stream = tarStream(handle.layer)
-    stream.once('close', () => void handle.release())
+    const { tar, release } = await this.#open.acquireTar(this.#record)
+    const stream = tarStream(tar)
+    stream.once('close', () => void release())
     return stream
   }
 }

@@ -1,30 +1,26 @@
 /**
- * The write-layer jobs of one load: at most one for each range of bytes, started as early as the bytes are known.
+ * The jobs of one load: at most one for each content that the store needs, started as early as its bytes are known.
  *
  * Invariant: after `stop`, no job runs any more, and none of their threads.
  */
 import { setMaxListeners } from 'node:events'
 import type { Stage } from '../disk/stage.js'
+import type { ContentJobs } from '../drivers/driver.js'
 import { withFacts } from '../errors.js'
-import type { Limits } from '../limits.js'
 import { algorithmOf, type Digest } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
-import type { BlockCompression, ByteRange, WriteLayerOutput } from '../pool/jobs.js'
-import type { Pool } from '../pool/pool.js'
-import { BlockHelp } from './block-help.js'
+import type { ByteRange, WriteLayerOutput } from '../pool/jobs.js'
 
 export interface LayerJobOptions {
-  readonly pool: Pool
+  readonly contents: ContentJobs
   readonly stage: Stage
-  readonly limits: Limits
-  readonly compression: BlockCompression
   /** Name of the archive, for messages. */
   readonly archive: string
 }
 
 export interface WrittenLayer extends WriteLayerOutput {
-  /** The layer file, in the stage. */
-  readonly file: string
+  /** File or directory in the stage. */
+  readonly staged: string
 }
 
 export interface LayerJob {
@@ -34,15 +30,22 @@ export interface LayerJob {
   /** What moves, in progress events. */
   readonly subject: string
   readonly digest?: Digest
+  /** What it becomes: contents that are not the same need a job each. Absent: that is not known yet. */
+  readonly content?: string
+}
+
+interface Running {
+  readonly range: ByteRange
+  readonly output: Promise<WrittenLayer>
+  content: string | undefined
 }
 
 export class LayerJobs {
   readonly #options: LayerJobOptions
   readonly #operation: OperationContext
-  readonly #running = new Map<ByteRange, Promise<WrittenLayer>>()
-  /** Helpers that have not left yet. */
-  readonly #helpers: Promise<void>[] = []
-  readonly #rings: SharedArrayBuffer[] = []
+  readonly #running: Running[] = []
+  /** What still works for them. */
+  readonly #leaving: Promise<void>[] = []
   readonly #stop = new AbortController()
   readonly #onAbort: () => void
 
@@ -55,58 +58,51 @@ export class LayerJobs {
     operation.signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** The layer file of these bytes; the same promise for the same range. */
+  /** The content that these bytes become; the same promise for the same bytes and content. */
   write(layer: LayerJob): Promise<WrittenLayer> {
-    const running = this.#running.get(layer.range)
+    const { range, content } = layer
+    const running = this.#running.find(job => job.range === range && (job.content ?? content) === content)
     // A job that was not told of a digest has made a sha256 one; for any other the bytes are read again.
-    if (running !== undefined && !layer.digest?.startsWith('sha512:')) return running
-    const started = this.#start(layer, `layer-${this.#running.size}`)
+    if (running !== undefined && !layer.digest?.startsWith('sha512:')) {
+      running.content = content
+      return running.output
+    }
+    const output = this.#start(layer, `layer-${this.#running.length}`)
     // Whether a failure matters is known when somebody needs the layer: bytes that only look like one may fail.
-    started.catch(() => undefined)
-    this.#running.set(layer.range, started)
-    return started
+    output.catch(() => undefined)
+    this.#running.push({ range, output, content })
+    return output
   }
 
   /** Ends all that still runs, and waits until it has. Idempotent. */
   async stop(reason?: unknown): Promise<void> {
     this.#operation.signal.removeEventListener('abort', this.#onAbort)
     this.#stop.abort(reason)
-    await Promise.allSettled(this.#running.values())
-    await Promise.all(this.#helpers)
+    await Promise.allSettled(this.#running.map(({ output }) => output))
+    await Promise.all(this.#leaving)
   }
 
   async #start({ range, member, subject, digest }: LayerJob, name: string): Promise<WrittenLayer> {
-    const { pool, stage, limits, compression, archive } = this.#options
+    const { contents, stage, archive } = this.#options
     const { report, emit } = this.#operation
     const label = `${archive}: ${member}`
-    const file = stage.file(name)
-    const help = BlockHelp.of(this.#options, range.sizeBytes, this.#rings)
-    help?.want()
+    const staged = stage.file(name)
     let done = 0
     const onProgress = (bytes: number) => {
       if (range.growing === undefined) report.bytesRead += bytes - done
       done = bytes
-      help?.left(range.sizeBytes - bytes)
+      job.left(range.sizeBytes - bytes)
       emit({ type: 'progress', subject, done: bytes, total: range.sizeBytes })
     }
+    const content = { source: range, label, target: staged, ...(digest && { digestAlgorithm: algorithmOf(digest) }) }
+    const job = contents.write(content, { signal: this.#stop.signal, onProgress })
+    job.wantHelp()
     try {
-      const output = await pool.run(
-        'write-layer',
-        {
-          source: range,
-          label,
-          target: file,
-          compression,
-          limits,
-          ...(digest && { digestAlgorithm: algorithmOf(digest) }),
-        },
-        { signal: this.#stop.signal, onProgress, ...(help && { memory: () => help.memory() }) },
-      )
-      return { ...output, file }
+      return { ...(await job.output), staged }
     } catch (error) {
       throw withFacts(error, { path: archive, member }, label)
     } finally {
-      if (help !== undefined) this.#helpers.push(help.end())
+      this.#leaving.push(job.gone())
     }
   }
 }

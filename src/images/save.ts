@@ -1,6 +1,7 @@
 /** The way out of a store: the images that words mean, their layers open for as long as a target writes them. */
+import type { LayerTar } from '../drivers/layer.js'
 import type { LayerStore } from '../layers/layer-store.js'
-import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-layers.js'
+import { type OpenLayers, releaseAll, type TarHandle } from '../layers/open-layers.js'
 import type { ImageStore } from './image-store.js'
 import type { ReferenceStore } from './reference-store.js'
 import { imageNotFound } from './resolve.js'
@@ -25,7 +26,7 @@ export async function saveImages(words: readonly string[], from: SaveSource, tar
     stacks: selected.map(({ image }) => image.config.diffIds),
     images: selected.map(({ image }) => image.id),
   })
-  const handles: LayerHandle[] = []
+  const handles: TarHandle[] = []
   try {
     const stored: StoredImage[] = []
     for (const item of selected) stored.push(await openImage(item, from, handles))
@@ -38,17 +39,21 @@ export async function saveImages(words: readonly string[], from: SaveSource, tar
 async function openImage(
   { image, references }: Selected,
   from: SaveSource,
-  handles: LayerHandle[],
+  handles: TarHandle[],
 ): Promise<StoredImage> {
   // Selected before the lease stood: so look again.
   if (!(await from.images.has(image.id))) throw imageNotFound(image.id)
-  const opened = await from.open.acquireAll(await from.layers.chainOf(image.config.diffIds))
-  handles.push(...opened)
+  const layers: LayerTar[] = []
+  for (const record of await from.layers.chainOf(image.config.diffIds)) {
+    const handle = await from.open.acquireTar(record)
+    handles.push(handle)
+    layers.push(handle.tar)
+  }
   return {
     imageId: image.id,
     config: image.configBytes,
     references,
     ...(image.parent && { parent: image.parent }),
-    layers: opened.map(({ layer }) => layer),
+    layers,
   }
 }

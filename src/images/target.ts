@@ -1,6 +1,6 @@
 /** Where images go to: an archive, later a registry. The target decides how it takes a layer; the store opens it. */
 
-import type { Layer } from '../drivers/layer.js'
+import type { LayerTar } from '../drivers/layer.js'
 import type { ImageId } from '../oci/digest.js'
 import type { Reference } from '../oci/reference.js'
 
@@ -10,8 +10,8 @@ export interface StoredImage {
   /** References to write beside the image; empty for an image asked for by id. */
   readonly references: readonly Reference[]
   readonly parent?: ImageId
-  /** Base first; open for as long as the target writes. */
-  readonly layers: readonly Layer[]
+  /** The exact tars, base first; open for as long as the target writes. */
+  readonly layers: readonly LayerTar[]
 }
 
 export interface ImageTarget {

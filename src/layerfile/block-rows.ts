@@ -1,5 +1,5 @@
 /** The block table while it is written: see block-table.ts for how it is read. */
-import { enlarged, grown, setInteger } from './column.js'
+import { enlarged, grown, setInteger } from '../tar/tree/column.js'
 
 /** Offset in the tar, offset in the file, xxh64: 64 bits each. */
 const columns = 3

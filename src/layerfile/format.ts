@@ -40,19 +40,6 @@ export const sections = {
 export type SectionName = keyof typeof sections
 export const sectionNames = Object.keys(sections) as SectionName[]
 
-export const inodeFlags = { opaque: 1, implied: 2 } as const
-
-/** st_mode's type bits. */
-export const typeBits = {
-  fifo: 0o010000,
-  char: 0o020000,
-  directory: 0o040000,
-  block: 0o060000,
-  file: 0o100000,
-  symlink: 0o120000,
-} as const
-export const typeMask = 0o170000
-
 /** In `direntInode`: the name is a whiteout. As a signed number it is the WHITEOUT of drivers/layer.ts. */
 export const whiteoutInode = 0xffff_ffff
 

@@ -4,9 +4,10 @@
  */
 import type { ByteString } from '../byte-string.js'
 import type { Xattr } from '../tar/entry.js'
+import { inodeFlags, typeBits, typeMask } from '../tar/tree/inode-bits.js'
+import { decodeXattrs } from '../tar/tree/xattr-arena.js'
 import { BlockTable } from './block-table.js'
-import { type Footer, inodeFlags, type SectionName, typeBits, typeMask } from './format.js'
-import { decodeXattrs } from './xattr-arena.js'
+import type { Footer, SectionName } from './format.js'
 
 /** What looking up may give instead of an inode, besides `whiteoutInode`: ABSENT of drivers/layer.ts. */
 const absent = -2

@@ -1,6 +1,6 @@
 /** Sorts rows of a name table by the bytes of their names. */
 import { type ByteString, byteString } from '../byte-string.js'
-import type { NameTable } from './name-table.js'
+import type { NameTable } from '../tar/tree/name-table.js'
 
 /** Sorts `rows[from]` to `rows[to - 1]`; all of one directory, so no two names are equal. Most tars have them in order. */
 export function sortByName({ names, nameOffset, nameLength }: NameTable, rows: Uint32Array, from: number, to: number) {

@@ -5,13 +5,15 @@
  * Invariant: each section is made when it is asked for and can be let go of before the next, so that memory stays near
  * that of the tree itself. Columns are compacted in place; the builder is used up.
  */
-import { integerAt, type Numbers, WordList } from './column.js'
-import { inodeFlags, type SectionName, typeBits, typeMask, whiteoutInode } from './format.js'
-import type { InodeTable } from './inode-table.js'
+import { integerAt, type Numbers, WordList } from '../tar/tree/column.js'
+import { typeBits, typeMask } from '../tar/tree/inode-bits.js'
+import type { InodeTable } from '../tar/tree/inode-table.js'
+import { absent, type NameTable } from '../tar/tree/name-table.js'
+import { settleMarks } from '../tar/tree/settle-marks.js'
+import { marks, type TreeBuilder } from '../tar/tree/tree-builder.js'
+import { rootInode } from '../tar/tree/tree-walk.js'
+import { type SectionName, whiteoutInode } from './format.js'
 import { sortByName } from './name-sort.js'
-import { absent, type NameTable } from './name-table.js'
-import { marks, type TreeBuilder } from './tree-builder.js'
-import { rootInode } from './tree-walk.js'
 
 /** A row that is in no listing. */
 const hidden = absent
@@ -105,23 +107,6 @@ export class TreeIndex {
     }
     yield part.subarray(0, fill)
   }
-}
-
-/** Makes of every marked name what it is now that all entries are there; the answer is whether an inode lost its name. */
-function settleMarks(inodes: InodeTable, names: NameTable): boolean {
-  let lost = false
-  for (let row = 0; row < names.length; row++) {
-    const mark = names.marks[row]!
-    const inode = names.inode[row]!
-    if (mark === 0 || inode === absent || !inodes.isType(inode, 'directory')) continue
-    const removed = (mark & marks.whiteout) !== 0
-    // A directory that only marks below it have made is not there: nothing but the whiteout is.
-    if (removed && inodes.solid[inode] === 0) {
-      names.inode[row] = absent
-      lost = true
-    } else inodes.setFlag(inode, inodeFlags.opaque)
-  }
-  return lost
 }
 
 /** All rows that say something, grouped by the directory that they are in (a counting sort). */

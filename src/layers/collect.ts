@@ -10,12 +10,14 @@
  * - Leases are read before references: who has released a lease has published the reference before.
  * - Records go before contents, and children before parents: killed at any point, no record lacks its content or parent.
  * - What cannot be understood is kept: a reference into a damaged chain stops the collection.
+ * - Contents that are not ours are told, and never touched; a layer that one of them stands on stays.
  */
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
+import type { Removal } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import { chainIdsOf } from '../oci/chain-id.js'
-import { type ChainId, type DiffId, hexOf } from '../oci/digest.js'
+import type { ChainId, DiffId } from '../oci/digest.js'
 import type { LayerStore } from './layer-store.js'
 import { type LayerRecord, readRecord } from './record.js'
 
@@ -39,31 +41,43 @@ export interface CollectOptions {
 export interface Collected {
   /** Top first. A damaged layer has no record any more. */
   readonly layers: readonly { readonly chainId: ChainId; readonly record?: LayerRecord }[]
-  /** Layer files that no layer refers to any more. */
+  /** Contents that no layer refers to any more, with the bytes of a layer file, or Docker's size of a layer's directory. */
   readonly contents: readonly { readonly cacheId: string; readonly fileBytes: number }[]
-  /** Bytes of those files. */
+  /** Sum of those bytes. */
   readonly freedBytes: number
+  /** What stands among the contents and is not ours. */
+  readonly foreign: readonly string[]
 }
 
 export async function collectLayers(root: Root, layers: LayerStore, options: CollectOptions): Promise<Collected> {
-  if (root.paths.driver !== 'packed') {
-    throw new PhylloError('COMMAND_UNSUPPORTED', `${root.paths.root}: no collection in a store of driver overlay2 yet`)
-  }
-  if (options.dryRun) return dryRun(root, layers, options)
+  const collection = { root, layers, options, removal: layers.driver.removal() }
+  if (options.dryRun) return dryRun(collection)
   return root.withCollectLock(async () => {
+    await root.assertAlone()
     await root.reap()
-    const removed = await collectRecords(root, layers, options)
-    const contents = await collectContents(root, layers, options, removed)
+    const removed = await collectRecords(collection)
+    const contents = await collectContents(collection, removed)
     await root.sweep()
-    return { layers: removed, contents, freedBytes: sum(contents) }
+    return { layers: removed, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
   })
 }
 
-async function dryRun(root: Root, layers: LayerStore, options: CollectOptions): Promise<Collected> {
-  const garbage = await findGarbage(root, layers, options)
+interface Collection {
+  readonly root: Root
+  readonly layers: LayerStore
+  readonly options: CollectOptions
+  readonly removal: Removal
+}
+
+async function foreign({ layers }: Collection): Promise<readonly string[]> {
+  return layers.driver.foreign(new Set((await layers.list()).map(({ cacheId }) => cacheId)))
+}
+
+async function dryRun(collection: Collection): Promise<Collected> {
+  const garbage = await findGarbage(collection)
   const gone = new Set(garbage.map(({ chainId }) => chainId))
-  const contents = await unusedContents(root, layers, options, garbage, gone)
-  return { layers: garbage, contents, freedBytes: sum(contents) }
+  const contents = await unusedContents(collection, garbage, gone)
+  return { layers: garbage, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
 }
 
 function sum(contents: readonly { readonly fileBytes: number }[]): number {
@@ -75,16 +89,18 @@ interface Candidate {
   readonly record?: LayerRecord
 }
 
-async function collectRecords(root: Root, layers: LayerStore, options: CollectOptions): Promise<Candidate[]> {
-  const garbage = await findGarbage(root, layers, options)
+async function collectRecords(collection: Collection): Promise<Candidate[]> {
+  const { root, removal } = collection
+  const garbage = await findGarbage(collection)
   const known = new Map(garbage.flatMap(({ record }) => (record === undefined ? [] : [[record.chainId, record]])))
   const aside: { candidate: Candidate; name: string }[] = []
   try {
     for (const candidate of garbage) {
+      if (candidate.record !== undefined) await removal.announce(candidate.record.cacheId)
       const name = await root.setAside(root.paths.layer(candidate.chainId))
       if (name !== undefined) aside.push({ candidate, name })
     }
-    const live = aside.length === 0 ? new Set() : await mark(root, options.roots, known)
+    const live = aside.length === 0 ? new Set() : await mark(collection, known)
     for (const { candidate, name } of aside.toReversed()) if (live.has(candidate.chainId)) await root.restore(name)
     const removed: Candidate[] = []
     for (const { candidate, name } of aside) {
@@ -98,9 +114,10 @@ async function collectRecords(root: Root, layers: LayerStore, options: CollectOp
 }
 
 /** Layers that look unused, children first. */
-async function findGarbage(root: Root, layers: LayerStore, { roots, among }: CollectOptions): Promise<Candidate[]> {
-  const { records, damaged } = await layers.scan()
-  const live = await mark(root, roots, new Map(records.map(record => [record.chainId, record])))
+async function findGarbage(collection: Collection): Promise<Candidate[]> {
+  const { among } = collection.options
+  const { records, damaged } = await collection.layers.scan()
+  const live = await mark(collection, new Map(records.map(record => [record.chainId, record])))
   const all: Candidate[] = [...records.map(record => ({ chainId: record.chainId, record })), ...damaged]
   const garbage = new Map<ChainId, Candidate>()
   for (const { chainId, record } of all) {
@@ -136,17 +153,18 @@ function childrenFirst(garbage: ReadonlyMap<ChainId, Candidate>): Candidate[] {
   return [...garbage.values()].sort((a, b) => depths.get(b.chainId)! - depths.get(a.chainId)!)
 }
 
-/** Chains in use: leases first, then references, then what those stand on. */
+/** Chains in use: leases first, then references, then what those stand on. `known`: all records, or what may be garbage. */
 async function mark(
-  root: Root,
-  roots: CollectOptions['roots'],
+  { root, layers, options: { roots } }: Collection,
   known: ReadonlyMap<ChainId, LayerRecord>,
 ): Promise<Set<ChainId>> {
   const leases = await root.readLeases()
   const { stacks, chains = [] } = await roots()
   const live = new Set<ChainId>(leases.chains)
   for (const stack of stacks) for (const chainId of chainIdsOf(stack)) live.add(chainId)
-  for (const top of chains) {
+  const pinned = await layers.driver.pinned(new Set([...known.values()].map(({ cacheId }) => cacheId)))
+  const stoodOn = [...known.values()].filter(({ cacheId }) => pinned.has(cacheId)).map(({ chainId }) => chainId)
+  for (const top of [...chains, ...stoodOn]) {
     for (let at: ChainId | undefined = top; at !== undefined; ) {
       live.add(at)
       const record: LayerRecord | undefined = known.get(at) ?? (await readRecord(root, at))
@@ -166,23 +184,20 @@ function brokenChain(root: Root, chainId: ChainId, top: ChainId): PhylloError {
 
 type Content = Collected['contents'][number]
 
-async function collectContents(
-  root: Root,
-  layers: LayerStore,
-  options: CollectOptions,
-  removed: readonly Candidate[],
-): Promise<Content[]> {
+async function collectContents(collection: Collection, removed: readonly Candidate[]): Promise<Content[]> {
+  const { root, removal } = collection
   const aside: { content: Content; name: string }[] = []
   try {
-    for (const content of await unusedContents(root, layers, options, removed, new Set())) {
-      const name = await root.setAside(root.paths.packedLayer(content.cacheId))
+    for (const content of await unusedContents(collection, removed, new Set())) {
+      const name = await root.setAside(root.paths.layerContent(content.cacheId))
       if (name !== undefined) aside.push({ content, name })
     }
-    const used = aside.length === 0 ? new Set() : await usedContents(root, layers, options.roots, new Set())
+    const used = aside.length === 0 ? new Set() : await usedContents(collection, new Set())
     const freed: Content[] = []
     for (const { content, name } of aside) {
       if (used.has(content.cacheId)) await root.restore(name)
-      else if (await root.condemn(name)) freed.push(content)
+      else if (await condemn(collection, name)) freed.push(content)
+      await removal.done(content.cacheId)
     }
     return freed
   } catch (error) {
@@ -191,23 +206,33 @@ async function collectContents(
   }
 }
 
-/** Layer files that no lease and no record names, the records of `gone` apart. */
+async function condemn({ root, removal }: Collection, name: string): Promise<boolean> {
+  await removal.detach(root.paths.below(root.paths.limbo, name))
+  return root.condemn(name)
+}
+
+/** Contents that no lease and no record names, the records of `gone` apart. */
 async function unusedContents(
-  root: Root,
-  layers: LayerStore,
-  { roots, among }: CollectOptions,
+  collection: Collection,
   removed: readonly Candidate[],
   gone: ReadonlySet<ChainId>,
 ): Promise<Content[]> {
-  const candidates = new Set(removed.map(({ record }) => record?.cacheId))
-  const names = (await ifThere(root.io.readdir(root.paths.content))) ?? []
-  const used = await usedContents(root, layers, roots, gone)
+  const { root, removal } = collection
+  const { among, dryRun } = collection.options
+  const sizes = new Map<string, number>()
+  for (const { record } of removed) if (record !== undefined) sizes.set(record.cacheId, record.sizeBytes)
+  const ours = new Set([...(await removal.candidates()), ...sizes.keys()])
+  const used = await usedContents(collection, gone)
   const unused: Content[] = []
-  for (const name of names.sort()) {
-    const cacheId = /^([0-9a-f]{64}|[0-9a-f]{128})\.tar\.lz4$/.exec(name)?.[1]
-    if (cacheId === undefined || used.has(cacheId) || (among !== undefined && !candidates.has(cacheId))) continue
-    const status = await ifThere(root.io.status(root.paths.packedLayer(cacheId)))
-    if (status !== undefined) unused.push({ cacheId, fileBytes: status.sizeBytes })
+  for (const cacheId of [...ours].sort()) {
+    const status = used.has(cacheId) ? undefined : await ifThere(root.io.status(root.paths.layerContent(cacheId)))
+    if (status === undefined) {
+      if (!dryRun) await removal.done(cacheId)
+      continue
+    }
+    if (among !== undefined && !sizes.has(cacheId)) continue
+    const fileBytes = status.type === 'file' ? status.sizeBytes : (sizes.get(cacheId) ?? 0)
+    unused.push({ cacheId, fileBytes })
   }
   return unused
 }
@@ -217,13 +242,16 @@ async function unusedContents(
  * one back. The images' own diffIds are in, too, for the sake of images whose records are damaged.
  */
 async function usedContents(
-  root: Root,
-  layers: LayerStore,
-  roots: CollectOptions['roots'],
+  { root, layers, options: { roots } }: Collection,
   gone: ReadonlySet<ChainId>,
 ): Promise<Set<string>> {
-  const used = new Set([...(await root.readLeases()).diffIds].map(hexOf))
-  for (const stack of (await roots()).stacks) for (const diffId of stack) used.add(hexOf(diffId))
+  const used = new Set<string>()
+  const use = (diffId: DiffId) => {
+    const cacheId = layers.driver.cacheIdOf(diffId)
+    if (cacheId !== undefined) used.add(cacheId)
+  }
+  for (const diffId of (await root.readLeases()).diffIds) use(diffId)
+  for (const stack of (await roots()).stacks) for (const diffId of stack) use(diffId)
   for (const cacheId of await cacheIdsInLimbo(root)) used.add(cacheId)
   for (const { chainId, cacheId } of await layers.list()) if (!gone.has(chainId)) used.add(cacheId)
   return used

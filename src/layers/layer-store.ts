@@ -6,15 +6,17 @@
  *
  * Invariants:
  * - Content before record: a record that can be seen has its content.
- * - Equal diffIds share one content file.
+ * - Where and how often a content is stored is the driver's decision.
  * - Nothing about existence is remembered: other processes add and remove layers, too.
  */
 import { ifThere } from '../disk/io.js'
 import type { Lease } from '../disk/lease.js'
 import type { Root } from '../disk/root.js'
+import { discardIf, settled } from '../disk/settle.js'
+import type { Driver, PublishedContent } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import { chainIdOf, chainIdsOf } from '../oci/chain-id.js'
-import { type ChainId, type DiffId, hexOf, type ImageId, shortId } from '../oci/digest.js'
+import { type ChainId, type DiffId, type ImageId, shortId } from '../oci/digest.js'
 import { type Collected, type CollectOptions, collectLayers } from './collect.js'
 import { chainOfName, type LayerRecord, readRecord, writeRecord } from './record.js'
 
@@ -27,6 +29,8 @@ export interface LayerLook {
   readonly record?: LayerRecord
   /** Its size, if only its content is there, under other parents: `publish` without `staged` is enough. */
   readonly sizeBytes?: number
+  /** What it would be stored as: layers for which this is the same share one content. */
+  readonly content: string
 }
 
 export interface NewLayer {
@@ -34,7 +38,7 @@ export interface NewLayer {
   readonly parent: ChainId | undefined
   /** Docker's layer size, bytes. */
   readonly sizeBytes: number
-  /** The layer file in a stage, verified to be what `diffId` says. Absent: the content is there already. */
+  /** What the driver's job has made of it in a stage, verified to be what `diffId` says. Absent: the content is there already. */
   readonly staged?: string
   /** Covers the layer; taken before anybody looked whether it is there. */
   readonly lease: Lease
@@ -46,15 +50,21 @@ export interface Scan {
   readonly damaged: readonly { readonly chainId: ChainId; readonly error: PhylloError }[]
 }
 
-/** Between two looks of a reader that may not put back what a collector has set aside, milliseconds. */
-const readerPauseMs = 5
-const readerPauses = 100
-
 export class LayerStore {
+  readonly driver: Driver
   readonly #root: Root
 
-  constructor(root: Root) {
+  constructor(root: Root, driver: Driver) {
     this.#root = root
+    this.driver = driver
+  }
+
+  /** @throws LIMIT_EXCEEDED when the driver has no room for so many layers in one image; `what` is said first */
+  assertFits(diffIds: readonly DiffId[], what: string): void {
+    const { name, mostLayers } = this.driver
+    if (diffIds.length <= mostLayers) return
+    const message = `${what}: ${diffIds.length} layers, and driver ${name} has at most ${mostLayers} in an image`
+    throw new PhylloError('LIMIT_EXCEEDED', message, { limit: 'layers', max: mostLayers, seen: diffIds.length })
   }
 
   /** Holds all layers of these stacks (each base first), and the images, before anybody looks for them. */
@@ -74,8 +84,8 @@ export class LayerStore {
    */
   async get(chainId: ChainId): Promise<LayerRecord | undefined> {
     const { paths } = this.#root
-    const record = await this.#settled(paths.layer(chainId), () => readRecord(this.#root, chainId))
-    if (record === undefined || (await this.#hasContent(record.cacheId))) return record
+    const record = await settled(this.#root, paths.layer(chainId), () => readRecord(this.#root, chainId))
+    if (record === undefined || (await this.driver.hasContent(record.cacheId))) return record
     const path = paths.layerContent(record.cacheId)
     throw new PhylloError('STORE_CORRUPT', `${path}: the content of layer ${chainId} is gone`, { path })
   }
@@ -120,6 +130,7 @@ export class LayerStore {
       return {
         chainId: chainIds[first + at]!,
         diffId,
+        content: this.driver.cacheIdOf(diffId) ?? chainIds[first + at]!,
         ...(parent === undefined ? undefined : { parent }),
         ...(record === undefined ? (sizeBytes === undefined ? undefined : { sizeBytes }) : { record }),
       }
@@ -138,14 +149,17 @@ export class LayerStore {
     if (!lease.leased.chains.has(chainId) || !lease.leased.diffIds.has(diffId)) {
       throw new TypeError(`publish: the lease does not cover layer ${shortId(chainId)}`)
     }
-    if (parent !== undefined && !(await this.has(parent))) {
+    const below = parent === undefined ? undefined : await this.#intact(parent)
+    if (parent !== undefined && below === undefined) {
       const path = this.#root.paths.layer(parent)
       throw new PhylloError('STORE_CORRUPT', `${path}: the parent of layer ${chainId} is not there`, { path })
     }
-    const cacheId = hexOf(diffId)
-    await this.#publishContent(cacheId, staged)
-    const below = parent === undefined ? undefined : { parent }
-    return this.#publishRecord({ chainId, diffId, sizeBytes, cacheId, ...below })
+    const content = await this.driver.publish({ chainId, diffId, staged, below: below?.cacheId })
+    const { cacheId } = content
+    const record = { chainId, diffId, sizeBytes, cacheId, ...(parent && { parent }) }
+    const standing = await this.#publishRecord(record, content)
+    await (standing.cacheId === cacheId ? content.recorded() : content.withdraw())
+    return standing
   }
 
   /**
@@ -185,11 +199,6 @@ export class LayerStore {
     return { records, damaged }
   }
 
-  /** Path of the layer's content: for packed its layer file. */
-  contentPath(record: Pick<LayerRecord, 'cacheId'>): string {
-    return this.#root.paths.layerContent(record.cacheId)
-  }
-
   /** Removes every layer (or of some layers those) that nothing refers to. See collect.ts. */
   collect(options: CollectOptions): Promise<Collected> {
     return collectLayers(this.#root, this, options)
@@ -204,67 +213,20 @@ export class LayerStore {
     }
   }
 
-  /**
-   * What stands at a path, after putting back what a collector has set aside from there. The caller's lease, if it has
-   * one, was not there when the collector first looked; nobody who has one should have to wait until it looks again.
-   */
-  async #settled<T>(path: string, look: () => Promise<T | undefined>): Promise<T | undefined> {
-    for (let pauses = 0; ; pauses++) {
-      const found = await look()
-      if (found !== undefined) return found
-      const aside = await this.#root.inLimbo(path)
-      // It may have come back between the look and the list: so look once more.
-      if (aside.length === 0 || pauses === readerPauses) return look()
-      for (const name of aside) await this.#putBack(name)
-    }
-  }
-
-  async #putBack(name: string): Promise<void> {
-    if (this.#root.readOnlyReason === undefined) await this.#root.restore(name)
-    else await this.#root.io.sleep(readerPauseMs)
-  }
-
-  /** An empty layer file is what a power cut leaves of a store without durability: as good as none. */
-  async #hasContent(cacheId: string): Promise<boolean> {
-    const path = this.#root.paths.layerContent(cacheId)
-    const status = await this.#settled(path, () => ifThere(this.#root.io.status(path)))
-    return status !== undefined && (status.type !== 'file' || status.sizeBytes > 0)
-  }
-
-  async #publishContent(cacheId: string, staged: string | undefined): Promise<void> {
-    const path = this.#root.paths.layerContent(cacheId)
-    if (staged === undefined && (await this.#hasContent(cacheId))) return
-    if (staged === undefined) throw new PhylloError('STORE_CORRUPT', `${path}: content is not there`, { path })
-    await this.#discardIf(path, () => this.#isEmptyFile(path))
-    await this.#root.publishFile(staged, path, 0o644)
-  }
-
-  async #isEmptyFile(path: string): Promise<boolean> {
-    const status = await ifThere(this.#root.io.status(path))
-    return status?.type === 'file' && status.sizeBytes === 0
-  }
-
-  /** Under the root lock and after a second look, lest somebody else's repair is thrown away. */
-  async #discardIf(path: string, damaged: () => Promise<boolean>): Promise<void> {
-    if (!(await damaged())) return
-    await this.#root.withLock(async () => {
-      if (await damaged()) await this.#root.discard(path)
-    })
-  }
-
-  async #publishRecord(record: LayerRecord): Promise<LayerRecord> {
+  async #publishRecord(record: LayerRecord, content: PublishedContent): Promise<LayerRecord> {
     const path = this.#root.paths.layer(record.chainId)
     for (;;) {
       const existing = await this.#intact(record.chainId)
       if (existing !== undefined) return existing
-      if (await this.#writeAndPublish(record, path)) return record
-      await this.#discardIf(path, async () => (await this.#intact(record.chainId)) === undefined)
+      if (await this.#writeAndPublish(record, content, path)) return record
+      await discardIf(this.#root, path, async () => (await this.#intact(record.chainId)) === undefined)
     }
   }
 
-  async #writeAndPublish(record: LayerRecord, path: string): Promise<boolean> {
+  async #writeAndPublish(record: LayerRecord, { beside }: PublishedContent, path: string): Promise<boolean> {
     const stage = await this.#root.stage()
     try {
+      for (const [name, file] of beside) await this.#root.io.link(file, stage.file(name))
       await writeRecord(this.#root, stage.path, record)
       return await this.#root.publishDirectory(stage.path, path)
     } catch (error) {
@@ -276,9 +238,15 @@ export class LayerStore {
   /** Sizes of layers by diffId, from whatever chain has one of them, if the content is there. */
   async #sizesOf(wanted: Set<DiffId>): Promise<Map<DiffId, number>> {
     const sizes = new Map<DiffId, number>()
-    for (const diffId of wanted) if (!(await this.#hasContent(hexOf(diffId)))) wanted.delete(diffId)
+    for (const diffId of wanted) if (!(await this.#hasContentOf(diffId))) wanted.delete(diffId)
     if (wanted.size === 0) return sizes
     for (const { diffId, sizeBytes } of await this.list()) if (wanted.has(diffId)) sizes.set(diffId, sizeBytes)
     return sizes
+  }
+
+  /** Whether its content is there, whatever it stands on. */
+  async #hasContentOf(diffId: DiffId): Promise<boolean> {
+    const cacheId = this.driver.cacheIdOf(diffId)
+    return cacheId !== undefined && (await this.driver.hasContent(cacheId))
   }
 }

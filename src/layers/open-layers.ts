@@ -3,13 +3,19 @@
  *
  * Invariant: a file is open from `acquire` to `release`, so a collector that unlinks it takes nothing away from a reader.
  */
-import type { Layer } from '../drivers/layer.js'
+import type { Driver, OpenLayer } from '../drivers/driver.js'
+import type { Layer, LayerTar } from '../drivers/layer.js'
 import type { LayerRecord } from './record.js'
-
-export type OpenLayer = Layer & { close(): Promise<void> }
 
 export interface LayerHandle extends AsyncDisposable {
   readonly layer: Layer
+  /** Idempotent. */
+  release(): Promise<void>
+}
+
+/** The exact tar of a layer, which is held for as long. */
+export interface TarHandle {
+  readonly tar: LayerTar
   /** Idempotent. */
   release(): Promise<void>
 }
@@ -20,16 +26,16 @@ interface Entry {
 }
 
 export class OpenLayers {
-  readonly #open: (record: LayerRecord) => Promise<OpenLayer>
+  readonly #driver: Pick<Driver, 'open' | 'openTar'>
   readonly #entries = new Map<string, Entry>()
 
-  constructor(open: (record: LayerRecord) => Promise<OpenLayer>) {
-    this.#open = open
+  constructor(driver: Pick<Driver, 'open' | 'openTar'>) {
+    this.#driver = driver
   }
 
   async acquire(record: LayerRecord): Promise<LayerHandle> {
     const { cacheId } = record
-    const entry = this.#entries.get(cacheId) ?? { opening: this.#open(record), users: 0 }
+    const entry = this.#entries.get(cacheId) ?? { opening: this.#driver.open(record), users: 0 }
     this.#entries.set(cacheId, entry)
     entry.users++
     let released: Promise<void> | undefined
@@ -53,6 +59,19 @@ export class OpenLayers {
     throw failed.reason
   }
 
+  /** Where the tar is what the layer is read out of, that one. */
+  async acquireTar(record: LayerRecord): Promise<TarHandle> {
+    const { layer, release } = await this.acquire(record)
+    if (layer.tar !== undefined) return { tar: layer.tar, release }
+    try {
+      const tar = await this.#driver.openTar(record)
+      return { tar, release: async () => void (await Promise.all([tar.close(), release()])) }
+    } catch (error) {
+      await release()
+      throw error
+    }
+  }
+
   async #release(cacheId: string, entry: Entry): Promise<void> {
     if (--entry.users > 0) return
     if (this.#entries.get(cacheId) === entry) this.#entries.delete(cacheId)
@@ -60,6 +79,6 @@ export class OpenLayers {
   }
 }
 
-export async function releaseAll(handles: readonly LayerHandle[]): Promise<void> {
+export async function releaseAll(handles: readonly { release(): Promise<void> }[]): Promise<void> {
   await Promise.all(handles.map(handle => handle.release()))
 }

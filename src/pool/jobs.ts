@@ -54,6 +54,13 @@ export interface UnpackLayerInput {
   readonly target: string
   readonly limits: Limits
   readonly digestAlgorithm?: 'sha256' | 'sha512'
+  /**
+   * Bytes of the longest path by which `diff/` will ever be reached, mounts of it included. Entries whose path would be too long
+   * there are refused, as those that are too long below the target are.
+   */
+  readonly placeBytes?: number
+  /** Everything is on the disk when the job answers. */
+  readonly durable?: boolean
 }
 /** `fileBytes`: of contents and tar-split. */
 export type UnpackLayerOutput = WriteLayerOutput
@@ -71,9 +78,9 @@ export interface CompressBlocksOutput {
   readonly bytes: number
 }
 
-/** A layer's tar out of a layer file, gzipped into a file of the stage; for OCI archives. */
+/** A layer's tar, gzipped into a file of the stage; for OCI archives. */
 export interface GzipLayerInput {
-  readonly layerFile: string
+  readonly source: TarSource
   readonly diffId: DiffId
   readonly target: string
 }
@@ -82,17 +89,20 @@ export interface GzipLayerOutput {
   readonly sizeBytes: number
 }
 
-/** Tars of layers out of their layer files, verified, each to its place in one file that is there already. */
+/** Tars of layers, verified, each to its place in one file that is there already. */
 export interface PlaceLayersInput {
   readonly target: string
   readonly layers: readonly {
-    readonly layerFile: string
+    readonly source: TarSource
     readonly diffId: DiffId
     readonly tarBytes: number
     /** Where its tar begins in the target. */
     readonly position: number
   }[]
-  /** Several jobs share the work in pieces of so many bytes of tar; whoever takes a piece does it. */
+  /**
+   * Several jobs share the work in pieces of so many bytes of tar; whoever takes a piece does it. What has to be assembled from its
+   * beginning on is one piece, and the largest of these are taken first.
+   */
   readonly pieceBytes: number
   /** One BigInt64 for each layer, the bytes of its tar that are placed, and one more: pieces that are taken, of all layers. */
   readonly counts: SharedArrayBuffer
@@ -115,9 +125,17 @@ export interface CommitLayerInput {
 }
 export type CommitLayerOutput = Omit<WriteLayerOutput, 'digest'>
 
+/** The same, into a directory as unpack-layer makes one. */
+export interface CommitDirectoryInput extends Omit<CommitLayerInput, 'compression'> {
+  readonly placeBytes?: number
+  readonly durable?: boolean
+}
+
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
+  readonly 'unpack-layer': { readonly input: UnpackLayerInput; readonly output: UnpackLayerOutput }
   readonly 'commit-layer': { readonly input: CommitLayerInput; readonly output: CommitLayerOutput }
+  readonly 'commit-directory': { readonly input: CommitDirectoryInput; readonly output: CommitLayerOutput }
   readonly 'compress-blocks': { readonly input: CompressBlocksInput; readonly output: CompressBlocksOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
   readonly 'place-layers': { readonly input: PlaceLayersInput; readonly output: PlaceLayersOutput }

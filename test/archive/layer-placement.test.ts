@@ -97,9 +97,8 @@ test('an abort: its reason, every job ended, no file', async t => {
 })
 
 test('a target that cannot be written is told by the name that the user knows', async t => {
-  const { store, pool } = await storeWith(t, 2)
-  const layerFile = ({ diffId }: { diffId: string }) => join(store.root, 'packed', `${diffId.slice(7)}.tar.lz4`)
-  const place = layerPlacement({ operation, pool: () => pool, layerFile })
+  const { pool } = await storeWith(t, 2)
+  const place = layerPlacement({ operation, pool: () => pool })
   const contents = layers.map(bytes => {
     const layer = tarLayer(bytes)
     return { position: 0, content: { sizeBytes: bytes.length, subject: 'x', layer, read: layer.readTar } }
@@ -116,11 +115,11 @@ test('a target that cannot be written is told by the name that the user knows', 
 test('a layer file of another layer, or of another length, is STORE_CORRUPT', async t => {
   const { store, pool } = await storeWith(t, 2)
   const other = join(store.root, 'packed', `${digestOf(layers[0]!).slice(7)}.tar.lz4`)
-  const place = layerPlacement({ operation, pool: () => pool, layerFile: () => other })
+  const place = layerPlacement({ operation, pool: () => pool })
   const writtenAs = join(scratchDir(t), 'part')
   writeFileSync(writtenAs, '')
   const placeTwice = async (bytes: Buffer, sizeBytes: number) => {
-    const layer = tarLayer(bytes)
+    const layer = { ...tarLayer(bytes), source: { layerFile: other } }
     const content = { sizeBytes, subject: 'x', layer, read: layer.readTar }
     // Twice, so that it is worth a job.
     await place({ writtenAs, path: writtenAs }, [

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { OciArchiveTarget } from '../../src/archive/oci-archive-target.js'
-import type { Layer } from '../../src/drivers/layer.js'
+import type { LayerTar } from '../../src/drivers/layer.js'
 import type { StoredImage } from '../../src/images/target.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { bytesOf, imagesIn, scratch } from '../build/archive.js'
@@ -22,7 +22,7 @@ function gzipping(stage: string) {
   const asked: string[] = []
   return {
     asked,
-    async gzipLayer(layer: Layer) {
+    async gzipLayer(layer: LayerTar) {
       const tar = Buffer.alloc(layer.tarBytes)
       for (let at = 0; at < tar.length; ) at += await layer.readTar(at, tar.subarray(at))
       const bytes = gzipSync(tar)
@@ -101,7 +101,7 @@ test('a layer that cannot be gzipped, or whose file went away, leaves no file', 
   await assert.rejects(new OciArchiveTarget(output, { gzipLayer: failing }).write([storedImage(app)]), {
     message: 'no worker',
   })
-  const gone = async (layer: Layer) => ({ path: join(path, 'gone'), digest: layer.diffId as Digest, sizeBytes: 10 })
+  const gone = async (layer: LayerTar) => ({ path: join(path, 'gone'), digest: layer.diffId as Digest, sizeBytes: 10 })
   await assert.rejects(new OciArchiveTarget(output, { gzipLayer: gone }).write([storedImage(app)]), {
     code: 'STORE_IO',
   })

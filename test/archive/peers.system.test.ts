@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { DockerArchiveTarget } from '../../src/archive/docker-archive-target.js'
 import { OciArchiveTarget } from '../../src/archive/oci-archive-target.js'
-import type { Layer } from '../../src/drivers/layer.js'
+import type { LayerTar } from '../../src/drivers/layer.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { familiarName } from '../../src/oci/reference.js'
 import { bytesOf, opened, scratch } from '../build/archive.js'
@@ -55,7 +55,7 @@ async function dockerArchive(t: TestContext, images: readonly MadeImage[]): Prom
 
 async function ociArchive(t: TestContext, images: readonly MadeImage[]): Promise<string> {
   const stage = await scratch(t)
-  const gzipLayer = async (layer: Layer) => {
+  const gzipLayer = async (layer: LayerTar) => {
     const bytes = Buffer.alloc(layer.tarBytes)
     for (let at = 0; at < bytes.length; ) at += await layer.readTar(at, bytes.subarray(at))
     const zipped = gzipSync(bytes)

@@ -60,8 +60,8 @@ export async function commitLayer(
     if (layer instanceof MemoryLayer && !paths.has(layer)) paths.set(layer, await contentsFile(dir, layer, paths.size))
   const warnings: string[] = []
   const warn = (path: string, reason: string) => warnings.push(`${path}: ${reason}`)
-  const layerFile = (layer: Layer) => paths.get(layer)!
-  const { entries } = await writeLayerPlan(union, upper, { plan, layerFile, warn })
+  const lowerContent = (layer: Layer, inode: number) => ({ layer: paths.get(layer)!, inode })
+  const { entries } = await writeLayerPlan(union, upper, { plan, lowerContent, warn })
   if (entries === 0) return undefined
   const range = { path: plan.path, offset: 0, sizeBytes: Number.POSITIVE_INFINITY }
   const input = { plan: range, label: 'test', target, compression: 'none', limits: defaultLimits } as const

@@ -1,17 +1,18 @@
 /** Commits into a real store, of unions with an upper in memory over the store's own layers. */
 import { openRoot } from '../../src/disk/open-root.js'
+import type { Layer } from '../../src/drivers/layer.js'
 import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/packed-layer.js'
 import type { Upper } from '../../src/drivers/upper.js'
 import { type CommitOptions, commitContainer } from '../../src/images/commit.js'
 import type { CopiedImage, CopyTarget } from '../../src/images/copy.js'
 import { type ImageRecord, ImageStore } from '../../src/images/image-store.js'
 import { ReferenceStore } from '../../src/images/reference-store.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
 import { defaultLimits } from '../../src/limits.js'
 import type { ImageId } from '../../src/oci/digest.js'
 import { Operation, type OperationEvent } from '../../src/operation.js'
 import { Union } from '../../src/overlay/union/union.js'
 import { Pool } from '../../src/pool/pool.js'
+import { packedLayers } from './layers.js'
 import { memoryUpper } from './memory-upper.js'
 import { rootOf } from './union-run.js'
 
@@ -25,17 +26,15 @@ export class CommitStore implements AsyncDisposable {
   readonly target: CopyTarget
   readonly #root: Awaited<ReturnType<typeof openRoot>>
   readonly #open: PackedLayer[] = []
-  readonly #paths = new WeakMap<object, string>()
 
   private constructor(root: Awaited<ReturnType<typeof openRoot>>, workers: number) {
     this.#root = root
     this.target = {
-      layers: new LayerStore(root),
+      layers: packedLayers(root),
       images: new ImageStore(root, defaultLimits),
       references: new ReferenceStore(root),
       pool: new Pool({ workers }),
       limits: defaultLimits,
-      compression: 'lz4',
     }
   }
 
@@ -49,10 +48,7 @@ export class CommitStore implements AsyncDisposable {
     const record = id === undefined ? undefined : await this.target.images.get(id as ImageId)
     const layers: PackedLayer[] = []
     for (const found of await this.target.layers.chainOf(record?.config.diffIds ?? [])) {
-      const path = this.target.layers.contentPath(found)
-      const layer = await openPackedLayer(path)
-      this.#paths.set(layer, path)
-      layers.push(layer)
+      layers.push(await openPackedLayer(this.#root.paths.packedLayer(found.cacheId)))
     }
     this.#open.push(...layers)
     return { union: new Union(layers, { upper, label: 'test' }), record, layers }
@@ -71,9 +67,9 @@ export class CommitStore implements AsyncDisposable {
         op.emit(event)
       }
       const { config, id: imageId } = record ?? { config: undefined, id: undefined }
-      const layerFile = (layer: object) => this.#paths.get(layer)!
+      const lowerContent = (layer: Layer, inode: number) => this.target.layers.driver.contentOf(layer, inode)
       using upper = union.upper!.snapshot()
-      const source = { union, upper, label: 'test', config, imageId, layerFile }
+      const source = { union, upper, label: 'test', config, imageId, lowerContent }
       return { ...(await commitContainer(source, options, this.target, stage, { ...op, emit })), events }
     }, signal)
   }

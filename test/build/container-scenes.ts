@@ -6,12 +6,11 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { containerReferences } from '../../src/containers/references.js'
 import type { Root } from '../../src/disk/root.js'
 import { PhylloError } from '../../src/errors.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { hexOf } from '../../src/oci/digest.js'
 import { containersOf, imageOf, notWhole, openMemoryRoot, remains, rootPath } from './containers.js'
 import { everyOrder, type Grain, type Scheduler, type Walk, type World } from './interleave.js'
-import { addStack, diffIdOf } from './layers.js'
+import { addStack, diffIdOf, packedLayers } from './layers.js'
 import { atOnce, MemoryDisk } from './memory-disk.js'
 
 const stack = [diffIdOf('base')]
@@ -43,7 +42,7 @@ interface Shared {
 
 function programOf(role: Role, root: Root, shared: Shared): () => Promise<void> {
   const containers = containersOf(root)
-  const layers = new LayerStore(root)
+  const layers = packedLayers(root)
   const work: Readonly<Record<Role, () => Promise<void>>> = {
     make: async () => (await containers.create({ base, name: 'new', bounds: {} })).release(),
     'make the same': async () => (await containers.create({ base, name: 'same', bounds: {} })).release(),

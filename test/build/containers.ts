@@ -5,10 +5,10 @@ import type { Io } from '../../src/disk/io.js'
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
 import type { ImageRecord } from '../../src/images/image-store.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
 import { defaultLimits } from '../../src/limits.js'
 import { parseImageConfig } from '../../src/oci/config.js'
 import { type DiffId, type ImageId, sha256Digest } from '../../src/oci/digest.js'
+import { packedLayers } from './layers.js'
 import type { MemoryDisk, Step } from './memory-disk.js'
 
 export const rootPath = '/store'
@@ -33,7 +33,7 @@ export function openMemoryRoot(disk: MemoryDisk, process: string, step: Step): P
 }
 
 export function containersOf(root: Root): ContainerStore {
-  return new ContainerStore(root, new LayerStore(root), defaultLimits)
+  return new ContainerStore(root, packedLayers(root), defaultLimits)
 }
 
 /** What is wrong: a container that can be seen and is not whole. */

@@ -5,10 +5,10 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { type DiffId, hexOf, type ImageId, sha256Digest } from '../../src/oci/digest.js'
 import { everyOrder, type Grain, type Scheduler, type Walk, type World } from './interleave.js'
+import { packedLayers } from './layers.js'
 import { atOnce, MemoryDisk, type Step } from './memory-disk.js'
 
 const rootPath = '/store'
@@ -17,7 +17,7 @@ type Order = 'lease, then look' | 'look, then lease'
 
 /** What a load does, from the lease to the tag. */
 async function addImage(root: Root, stack: readonly DiffId[], order: Order): Promise<void> {
-  const layers = new LayerStore(root)
+  const layers = packedLayers(root)
   const early = order === 'look, then lease' ? await layers.look(stack) : undefined
   const lease = await layers.lease({ stacks: [stack] })
   const looks = early ?? (await layers.look(stack))
@@ -49,7 +49,7 @@ async function readStacks(root: Root): Promise<DiffId[][]> {
 }
 
 async function collect(root: Root): Promise<void> {
-  await new LayerStore(root).collect({ roots: async () => ({ stacks: await readStacks(root) }) })
+  await packedLayers(root).collect({ roots: async () => ({ stacks: await readStacks(root) }) })
 }
 
 export interface Scene {

@@ -6,7 +6,7 @@ import type { Io } from '../../src/disk/io.js'
 import { PhylloError } from '../../src/errors.js'
 import type { Flock } from '../../src/native/flock.js'
 
-type Node = { readonly type: 'directory' } | { readonly type: 'file'; readonly text: string }
+type Node = { readonly type: 'directory' } | { readonly type: 'file' | 'other'; readonly text: string }
 
 /** Runs one call of a process, now or when its turn comes. `possible`: a call that waits until it can succeed. */
 export type Step = <T>(call: string, path: string, work: () => T, possible?: () => boolean) => Promise<T>
@@ -43,6 +43,9 @@ export class MemoryDisk {
       status: path => step('lstat', path, () => this.#status(path)),
       chmod: async path => void this.#get('chmod', path),
       link: (from, to) => step('link', to, () => this.#link(from, to)),
+      symlink: (target, path) =>
+        step('symlink', path, () => this.#create('symlink', path, { type: 'other', text: target })),
+      readlink: path => step('readlink', path, () => this.#symlink(path)),
       rename: (from, to) => step('rename', `${from} ${to}`, () => this.#rename(from, to)),
       unlink: path => step('unlink', path, () => this.#unlink(path)),
       sync: async path => void this.#get('fsync', path),
@@ -76,7 +79,8 @@ export class MemoryDisk {
     const entries = [...this.nodes].sort(([a], [b]) => (a < b ? -1 : 1))
     return entries
       .map(
-        ([path, node]) => `${path}${node.type === 'file' ? `=${node.text}` : ''}${this.#locked.has(node) ? '!' : ''}`,
+        ([path, node]) =>
+          `${path}${node.type === 'directory' ? '' : `=${node.text}`}${this.#locked.has(node) ? '!' : ''}`,
       )
       .join('\n')
   }
@@ -94,9 +98,14 @@ export class MemoryDisk {
     return this.nodes.get(path) ?? fail(call, path, 'ENOENT')
   }
 
-  #file(call: string, path: string): Extract<Node, { type: 'file' }> {
+  #file(call: string, path: string): { readonly text: string } {
     const node = this.#get(call, path)
-    return node.type === 'file' ? node : fail(call, path, 'EISDIR')
+    return node.type === 'file' ? node : fail(call, path, node.type === 'directory' ? 'EISDIR' : 'ELOOP')
+  }
+
+  #symlink(path: string): string {
+    const node = this.#get('readlink', path)
+    return node.type === 'other' ? node.text : fail('readlink', path, 'EINVAL')
   }
 
   #create(call: string, path: string, node: Node): void {
@@ -143,7 +152,7 @@ export class MemoryDisk {
   }
 
   #unlink(path: string): void {
-    this.#file('unlink', path)
+    if (this.#get('unlink', path).type === 'directory') fail('unlink', path, 'EISDIR')
     this.nodes.delete(path)
   }
 
@@ -153,7 +162,8 @@ export class MemoryDisk {
 
   #openFile(path: string, create: boolean): number {
     if (create && !this.nodes.has(path)) this.#create('open', path, { type: 'file', text: '' })
-    this.#open.set(this.#nextFd, this.#file('open', path))
+    this.#file('open', path)
+    this.#open.set(this.#nextFd, this.#get('open', path))
     return this.#nextFd++
   }
 

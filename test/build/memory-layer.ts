@@ -1,7 +1,7 @@
 /** A Layer in memory, made from a tree that is written as a literal. Contents lie one after the other, each behind 512 bytes. */
 import { createHash } from 'node:crypto'
 import { type ByteString, byteString, fromText } from '../../src/byte-string.js'
-import { ABSENT, type Inode, type Layer, WHITEOUT } from '../../src/drivers/layer.js'
+import { ABSENT, type Inode, type Layer, type LayerTar, WHITEOUT } from '../../src/drivers/layer.js'
 import type { DiffId } from '../../src/oci/digest.js'
 import type { Xattr } from '../../src/tar/entry.js'
 
@@ -70,8 +70,9 @@ interface Record {
 
 const headerBytes = 512
 
-export class MemoryLayer implements Layer {
+export class MemoryLayer implements Layer, LayerTar {
   readonly diffId: DiffId
+  readonly source = { layerFile: 'none' }
   /** How often each method was called, for tests of cost. */
   readonly calls = { lookup: 0, list: 0, readSync: 0, read: 0, readTar: 0 }
   readonly #records: Record[] = []
@@ -98,6 +99,18 @@ export class MemoryLayer implements Layer {
 
   get tarBytes(): number {
     return this.#tar.length
+  }
+
+  get inodeBound(): number {
+    return this.inodeCount
+  }
+
+  get sizeBytes(): number {
+    return this.tarBytes
+  }
+
+  get tar(): LayerTar {
+    return this
   }
 
   lookup(dir: number, name: ByteString): number {

@@ -1,10 +1,9 @@
 /** Another process with a store open for writing; its parent tells it what to do. */
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import type { DiffId } from '../../src/oci/digest.js'
-import { addStack } from './layers.js'
+import { addStack, packedLayers } from './layers.js'
 
 const path = process.argv[2]!
 let root: Root
@@ -20,7 +19,7 @@ const commands: Record<string, (...args: string[]) => Promise<string>> = {
     return stage.path
   },
   lease: async diffId => {
-    await new LayerStore(root).lease({ stacks: [[diffId as DiffId]] })
+    await packedLayers(root).lease({ stacks: [[diffId as DiffId]] })
     return ''
   },
   setAside: async target => (await root.setAside(target!)) ?? '',

@@ -6,11 +6,10 @@ import { test } from 'node:test'
 import { ContainerStore } from '../../src/containers/container-store.js'
 import { containerReferences } from '../../src/containers/references.js'
 import { openRoot } from '../../src/disk/open-root.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
 import { defaultLimits } from '../../src/limits.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { imageOf } from '../build/containers.js'
-import { addStack, diffIdOf } from '../build/layers.js'
+import { addStack, diffIdOf, packedLayers } from '../build/layers.js'
 import { newRoot } from '../build/stores.js'
 
 const [a, b, c] = [diffIdOf('a'), diffIdOf('b'), diffIdOf('c')]
@@ -18,7 +17,7 @@ const [a, b, c] = [diffIdOf('a'), diffIdOf('b'), diffIdOf('c')]
 test('its layers live as long as it does, with no image that names them', async t => {
   const root = await openRoot(newRoot(t), { durability: 'none' })
   t.after(() => root.close())
-  const layers = new LayerStore(root)
+  const layers = packedLayers(root)
   const containers = new ContainerStore(root, layers, defaultLimits)
   const roots = () => containerReferences(root, containers)
   await addStack(root, [a, b])
@@ -39,7 +38,7 @@ test('its layers live as long as it does, with no image that names them', async 
 test('a mount of Docker’s keeps its chain, without any record; one that cannot be read stops the collection', async t => {
   const root = await openRoot(newRoot(t), { durability: 'none' })
   t.after(() => root.close())
-  const layers = new LayerStore(root)
+  const layers = packedLayers(root)
   const roots = () => containerReferences(root, new ContainerStore(root, layers, defaultLimits))
   await addStack(root, [a, b])
   const mount = root.paths.mount('d'.repeat(64))

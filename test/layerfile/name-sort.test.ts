@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { ByteString } from '../../src/byte-string.js'
 import { sortByName } from '../../src/layerfile/name-sort.js'
-import { NameTable } from '../../src/layerfile/name-table.js'
+import { NameTable } from '../../src/tar/tree/name-table.js'
 
 function sorted(names: readonly string[]): string[] {
   const table = new NameTable()

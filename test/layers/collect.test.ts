@@ -3,10 +3,9 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openRoot } from '../../src/disk/open-root.js'
-import { LayerStore } from '../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { type DiffId, hexOf } from '../../src/oci/digest.js'
-import { addStack, diffIdOf } from '../build/layers.js'
+import { addStack, diffIdOf, packedLayers } from '../build/layers.js'
 import { listing, newRoot, startStoreProcess } from '../build/stores.js'
 
 const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(diffIdOf) as [DiffId, DiffId, DiffId, DiffId]
@@ -15,7 +14,7 @@ async function storeOf(t: TestContext, ...stacks: DiffId[][]) {
   const root = await openRoot(newRoot(t), { durability: 'none' })
   t.after(() => root.close())
   for (const stack of stacks) await addStack(root, stack)
-  return { root, layers: new LayerStore(root) }
+  return { root, layers: packedLayers(root) }
 }
 
 const live = (...stacks: DiffId[][]) => ({ roots: async () => ({ stacks }) })
@@ -174,7 +173,7 @@ test('who looks while a collector holds a layer puts it back, and a reader waits
   const { root, layers } = await storeOf(t, [a])
   const aside = await root.setAside(root.paths.layer(chainIdsOf([a])[0]!))
   await root.setAside(root.paths.packedLayer(hexOf(a)))
-  const reader = new LayerStore(await openRoot(root.paths.root, { readOnly: true }))
+  const reader = packedLayers(await openRoot(root.paths.root, { readOnly: true }))
   const reading = reader.get(chainIdsOf([a])[0]!)
   assert.equal((await layers.get(chainIdsOf([a])[0]!))?.diffId, a)
   assert.equal((await reading)?.diffId, a)
@@ -187,7 +186,7 @@ test('one collector at a time', async t => {
   const second = await openRoot(root.paths.root, { durability: 'none', lockTimeoutMs: 20 })
   t.after(() => second.close())
   await root.withCollectLock(async () => {
-    await assert.rejects(new LayerStore(second).collect(live()), { code: 'STORE_BUSY' })
+    await assert.rejects(packedLayers(second).collect(live()), { code: 'STORE_BUSY' })
   })
   assert.equal((await layers.list()).length, 1)
 })

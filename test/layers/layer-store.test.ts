@@ -14,10 +14,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
+import { Overlay2Driver } from '../../src/drivers/overlay2/overlay2-driver.js'
 import { LayerStore } from '../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { type ChainId, type DiffId, hexOf } from '../../src/oci/digest.js'
-import { addStack, diffIdOf } from '../build/layers.js'
+import { addStack, diffIdOf, packedLayers } from '../build/layers.js'
 import { listing, newRoot, startStoreProcess } from '../build/stores.js'
 
 /** A chain that a real dockerd made. */
@@ -37,7 +38,7 @@ const docker = {
 async function newStore(t: TestContext, durability: 'full' | 'none' = 'none') {
   const root = await openRoot(newRoot(t), { durability })
   t.after(() => root.close())
-  return { root, layers: new LayerStore(root) }
+  return { root, layers: packedLayers(root) }
 }
 
 const recordPath = (root: Root, diffIds: readonly DiffId[], file = '') =>
@@ -211,7 +212,7 @@ test('two processes add the same layers at once: both succeed, and there is one 
   ])
   assert.equal(chains[0], chainIdsOf(names).join())
   assert.equal(readdirSync(root.paths.content).length, 4)
-  assert.equal((await new LayerStore(root).list()).length, 4)
+  assert.equal((await packedLayers(root).list()).length, 4)
   await Promise.all(others.map(other => other.ask('close')))
   for (const directory of [root.paths.stages, root.paths.trash, root.paths.limbo])
     assert.deepEqual(readdirSync(directory), [])
@@ -225,7 +226,7 @@ test('a store of others is read without writing', async t => {
   await root.close()
   const before = listing(path)
   const reader = await openRoot(path, { readOnly: true })
-  const layers = new LayerStore(reader)
+  const layers = packedLayers(reader)
   await using lease = await layers.lease({ stacks: [docker.diffIds] })
   assert.equal((await layers.chainOf(docker.diffIds)).length, 3)
   await assert.rejects(layers.publish({ diffId: docker.diffIds[0]!, parent: undefined, sizeBytes: 0, lease }), {
@@ -244,7 +245,8 @@ test('an overlay2 root of Docker: any cache-id, a directory as content', async t
     writeFileSync(join(chain, file), text)
   }
   chmodSync(path, 0o710)
-  const layers = new LayerStore(await openRoot(path, { readOnly: true }))
+  const root = await openRoot(path, { readOnly: true })
+  const layers = new LayerStore(root, new Overlay2Driver(root))
   assert.equal((await layers.chainOf(docker.diffIds.slice(0, 1)))[0]?.cacheId, 'layer-0')
   assert.equal(existsSync(join(path, 'phyllo')), false)
 })

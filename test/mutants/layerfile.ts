@@ -12,7 +12,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an absolute symlink is followed from where it stands',
-    file: 'src/layerfile/tree-walk.ts',
+    file: 'src/tar/tree/tree-walk.ts',
     find: "if (target[0] === '') dir = this.#restart()",
     replace: "if (target[0] === '..') dir = this.#restart()",
     test: tree,
@@ -26,7 +26,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a way is remembered although a name on it stands for something else now',
-    file: 'src/layerfile/tree-builder.ts',
+    file: 'src/tar/tree/tree-builder.ts',
     find: 'this.#ways.forget()',
     replace: '',
     test: tree,
@@ -47,7 +47,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a hard link may replace its own target',
-    file: 'src/layerfile/tree-builder.ts',
+    file: 'src/tar/tree/tree-builder.ts',
     find: 'this.names.inode[row] = absent\n    const target',
     replace: 'const target',
     test: tree,

@@ -100,7 +100,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a whiteout of a directory of the same tar leaves what is below',
-    file: 'src/layerfile/tree-builder.ts',
+    file: 'src/tar/tree/tree-builder.ts',
     find: '    this.#mark(row, marks.whiteout)',
     replace: '    if (this.names.inode[row] === absent) this.#mark(row, marks.whiteout)',
     test: 'test/overlay/tar-laws.test.ts',

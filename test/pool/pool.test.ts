@@ -102,7 +102,7 @@ test('a thread that has not begun its job is not killed: it may be importing', a
   const thread = async () => (await pool.run('write-layer', input('which thread'))).warnings
   const before = await thread()
   const { source, target } = input('')
-  const slow = { layerFile: source.path, diffId: `sha256:${'0'.repeat(64)}` as DiffId, target }
+  const slow = { source: { layerFile: source.path }, diffId: `sha256:${'0'.repeat(64)}` as DiffId, target }
   await assert.rejects(pool.run('gzip-layer', slow, { signal: AbortSignal.timeout(100) }), { name: 'TimeoutError' })
   assert.deepEqual(await thread(), before)
 })

@@ -4,30 +4,44 @@ import type { LayerIndex } from '../../layerfile/layer-index.js'
 import { type LayerFile, type OpenLayerOptions, openLayerFile } from '../../layerfile/reader.js'
 import type { DiffId } from '../../oci/digest.js'
 import type { Xattr } from '../../tar/entry.js'
-import type { Inode, Layer } from '../layer.js'
+import type { Inode, Layer, LayerTar } from '../layer.js'
 
 /**
  * Opens a layer file for reading; give all layers of a process the same `cache`. Throws STORE_CORRUPT, STORE_VERSION
  * or STORE_IO, naming the file.
  */
 export async function openPackedLayer(path: string, options: OpenLayerOptions = {}): Promise<PackedLayer> {
-  return new PackedLayer(await openLayerFile(path, options))
+  return new PackedLayer(await openLayerFile(path, options), path)
 }
 
 /** Metadata is in memory and outlives close(); contents are read from the file, and throw STORE_CLOSED after it. */
-export class PackedLayer implements Layer {
+export class PackedLayer implements Layer, LayerTar {
   readonly diffId: DiffId
   readonly inodeCount: number
   readonly tarBytes: number
+  readonly source: { readonly layerFile: string }
   readonly #file: LayerFile
   readonly #index: LayerIndex
 
-  constructor(file: LayerFile) {
+  constructor(file: LayerFile, path: string) {
     this.#file = file
     this.#index = file.index
     this.diffId = file.diffId
     this.inodeCount = file.index.inodeCount
     this.tarBytes = file.tarBytes
+    this.source = { layerFile: path }
+  }
+
+  get inodeBound(): number {
+    return this.inodeCount
+  }
+
+  get sizeBytes(): number {
+    return this.tarBytes
+  }
+
+  get tar(): LayerTar {
+    return this
   }
 
   lookup(dir: number, name: ByteString): number {

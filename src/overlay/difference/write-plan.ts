@@ -17,8 +17,8 @@ import type { ContainerTrees } from './pairs.js'
 export interface PlanOptions {
   /** Where it goes. Is ended if all goes well, and fails else. */
   readonly plan: GrowingFile
-  /** The layer file of one of the layers below. */
-  readonly layerFile: (layer: Layer) => string
+  /** Where a file of one of the layers below lies. */
+  readonly lowerContent: (layer: Layer, inode: number) => PlannedContent
   readonly warn: (path: string, reason: string) => void
   /** Told now and then what there is so far. What it throws ends the work. */
   readonly onProgress?: (plan: WrittenPlan) => void
@@ -52,9 +52,9 @@ export async function writeLayerPlan(union: Union, upper: UpperSnapshot, options
 }
 
 async function writeLines({ pace, lowers }: Union, upper: UpperSnapshot, options: PlanOptions): Promise<WrittenPlan> {
-  const { plan, layerFile, warn, onProgress, signal } = options
+  const { plan, lowerContent, warn, onProgress, signal } = options
   const container: ContainerTrees = { trees: [upper, ...lowers], node: id => upper.node(id) }
-  const contents = new Contents(upper, lowers.map(layerFile))
+  const contents = new Contents(upper, lowers, lowerContent)
   const written = { entries: 0, contentBytes: 0, tarBytes: 0 }
   const writer = new PlanWriter()
   let lines = ''
@@ -82,11 +82,13 @@ async function writeLines({ pace, lowers }: Union, upper: UpperSnapshot, options
 
 class Contents {
   readonly #upper: UpperSnapshot
-  readonly #layerFiles: readonly string[]
+  readonly #lowers: readonly Layer[]
+  readonly #lowerContent: PlanOptions['lowerContent']
 
-  constructor(upper: UpperSnapshot, layerFiles: readonly string[]) {
+  constructor(upper: UpperSnapshot, lowers: readonly Layer[], lowerContent: PlanOptions['lowerContent']) {
     this.#upper = upper
-    this.#layerFiles = layerFiles
+    this.#lowers = lowers
+    this.#lowerContent = lowerContent
   }
 
   /** Where the content of an entry lies, if it has one. */
@@ -94,6 +96,6 @@ class Contents {
     const { type, sizeBytes } = entry
     if (type !== 'file' || sizeBytes === 0 || member === undefined) return undefined
     const { lower, inode } = (member.lower === 0 ? this.#upper.node(member.inode).lowerContent : undefined) ?? member
-    return lower > 0 ? { layer: this.#layerFiles[lower - 1]!, inode } : this.#upper.place(inode)
+    return lower > 0 ? this.#lowerContent(this.#lowers[lower - 1]!, inode) : this.#upper.place(inode)
   }
 }

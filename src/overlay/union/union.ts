@@ -158,7 +158,7 @@ export class Union {
     this.#forgetPaths()
   }
 
-  /** Unique in the view, and the same in every view that has the same layers below. Hard links share it. */
+  /** Unique in the view, and the same in every view of the same open layers. Hard links share it. */
   inodeNumber(dentry: Dentry): number {
     const { lower, inode } = this.nodeOf(dentry)?.origin ?? dentry
     return (this.#inodesBelow[lower] ?? 0) + inode + 1
@@ -218,8 +218,8 @@ export class Union {
   statFs(bigint: boolean): fs.StatsFs | fs.BigIntStatsFs {
     let bytes = 0
     let files = 0
-    for (const { tarBytes, inodeCount } of this.lowers) {
-      bytes += tarBytes
+    for (const { sizeBytes, inodeCount } of this.lowers) {
+      bytes += sizeBytes
       files += inodeCount
     }
     return statFsOf(bytes, files, bigint, this.upper && this.#room(this.upper))
@@ -275,7 +275,7 @@ function inodesBelow(layers: readonly Layer[], hasUpper: boolean): number[] {
   let below = 0
   const starts = layers.map(layer => {
     const here = below
-    below += layer.inodeCount
+    below += layer.inodeBound
     return here
   })
   return hasUpper ? [...starts, below] : starts

@@ -17,7 +17,7 @@ import type { StoredFile, StoredFiles } from './stored-files.js'
 
 /** Bytes of tar that are read at once: every read costs its share of wake-ups of threads. */
 const batchBytes = 4 * MiB
-/** Larger contents are read on their own, and not ahead: they may be the size of memory. */
+/** Larger contents, and those of a layer without a tar, are read on their own, and not ahead: they may be the size of memory. */
 const joinedBytes = batchBytes
 /** Bytes between two contents that are read along with them rather than apart: headers, and files that are hidden. */
 const gapBytes = 64 * KiB
@@ -133,9 +133,9 @@ export class StoredContents {
     return this.#union.reading(async () => {
       const into = memory.subarray(0, to - from)
       for (let done = 0; done < into.length; ) {
-        const count = await this.#union.lowers[lower]!.readTar(from + done, into.subarray(done))
+        const { diffId, tar } = this.#union.lowers[lower]!
+        const count = await tar!.readTar(from + done, into.subarray(done))
         if (count === 0) {
-          const { diffId } = this.#union.lowers[lower]!
           throw new PhylloError('STORE_CORRUPT', `layer ${diffId} ends before its contents do`, { path: diffId })
         }
         done += count
@@ -149,16 +149,17 @@ function ignored(): void {
   // The failure of a batch is told to whoever asks for a content of it
 }
 
-async function batchesOf({ pace }: Union, layers: readonly StoredFiles[]): Promise<Batch[]> {
+async function batchesOf({ lowers, pace }: Union, layers: readonly StoredFiles[]): Promise<Batch[]> {
   const batches: Batch[] = []
   for (const files of layers) {
     const { lower } = files
+    const together = lowers[lower]!.tar !== undefined
     let last: Batch | undefined
     for (let at = 0; at < files.length; at++) {
       const offset = files.offset(at)
       const sizeBytes = files.sizeBytes(at)
       const to = offset + sizeBytes
-      const small = sizeBytes <= joinedBytes
+      const small = together && sizeBytes <= joinedBytes
       const joins =
         small &&
         last !== undefined &&

@@ -1,6 +1,6 @@
 /** The exact tar of one layer, as a stream. */
 import { Readable } from 'node:stream'
-import type { Layer } from '../../drivers/layer.js'
+import type { LayerTar } from '../../drivers/layer.js'
 import { PhylloError } from '../../errors.js'
 import { MiB } from '../../limits.js'
 
@@ -8,11 +8,11 @@ import { MiB } from '../../limits.js'
 const tarSliceBytes = MiB
 
 /** Its sha256 is the diffId. When the stream has closed, nothing is being read from the layer any more. */
-export function tarStream(layer: Layer): Readable {
+export function tarStream(layer: LayerTar): Readable {
   return Readable.from(tarSlices(layer), { objectMode: false, highWaterMark: tarSliceBytes })
 }
 
-async function* tarSlices(layer: Layer): AsyncGenerator<Buffer, void, void> {
+async function* tarSlices(layer: LayerTar): AsyncGenerator<Buffer, void, void> {
   let ahead = tarSlice(layer, 0)
   try {
     for (let position = 0; position < layer.tarBytes; ) {
@@ -28,7 +28,7 @@ async function* tarSlices(layer: Layer): AsyncGenerator<Buffer, void, void> {
   }
 }
 
-async function tarSlice(layer: Layer, position: number): Promise<Buffer> {
+async function tarSlice(layer: LayerTar, position: number): Promise<Buffer> {
   const into = Buffer.allocUnsafeSlow(Math.max(0, Math.min(tarSliceBytes, layer.tarBytes - position)))
   let done = 0
   while (done < into.length) {

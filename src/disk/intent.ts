@@ -1,0 +1,57 @@
+/**
+ * Intents: which directories of a root that is not only ours are ours, while no record says so. One is written before the
+ * directory is made and goes when the record stands; it is written again before the record goes, and goes after the directory.
+ *
+ * Invariants:
+ * - Whatever no record and no intent names is somebody else's, and stays.
+ * - An intent is named after its owner: what a living one is about to make or to take away is nobody else's business.
+ * - The name of the directory is the name of the intent, so there is nothing to read before it is believed.
+ */
+import type { Flock } from '../native/flock.js'
+import { ifThere } from './io.js'
+import { isAlive, type Owner, type OwnerContext, ownerOf } from './owner.js'
+
+export interface Intent {
+  /** Name of the directory below the driver's content. */
+  readonly directory: string
+  /** Docker's container or ours that it belongs to; absent: a layer. */
+  readonly container?: string
+}
+
+export interface WrittenIntent extends Intent {
+  /** Unlinking it takes the intent back. */
+  readonly path: string
+}
+
+const maxBytes = 4096
+const containerGrammar = /^[0-9a-f]{64}$/
+
+/** Answers with its path: unlinking that takes the intent back. */
+export async function writeIntent(
+  { io, paths, durability }: OwnerContext & { readonly durability: 'full' | 'none' },
+  owner: Owner,
+  { directory, container = '' }: Intent,
+): Promise<string> {
+  const path = paths.below(paths.intents, `${directory}@${owner.next()}`)
+  await io.writeNew(path, container, 0o600, durability === 'full')
+  if (durability === 'full') await io.sync(paths.intents)
+  return path
+}
+
+/** Intents of those who have died. Under the root lock. */
+export async function freeIntents(context: OwnerContext, flock: Flock, self: Owner): Promise<WrittenIntent[]> {
+  const { io, paths } = context
+  const alive = new Map<string, boolean>([[self.id, true]])
+  const free: WrittenIntent[] = []
+  for (const name of ((await ifThere(io.readdir(paths.intents))) ?? []).sort()) {
+    const id = ownerOf(name)
+    if (!alive.has(id)) alive.set(id, await isAlive(context, flock, id))
+    if (alive.get(id)) continue
+    const path = paths.below(paths.intents, name)
+    const container = (await ifThere(io.readFile(path, maxBytes)))?.toString()
+    if (container === undefined) continue
+    const directory = name.slice(0, name.lastIndexOf('@'))
+    free.push({ directory, path, ...(containerGrammar.test(container) && { container }) })
+  }
+  return free
+}

@@ -1,0 +1,170 @@
+/**
+ * Driver overlay2: `overlay2/<cache-id>/`, one directory for each chain, as a dockerd makes and finds them.
+ *
+ * Invariants:
+ * - An intent of ours names a directory from before it is made until its record stands, and from before its record goes until it is
+ *   gone. What no record and no intent names is somebody else's: told, and never touched.
+ * - A content is on the disk before its record is: one syncfs of the file system for all that a job and we have written.
+ */
+import { type ByteString, fromText } from '../../byte-string.js'
+import { ifThere } from '../../disk/io.js'
+import { tarSplitFile } from '../../disk/paths.js'
+import { randomId } from '../../disk/random-id.js'
+import type { Root } from '../../disk/root.js'
+import { settled } from '../../disk/settle.js'
+import { PhylloError } from '../../errors.js'
+import type { SystemCalls } from '../../native/system-calls.js'
+import type { PlannedContent } from '../../tar/layer-plan.js'
+import type {
+  ContentJobs,
+  ContentJobsParts,
+  Driver,
+  LayerContent,
+  NewContent,
+  OpenLayer,
+  OpenTar,
+  PublishedContent,
+  Removal,
+} from '../driver.js'
+import type { Layer } from '../layer.js'
+import { completeDirectory, lowersOf, placeDirectory, unlinkDirectory } from './directory.js'
+import { DirectoryJobs } from './directory-jobs.js'
+import { DirectoryLayer, openDirectoryLayer } from './directory-layer.js'
+import { DirectoryRemoval } from './directory-removal.js'
+import { FileSystemSync } from './file-system-sync.js'
+import { refuse } from './refuse.js'
+
+/** Docker's; it leaves room for a container and its init layer below the kernel's 128. */
+const mostLayers = 125
+/** Characters of an id, and the most that a file with one is read of. */
+const idLength = 64
+const idBytes = 4096
+
+export class Overlay2Driver implements Driver {
+  readonly name = 'overlay2'
+  readonly mostLayers = mostLayers
+  readonly #root: Root
+  readonly #sync: FileSystemSync
+  #calls: Promise<SystemCalls> | undefined
+
+  constructor(root: Root) {
+    this.#root = root
+    this.#sync = new FileSystemSync(root)
+  }
+
+  cacheIdOf(): undefined {
+    return undefined
+  }
+
+  async hasContent(cacheId: string): Promise<boolean> {
+    const { io, paths } = this.#root
+    const status = await settled(this.#root, paths.layerContent(cacheId), () => ifThere(io.status(paths.diff(cacheId))))
+    return status?.type === 'directory'
+  }
+
+  async publish({ chainId, staged, below }: NewContent): Promise<PublishedContent> {
+    const root = this.#root
+    const { io, paths } = root
+    if (staged === undefined) {
+      const path = paths.layer(chainId)
+      throw new PhylloError('STORE_CORRUPT', `${path}: the content of the layer is not there`, { path })
+    }
+    await root.assertAlone()
+    const stage = await root.stage()
+    const tarSplit = stage.file(tarSplitFile)
+    await io.rename(paths.below(staged, tarSplitFile), tarSplit)
+    await io.chmod(tarSplit, 0o644)
+    const link = await completeDirectory(root, staged, below)
+    const id = randomId(io)
+    const intent = await root.intend({ directory: id })
+    await placeDirectory(root, staged, { id, link, below })
+    await this.#sync.everything(tarSplit)
+    const end = async () => {
+      await ifThere(io.unlink(intent))
+      await stage.dispose()
+    }
+    const withdraw = async () => {
+      await unlinkDirectory(root, paths.layerContent(id), id)
+      await root.discard(paths.layerContent(id))
+      await end()
+    }
+    return { cacheId: id, beside: [[tarSplitFile, tarSplit]], recorded: end, withdraw }
+  }
+
+  async open({ diffId, cacheId, sizeBytes }: LayerContent): Promise<OpenLayer> {
+    return openDirectoryLayer(this.#root.paths.diff(cacheId), { calls: await this.#toRead(), diffId, sizeBytes })
+  }
+
+  async openTar({ chainId, diffId, cacheId }: LayerContent): Promise<OpenTar> {
+    const { openDirectoryTar } = await import('./directory-tar.js')
+    const { paths } = this.#root
+    return openDirectoryTar(diffId, { tarSplit: paths.tarSplit(chainId), diff: paths.diff(cacheId) })
+  }
+
+  contentOf(layer: Layer, inode: number): PlannedContent {
+    if (layer instanceof DirectoryLayer)
+      return { file: `${fromText(layer.directory)}/${layer.path(inode)}` as ByteString, offset: 0 }
+    throw new TypeError(`layer ${layer.diffId} is no directory`)
+  }
+
+  jobs(parts: ContentJobsParts): ContentJobs {
+    const { paths, durability } = this.#root
+    const place = paths.below(paths.layerContent('0'.repeat(idLength)), 'merged')
+    return new DirectoryJobs(parts, { durable: durability === 'full', placeBytes: Buffer.byteLength(place) })
+  }
+
+  removal(): Removal {
+    return new DirectoryRemoval(this.#root)
+  }
+
+  async pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const intended = await this.#intended()
+    return lowersOf(
+      this.#root,
+      (await this.#directories()).filter(id => !except.has(id) && !intended.has(id)),
+    )
+  }
+
+  async foreign(known: ReadonlySet<string>): Promise<readonly string[]> {
+    const others = new Set([...(await this.#intended()), ...(await this.#mounted())])
+    return (await this.#directories()).filter(id => !known.has(id) && !others.has(id))
+  }
+
+  /** What reading a layer needs, if this process can do it: an opaque directory is one by an attribute that not everybody sees. */
+  async #toRead(): Promise<SystemCalls> {
+    const load = async () => {
+      const [{ probeOverlay2Reading }, { loadSystemCalls }] = await Promise.all([
+        import('./probe.js'),
+        import('../../native/load-system-calls.js'),
+      ])
+      const calls = await loadSystemCalls()
+      refuse(this.#root.paths, probeOverlay2Reading(calls).missing)
+      return calls!
+    }
+    return (this.#calls ??= load())
+  }
+
+  async #directories(): Promise<string[]> {
+    const { io, paths } = this.#root
+    const names = (await ifThere(io.readdir(paths.content))) ?? []
+    return names.filter(name => paths.below(paths.content, name) !== paths.links).sort()
+  }
+
+  async #intended(): Promise<Set<string>> {
+    const { io, paths } = this.#root
+    const names = (await ifThere(io.readdir(paths.intents))) ?? []
+    return new Set(names.map(name => name.slice(0, name.lastIndexOf('@'))))
+  }
+
+  /** What containers have, Docker's and ours. */
+  async #mounted(): Promise<string[]> {
+    const { io, paths } = this.#root
+    const ids: string[] = []
+    for (const container of (await ifThere(io.readdir(paths.mounts))) ?? [])
+      for (const file of ['mount-id', 'init-id']) {
+        const id = await ifThere(io.readFile(paths.below(paths.mount(container), file), idBytes))
+        if (id !== undefined) ids.push(id.toString().trim())
+      }
+    return ids
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * What this process and this machine lack for driver overlay2, in words. Whatever can be tried is tried, by the very calls that
+ * unpacking a layer will make: a list of capabilities would not know of file systems, mount options, containers and policies.
+ *
+ * Invariant: nothing stays behind, and looking at a root for reading alone writes nothing.
+ */
+import {
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { fromText } from '../../byte-string.js'
+import { errnoError, errnoOf } from '../../native/errno-error.js'
+import { DT_UNKNOWN, type SystemCalls } from '../../native/system-calls.js'
+
+export interface Overlay2Probe {
+  /** One phrase each for what is not there, with what the system said: `whiteouts (mknod: EPERM)`. Empty: nothing is missing. */
+  readonly missing: readonly string[]
+}
+
+const charDevice = 0o020000
+const opaqueName = fromText('trusted.overlay.opaque')
+
+/** f_type of statfs(2) (linux/magic.h). */
+const overlayMagic = 0x794c7630
+
+/** Separators of overlayfs's mount options; dockerd writes paths into them as they are. */
+const separators = /[:,\\]/
+
+const koffiMissing =
+  'system calls that Node.js lacks: they need the optional package koffi and a Linux C library, and PHYLLO_NATIVE other than 0'
+
+/**
+ * Everything that writing to a root needs.
+ *
+ * @param directory An existing directory on the file system that holds the layers; a directory is made in it, and removed.
+ */
+export function probeOverlay2(directory: string, calls: SystemCalls | undefined): Overlay2Probe {
+  if (process.platform !== 'linux') return { missing: [notLinux()] }
+  const missing: string[] = []
+  if (process.geteuid?.() !== 0) missing.push(`root (this process runs as user ${process.geteuid?.()})`)
+  if (calls === undefined) missing.push(koffiMissing)
+  try {
+    missing.push(...placeLacks(realpathSync(directory)))
+    const own = mkdtempSync(join(directory, 'probe-'))
+    try {
+      missing.push(...fileSystemLacks(own, calls))
+    } finally {
+      rmSync(own, { recursive: true })
+    }
+  } catch (error) {
+    missing.push(`a directory to write to (${said(error)})`)
+  }
+  return { missing }
+}
+
+/**
+ * What reading the layers of a root needs. Without CAP_SYS_ADMIN in the initial user namespace the kernel does not refuse
+ * `trusted.*`: it says that there are none, and every opaque directory would show what it hides (facts: docker-store 5.8).
+ */
+export function probeOverlay2Reading(calls: SystemCalls | undefined): Overlay2Probe {
+  if (process.platform !== 'linux') return { missing: [notLinux()] }
+  const missing = calls === undefined ? [koffiMissing] : []
+  try {
+    const status = readFileSync('/proc/thread-self/status', 'latin1')
+    if (!seesTrusted(status, readlinkSync('/proc/self/ns/user')))
+      missing.push('the right to see trusted.* extended attributes (CAP_SYS_ADMIN in the initial user namespace)')
+  } catch (error) {
+    missing.push(`/proc, which says whether trusted.* extended attributes can be seen (${said(error)})`)
+  }
+  return { missing }
+}
+
+/** Of a `status` of /proc and what the link to a process's user namespace says. */
+export function seesTrusted(status: string, userNamespace: string): boolean {
+  const capSysAdmin = 1n << 21n
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1]
+  // PROC_USER_INIT_INO of linux/proc_ns.h: the initial one has the same number on every machine.
+  const initial = userNamespace === `user:[${0xeffffffd}]`
+  return initial && effective !== undefined && (BigInt(`0x${effective}`) & capSysAdmin) !== 0n
+}
+
+function notLinux(): string {
+  return `Linux (this is ${process.platform})`
+}
+
+function placeLacks(path: string): string[] {
+  const missing: string[] = []
+  const separator = separators.exec(path)?.[0]
+  if (separator !== undefined)
+    missing.push(`a path without "${separator}", which separates options of overlay mounts (${JSON.stringify(path)})`)
+  if (statfsSync(path).type === overlayMagic)
+    missing.push('a file system other than overlayfs, which cannot hold whiteouts')
+  return missing
+}
+
+function fileSystemLacks(own: string, calls: SystemCalls | undefined): string[] {
+  const [file, directory] = [join(own, 'file'), join(own, 'directory')]
+  writeFileSync(file, '')
+  mkdirSync(directory)
+  const tried = [lack('owners of files (chown', () => chownSync(file, 1, 1))]
+  if (calls !== undefined)
+    tried.push(
+      lack('whiteouts (mknod of the character device 0:0', () => calls.mknod(join(own, 'whiteout'), charDevice, 0, 0)),
+      lack('device nodes (mknod, CAP_MKNOD', () => calls.mknod(join(own, 'null'), charDevice, 1, 3)),
+      lack('trusted.* extended attributes (lsetxattr, CAP_SYS_ADMIN', () => setOpaque(directory, calls)),
+      keepsTypes(own, calls) ? undefined : 'types in directory entries (d_type; XFS has them with ftype=1)',
+    )
+  return tried.filter(words => words !== undefined)
+}
+
+/** The kernel takes a directory for opaque by what it reads back, so that is looked at, too. */
+function setOpaque(directory: string, calls: SystemCalls): void {
+  calls.lsetxattr(directory, opaqueName, Buffer.from('y'))
+  if (calls.lgetxattr(directory, opaqueName)?.toString() !== 'y') throw errnoError(constants.errno.ENODATA, 'lgetxattr')
+}
+
+/** By getdents64(2) itself: readdir of node:fs looks at the file where the directory says nothing. */
+function keepsTypes(directory: string, calls: SystemCalls): boolean {
+  const fd = openSync(directory, 'r')
+  try {
+    for (let entries = calls.getdents64(fd); entries !== undefined; entries = calls.getdents64(fd))
+      if (entries.some(({ type }) => type === DT_UNKNOWN)) return false
+    return true
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function lack(words: string, attempt: () => void): string | undefined {
+  try {
+    attempt()
+    return undefined
+  } catch (error) {
+    return `${words}: ${said(error)})`
+  }
+}
+
+/** What the system said; anything else is a mistake of ours. */
+function said(error: unknown): string {
+  if (errnoOf(error) === undefined) throw error
+  return String((error as NodeJS.ErrnoException).code)
+}

@@ -1,0 +1,38 @@
+/** The jobs that write layer files: they are helped with their blocks while there are threads that nobody else wants. */
+import type { CommitLayerOutput, JobName, Jobs, WriteLayerOutput } from '../../pool/jobs.js'
+import type { RunOptions } from '../../pool/pool.js'
+import type { CommitContent, ContentJob, ContentJobs, ContentJobsParts, WriteContent } from '../driver.js'
+import { BlockHelp } from './block-help.js'
+import type { PackedOptions } from './packed-driver.js'
+
+export class PackedJobs implements ContentJobs {
+  readonly #parts: ContentJobsParts & PackedOptions
+  readonly #rings: SharedArrayBuffer[] = []
+
+  constructor(parts: ContentJobsParts & PackedOptions) {
+    this.#parts = parts
+  }
+
+  write(content: WriteContent, options: RunOptions): ContentJob<WriteLayerOutput> {
+    const { limits, compression } = this.#parts
+    return this.#run('write-layer', { ...content, limits, compression }, content.source.sizeBytes, options)
+  }
+
+  commit(content: CommitContent, tarBytes: number, options: RunOptions): ContentJob<CommitLayerOutput> {
+    const { limits, compression } = this.#parts
+    return this.#run('commit-layer', { ...content, limits, compression }, tarBytes, options)
+  }
+
+  #run<N extends JobName>(name: N, input: Jobs[N]['input'], bytes: number, options: RunOptions) {
+    const help = BlockHelp.of(this.#parts, bytes, this.#rings)
+    const output: Promise<Jobs[N]['output']> = this.#parts.pool.run(name, input, {
+      ...options,
+      ...(help && { memory: () => help.memory() }),
+    })
+    const gone = async () => {
+      await output.catch(() => undefined)
+      await help?.end()
+    }
+    return { output, wantHelp: () => help?.want(), left: (left: number) => help?.left(left), gone }
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The files of an unpacked layer, found by the names that they have in its tar, without any mount: symlinks on the way are followed
+ * as if the layer's directory were the root of the system, as they were when it was unpacked (facts: docker-store 7.3). Docker itself
+ * looks on the host's paths (6.7).
+ *
+ * A walk by lstat and not openat2: the result of a directory serves all files in it, so that a file costs no call more, and it is the
+ * same wherever it runs. Nobody but the store's owner can change the directory meanwhile: it stands below a directory of mode 0710 or
+ * less, and is complete.
+ *
+ * Invariants: nothing outside of the directory is opened; nothing but a regular file is opened at all, since opening a device acts.
+ */
+import { constants, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
+import { type ByteString, byteString, fromText, printable } from '../byte-string.js'
+import { PhylloError } from '../errors.js'
+import { symlinkHops } from '../limits.js'
+
+const none = '' as ByteString
+
+export class LayerContents {
+  readonly #diff: string
+  readonly #root: ByteString
+  /** The parents of the last name, and the real directory that each of them leads to, below the root and with a leading slash. */
+  readonly #names: ByteString[] = []
+  readonly #reals: ByteString[] = []
+
+  constructor(diff: string) {
+    this.#diff = diff
+    this.#root = fromText(diff)
+  }
+
+  /**
+   * Opens the file that was unpacked under this name, which has this size; the caller closes it. Throws STORE_CORRUPT, naming the
+   * file, and STORE_IO.
+   */
+  open(name: ByteString, sizeBytes: number): number {
+    const parts = cleanParts(name)
+    const leaf = parts.pop()
+    if (leaf === undefined || name.includes('\0')) throw this.corrupt(name, 'is no name of a file')
+    const path = this.#pathOf(`${this.#parentOf(parts, name)}/${leaf}` as ByteString)
+    const stats = this.#lstat(path, name)
+    if (stats === undefined) throw this.corrupt(name, 'is not there')
+    if (!stats.isFile()) throw this.corrupt(name, 'is not a regular file')
+    if (stats.size !== sizeBytes) throw this.corrupt(name, `has ${stats.size} bytes, not ${sizeBytes}`)
+    try {
+      return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    } catch (cause) {
+      throw this.failed('open', name, cause)
+    }
+  }
+
+  /** The layer is damaged at this file. */
+  corrupt(name: ByteString, reason: string): PhylloError {
+    const path = this.#shown(name)
+    return new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path, entry: printable(name) })
+  }
+
+  failed(operation: string, name: ByteString, cause: unknown): PhylloError {
+    const path = this.#shown(name)
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    return new PhylloError('STORE_IO', `${path}: ${operation} failed: ${reason}`, { operation, path, cause })
+  }
+
+  #shown(name: ByteString): string {
+    return `${this.#diff}/${printable(name)}`
+  }
+
+  #pathOf(real: ByteString): Buffer {
+    return Buffer.from(this.#root + real, 'latin1')
+  }
+
+  /** What the parents that it has in common with the last name lead to is known. */
+  #parentOf(parts: readonly ByteString[], name: ByteString): ByteString {
+    let known = 0
+    while (known < parts.length && parts[known] === this.#names[known]) known++
+    this.#names.length = this.#reals.length = known
+    let real = known === 0 ? none : this.#reals[known - 1]!
+    const hops = { left: symlinkHops }
+    for (const part of parts.slice(known)) {
+      real = this.#step(real, part, hops, name)
+      this.#names.push(part)
+      this.#reals.push(real)
+    }
+    return real
+  }
+
+  /** The directory that a component leads to, from the directory `real` on. */
+  #step(real: ByteString, part: ByteString, hops: { left: number }, name: ByteString): ByteString {
+    if (part === '' || part === '.') return real
+    if (part === '..') return real.slice(0, Math.max(0, real.lastIndexOf('/'))) as ByteString
+    const next = `${real}/${part}` as ByteString
+    const path = this.#pathOf(next)
+    const stats = this.#lstat(path, name)
+    if (stats?.isDirectory()) return next
+    if (!stats?.isSymbolicLink()) throw this.corrupt(name, `${printable(next)} of the layer is not a directory`)
+    if (hops.left-- === 0) throw this.corrupt(name, `more than ${symlinkHops} symlinks lead to it`)
+    const target = this.#readlink(path, name)
+    let reached = target.startsWith('/') ? none : real
+    for (const component of target.split('/') as ByteString[]) reached = this.#step(reached, component, hops, name)
+    return reached
+  }
+
+  #lstat(path: Buffer, name: ByteString): Stats | undefined {
+    try {
+      return lstatSync(path, { throwIfNoEntry: false })
+    } catch (cause) {
+      throw this.failed('lstat', name, cause)
+    }
+  }
+
+  #readlink(path: Buffer, name: ByteString): ByteString {
+    try {
+      return byteString(readlinkSync(path, 'buffer'))
+    } catch (cause) {
+      throw this.failed('readlink', name, cause)
+    }
+  }
+}
+
+/** As Docker reads a name before it follows anything: `a/../b` is `b` whatever `a` is, and the root is as high as it goes. */
+function cleanParts(name: ByteString): ByteString[] {
+  const parts: ByteString[] = []
+  for (const part of name.split('/') as ByteString[]) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return parts
+}
