@@ -4,11 +4,10 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { compressGzip } from '../src/compression/gzip.js'
 import { openLayerTar } from '../src/layerfile/layer-tar.js'
 import { chunkBytes } from '../src/limits.js'
-import type { Digest } from '../src/oci/digest.js'
-import type { TarSource } from '../src/pool/jobs.js'
+import type { DiffId, Digest } from '../src/oci/digest.js'
 import { job } from '../src/pool/wire.js'
 import { verifiedTar } from '../src/tar/verified-tar.js'
-import { assembleLayer } from '../src/unpack/assemble-layer.js'
+import { verifiedLayer } from '../src/unpack/verified-layer.js'
 
 /** Part of every OCI archive's digests: changing it changes the bytes that a save gives. */
 const level = 6
@@ -16,8 +15,10 @@ const level = 6
 export default job('gzip-layer', async ({ source, diffId, target }, { progress }) => {
   const fd = openSync(target, 'wx', 0o600)
   try {
-    const path = 'layerFile' in source ? source.layerFile : source.tarSplit
-    const tar = counted(verifiedTar(tarOf(source), { diffId, path }), progress)
+    const tar = counted(
+      'layerFile' in source ? fromFile(source.layerFile, diffId) : verifiedLayer(source, diffId),
+      progress,
+    )
     const hash = createHash('sha256')
     let sizeBytes = 0
     for await (const chunk of compressGzip(tar, { level })) {
@@ -31,10 +32,12 @@ export default job('gzip-layer', async ({ source, diffId, target }, { progress }
   }
 })
 
-/** In chunks that are the consumer's until it asks for the next one. */
-async function* tarOf(source: TarSource): AsyncGenerator<Uint8Array, void, void> {
-  if (!('layerFile' in source)) return yield* assembleLayer(source)
-  const tar = await openLayerTar(source.layerFile)
+function fromFile(path: string, diffId: DiffId): AsyncIterable<Uint8Array> {
+  return verifiedTar(partsOf(path), { diffId, path })
+}
+
+async function* partsOf(path: string): AsyncGenerator<Uint8Array, void, void> {
+  const tar = await openLayerTar(path)
   try {
     for (const { bytes } of tar.parts(0, tar.tarBytes, Buffer.allocUnsafeSlow(chunkBytes))) yield bytes
   } finally {

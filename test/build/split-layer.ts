@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { defaultLimits } from '../../src/limits.js'
 import type { TarEntry } from '../../src/tar/entry.js'
 import { TarScanner } from '../../src/tar/scanner.js'
-import type { SplitSink } from '../../src/tar/split-writer.js'
+import { type SplitSink, SplitWriter } from '../../src/tar/split-writer.js'
 import { assembleLayer, type SplitLayer } from '../../src/unpack/assemble-layer.js'
 import { writeSplitFile } from '../../src/unpack/split-file.js'
 
@@ -59,17 +59,31 @@ function marksOf(tar: Buffer, asRaw: (entry: TarEntry) => boolean): Mark[] {
   return marks
 }
 
-/** `<dir>/tar-split.json.gz` and `<dir>/diff/`. */
-export async function splitLayer(dir: string, tar: Buffer, options: TellOptions = {}): Promise<SplitLayer> {
-  const layer = { tarSplit: join(dir, 'tar-split.json.gz'), diff: join(dir, 'diff') }
-  const fd = openSync(layer.tarSplit, 'wx')
+/** The lines of a whole archive. */
+export async function splitLines(tar: Buffer, options: TellOptions = {}): Promise<string> {
+  const parts: Buffer[] = []
+  const writer = await SplitWriter.create(bytes => parts.push(Buffer.from(bytes)))
+  tell(writer, tar, options)
+  writer.end()
+  return Buffer.concat(parts).toString()
+}
+
+/** The file of a whole archive, in the place of one that may be there. */
+export async function splitFile(path: string, tar: Buffer, options: TellOptions = {}): Promise<void> {
+  const fd = openSync(path, 'w')
   try {
-    const file = await writeSplitFile(fd, layer.tarSplit)
+    const file = await writeSplitFile(fd, path)
     tell(file.split, tar, options)
     file.end()
   } finally {
     closeSync(fd)
   }
+}
+
+/** `<dir>/tar-split.json.gz` and `<dir>/diff/`. */
+export async function splitLayer(dir: string, tar: Buffer, options: TellOptions = {}): Promise<SplitLayer> {
+  const layer = { tarSplit: join(dir, 'tar-split.json.gz'), diff: join(dir, 'diff') }
+  await splitFile(layer.tarSplit, tar, options)
   mkdirSync(layer.diff)
   extract(layer.diff, tar, options.real ?? (name => name))
   return layer

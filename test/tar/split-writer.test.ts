@@ -8,12 +8,8 @@ import { loadCrc64 } from '../../src/tar/crc64.js'
 import { SplitWriter } from '../../src/tar/split-writer.js'
 import { sha256 } from '../build/image.js'
 import { randomArchive } from '../build/random-tar.js'
-import { type TellOptions, tell } from '../build/split-layer.js'
+import { splitLines } from '../build/split-layer.js'
 import * as build from '../build/tar.js'
-
-async function linesOf(tar: Buffer, options: TellOptions = {}): Promise<string> {
-  return written(writer => tell(writer, tar, options))
-}
 
 async function written(work: (writer: SplitWriter) => void): Promise<string> {
   const parts: Buffer[] = []
@@ -75,7 +71,7 @@ test('the checksums of known texts (facts: docker-store 6.3)', async () => {
 
 test('the lines that docker writes for a known archive (facts: docker-store 6.7b)', async () => {
   assert.equal(sha256(vector), 'eccfc856624291bef3aa7edc92eace0708bf44c54115bc815b879bf9a4833726')
-  const lines = await linesOf(vector)
+  const lines = await splitLines(vector)
   assert.deepEqual(outline(lines), [
     512,
     'd/ 0 ',
@@ -102,7 +98,7 @@ test('a segment is the padding of one content and all headers of the next entry'
     build.file('c', ''),
   ])
   assert.deepEqual(
-    outline(await linesOf(tar)).map(part => (typeof part === 'number' ? part : part.split(' ')[0])),
+    outline(await splitLines(tar)).map(part => (typeof part === 'number' ? part : part.split(' ')[0])),
     [512, 'a', 324 + 512 + 512 + 512, long, 511 + 512 + 2048 + 512, 'b', 512, 'c', 1024],
   )
 })
@@ -132,7 +128,7 @@ test('names as Go writes them: escapes, text as UTF-8, what is no text in base64
 test('a PAX global header is an entry of its own, and the padding of its body leads the next segment', async () => {
   const body = build.padded('19 comment=some id\n')
   const global = Buffer.concat([build.header('g', 'pax_global_header', { size: 19 }), body])
-  assert.deepEqual(outline(await linesOf(build.tar([global, build.file('f')]))), [
+  assert.deepEqual(outline(await splitLines(build.tar([global, build.file('f')]))), [
     512 + 19,
     'pax_global_header 0 ',
     493 + 512,
@@ -143,28 +139,28 @@ test('a PAX global header is an entry of its own, and the padding of its body le
 
 test('archives that end after one block of zeros, or without any, or are empty', async () => {
   const entry = build.file('a', 'abc')
-  assert.deepEqual(outline(await linesOf(entry)).slice(2), [509])
-  assert.deepEqual(outline(await linesOf(Buffer.concat([entry, build.zeroBlock()]))).slice(2), [509 + 512])
-  assert.deepEqual(outline(await linesOf(build.tar([]))), [1024])
-  assert.equal(await linesOf(Buffer.alloc(0)), '')
+  assert.deepEqual(outline(await splitLines(entry)).slice(2), [509])
+  assert.deepEqual(outline(await splitLines(Buffer.concat([entry, build.zeroBlock()]))).slice(2), [509 + 512])
+  assert.deepEqual(outline(await splitLines(build.tar([]))), [1024])
+  assert.equal(await splitLines(Buffer.alloc(0)), '')
 })
 
 test('what follows the end of the archive is cut at 1 MiB', async () => {
   const tar = Buffer.concat([build.tar([build.file('a', 'abc')]), Buffer.alloc(2 * MiB + 5 * 512)])
   for (const callBytes of [4096, 999_999, 2 ** 30]) {
-    const lines = await linesOf(tar, { callBytes })
+    const lines = await splitLines(tar, { callBytes })
     assert.deepEqual(outline(lines).slice(2), [509 + 1024, MiB, MiB, 5 * 512])
   }
-  const lines = await linesOf(Buffer.concat([build.tar([]), Buffer.alloc(MiB)]))
+  const lines = await splitLines(Buffer.concat([build.tar([]), Buffer.alloc(MiB)]))
   assert.deepEqual(outline(lines), [1024, MiB])
 })
 
 test('PAX headers of megabytes are one segment with their entry; contents told as raw bytes are cut', async () => {
   const large = build.pax({ 'SCHILY.xattr.user.large': Buffer.alloc(3 * MiB) })
-  const lines = await linesOf(build.tar([large, build.file('f', 'x')]))
+  const lines = await splitLines(build.tar([large, build.file('f', 'x')]))
   assert.deepEqual(outline(lines), [large.length + 512, `f 1 ${JSON.parse(lines.split('\n')[1]!).payload}`, 511 + 1024])
   const raw = build.tar([build.file('../r', Buffer.alloc(3 * MiB, 'raw')), build.file('f')])
-  const cut = await linesOf(raw, { asRaw: ({ name }) => name === '../r' })
+  const cut = await splitLines(raw, { asRaw: ({ name }) => name === '../r' })
   assert.ok(segments(cut).equals(raw))
   assert.deepEqual(outline(cut), [512, '../r 0 ', MiB, MiB, MiB, 512, 'f 0 ', 1024])
 })
@@ -172,7 +168,7 @@ test('PAX headers of megabytes are one segment with their entry; contents told a
 test('a content told as raw bytes is kept, zeros and all', async () => {
   for (const content of [Buffer.alloc(5000), Buffer.alloc(3 * MiB), Buffer.alloc(2 * MiB, 'xgLK')]) {
     const tar = build.tar([build.file('a', 'abc'), build.file('../r', content), build.file('f', 'abc')])
-    const lines = await linesOf(tar, { asRaw: ({ name }) => name === '../r', callBytes: 100_000 })
+    const lines = await splitLines(tar, { asRaw: ({ name }) => name === '../r', callBytes: 100_000 })
     const at = tar.indexOf('abc')
     const last = tar.lastIndexOf('abc')
     const kept = [tar.subarray(0, at), tar.subarray(at + 3, last), tar.subarray(last + 3)]
@@ -183,7 +179,7 @@ test('a content told as raw bytes is kept, zeros and all', async () => {
 test('how the bytes are cut into calls changes nothing', async () => {
   const property = fc.asyncProperty(fc.nat(), fc.integer({ min: 1, max: 3000 }), async (seed, callBytes) => {
     const { bytes } = randomArchive(seed, { binaryNames: true, xattrs: true })
-    assert.equal(await linesOf(bytes, { callBytes }), await linesOf(bytes))
+    assert.equal(await splitLines(bytes, { callBytes }), await splitLines(bytes))
   })
   await fc.assert(property, { numRuns: 50 })
 })
