@@ -115,11 +115,49 @@ export interface CommitLayerInput {
 }
 export type CommitLayerOutput = Omit<WriteLayerOutput, 'digest'>
 
+/** What a file or directory that this process makes there belongs to, and the permission bits that it can be born with. */
+export interface Born {
+  readonly uid: number
+  readonly gid: number
+  readonly modeBits: number
+}
+
+/** A merged tree written into a directory, after the plan that main wrote: see unpack/tree-plan.ts. */
+export interface WriteTreeInput {
+  /** The directory: is there, empty at first, and nobody else's. */
+  readonly tree: string
+  readonly plan: string
+  /** The plan's lines, cut into parts; several jobs share them, and whoever takes one does it. */
+  readonly parts: readonly { readonly from: number; readonly to: number }[]
+  /** One Int32: parts that are taken. */
+  readonly taken: SharedArrayBuffer
+  /** Directories without attributes, then everything else, then the attributes of directories, from the last line of the plan to the first. */
+  readonly step: 'directories' | 'nodes' | 'attributes'
+  /** Where contents come from. */
+  readonly sources: readonly TarSource[]
+  readonly born: Born
+  /** How files may share their contents with the `diff` of their source. */
+  readonly links?: 'reflink' | 'hardlink'
+  /** Whether each file and directory goes to the disk by itself. */
+  readonly sync: boolean
+}
+export interface WriteTreeOutput {
+  readonly entries: number
+  readonly bytes: number
+  readonly shared: number
+  /** By kind: how many paths, and the first of them as ByteStrings. */
+  readonly notSet: Readonly<Record<NotSetKind, { readonly count: number; readonly examples: readonly string[] }>>
+}
+
+/** See unpack/not-set.ts. */
+export type NotSetKind = 'owners' | 'setid' | 'modes' | 'xattrs' | 'devices' | 'fifos' | 'times'
+
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
   readonly 'commit-layer': { readonly input: CommitLayerInput; readonly output: CommitLayerOutput }
   readonly 'compress-blocks': { readonly input: CompressBlocksInput; readonly output: CompressBlocksOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
+  readonly 'write-tree': { readonly input: WriteTreeInput; readonly output: WriteTreeOutput }
   readonly 'place-layers': { readonly input: PlaceLayersInput; readonly output: PlaceLayersOutput }
 }
 
