@@ -2,7 +2,7 @@
  * System calls that node:fs lacks, through koffi: flock(2) and syncfs(2). Failures are errno errors with the shape of
  * node:fs (code, errno, syscall, message).
  */
-import { getSystemErrorMap } from 'node:util'
+import { errnoError } from './errno-error.js'
 import { loadLibrary } from './native.js'
 
 /** Operations of flock(2), the same numbers on Linux, macOS and the BSDs. */
@@ -32,7 +32,8 @@ const muslNames: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
   x64: 'libc.musl-x86_64.so.1',
 }
 
-function libcNames(): readonly string[] {
+/** What the C library is called here, of glibc and of musl. */
+export function libcNames(): readonly string[] {
   if (process.platform === 'darwin') return ['libSystem.B.dylib']
   if (process.platform === 'linux') return ['libc.so.6', muslNames[process.arch] ?? 'libc.so']
   return []
@@ -66,10 +67,4 @@ function loadSyncfs({ koffi, library }: NonNullable<Awaited<ReturnType<typeof lo
         else reject(errnoError(koffi.errno(), 'syncfs'))
       })
     })
-}
-
-/** As node:fs throws it: `errno` is negative, the message is `CODE: reason, syscall`. */
-function errnoError(errno: number, syscall: string): NodeJS.ErrnoException {
-  const [code, reason] = getSystemErrorMap().get(-errno) ?? [`Unknown system error ${-errno}`, 'unknown']
-  return Object.assign(new Error(`${code}: ${reason}, ${syscall}`), { errno: -errno, code, syscall })
 }

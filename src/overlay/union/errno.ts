@@ -3,6 +3,7 @@
  * Numbers and texts are the running Node's own.
  */
 import { getSystemErrorMap } from 'node:util'
+import { nodeErrno } from '../../native/errno-error.js'
 
 type Known = { readonly errno: number; readonly text: string }
 
@@ -14,17 +15,7 @@ function known(code: string): Known {
 }
 
 export function errnoError(code: string, syscall: string, path?: string, dest?: string): NodeJS.ErrnoException {
-  const { errno, text } = known(code)
-  let message = `${code}: ${text}, ${syscall}`
-  if (path !== undefined) message += ` '${path}'`
-  if (dest !== undefined) message += ` -> '${dest}'`
-  const error: NodeJS.ErrnoException & { dest?: string } = new Error(message)
-  error.errno = errno
-  error.code = code
-  error.syscall = syscall
-  if (path !== undefined) error.path = path
-  if (dest !== undefined) error.dest = dest
-  return error
+  return nodeErrno({ code, ...known(code) }, syscall, path, dest)
 }
 
 /** What node:fs rejects with when `signal` was aborted. */
