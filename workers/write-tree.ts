@@ -92,10 +92,13 @@ class Contents implements TreeContents {
 
   read(node: PlannedNode, position: number, into: Buffer): number {
     const layer = this.#layers[node.source]
-    const count = layer === undefined ? this.#readFile(node, position, into) : layer.readSync(node.inode, position, into)
+    const count =
+      layer === undefined ? this.#readFile(node, position, into) : layer.readSync(node.inode, position, into)
     if (count > 0) return count
     const reason = `its content ends after ${position} of ${node.sizeBytes} bytes`
-    throw new PhylloError('SIZE_MISMATCH', `${printable(`/${node.path}`)}: ${reason}`, { path: this.#pathOf(node).path })
+    throw new PhylloError('SIZE_MISMATCH', `${printable(`/${node.path}`)}: ${reason}`, {
+      path: this.#pathOf(node).path,
+    })
   }
 
   share(node: PlannedNode, path: string | Buffer): 'linked' | 'cloned' | false {
@@ -110,7 +113,8 @@ class Contents implements TreeContents {
       copyFileSync(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE)
       return 'cloned'
     } catch (error) {
-      if (!isErrno(error, 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'ENOTTY', 'EINVAL', 'EPERM', 'EMLINK')) throw error
+      if (!isErrno(error, 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'ENOTTY', 'EINVAL', 'EPERM', 'EMLINK'))
+        throw error
       // One file that has too many names says nothing of others
       if (error.code !== 'EMLINK') this.#links = undefined
       return false
@@ -151,6 +155,9 @@ class Contents implements TreeContents {
   #pathOf({ source, path }: PlannedNode): { readonly path: string; readonly bytes: Buffer } {
     const from = this.#sources[source]!
     if ('layerFile' in from) return { path: from.layerFile, bytes: Buffer.from(from.layerFile) }
-    return { path: `${from.diff}/${printable(path)}`, bytes: Buffer.concat([Buffer.from(`${from.diff}/`), toBytes(path)]) }
+    return {
+      path: `${from.diff}/${printable(path)}`,
+      bytes: Buffer.concat([Buffer.from(`${from.diff}/`), toBytes(path)]),
+    }
   }
 }

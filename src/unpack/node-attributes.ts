@@ -12,7 +12,7 @@ import { isErrno } from '../errors.js'
 import type { SystemCalls } from '../native/system-calls.js'
 import type { Born } from '../pool/jobs.js'
 import type { NotSetCounter } from './not-set.js'
-import type { PlannedNode } from './tree-plan.js'
+import { type PlannedNode, typeBits } from './tree-plan.js'
 
 /** A node in the directory. `fd`: of a file that is open. `mode`: what its permissions are now; undefined for a symlink. */
 export interface MadeNode {
@@ -22,9 +22,6 @@ export interface MadeNode {
 }
 
 const setIdBits = 0o6000
-const symlinkType = 0o120000
-const typeMask = 0o170000
-const directoryType = 0o040000
 
 export class NodeAttributes {
   /** What the last call was that was made, for errors. */
@@ -130,10 +127,10 @@ export class NodeAttributes {
 
 /** What mkdir and open are asked for: a directory has to let us in until all is made. */
 export function birthMode({ mode }: Pick<PlannedNode, 'mode'>): number {
-  return (mode & 0o777) | ((mode & typeMask) === directoryType ? 0o700 : 0)
+  return (mode & 0o777) | ((mode & typeBits.mask) === typeBits.directory ? 0o700 : 0)
 }
 
 /** The permissions of what was born so; undefined for a symlink, which has none of its own. */
 export function bornMode(node: Pick<PlannedNode, 'mode'>, { modeBits }: Born): number | undefined {
-  return (node.mode & typeMask) === symlinkType ? undefined : birthMode(node) & modeBits
+  return (node.mode & typeBits.mask) === typeBits.symlink ? undefined : birthMode(node) & modeBits
 }

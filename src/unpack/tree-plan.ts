@@ -8,6 +8,15 @@
 import type { ByteString } from '../byte-string.js'
 import type { Xattr } from '../tar/entry.js'
 
+/** Of st_mode. */
+export const typeBits = {
+  mask: 0o170000,
+  file: 0o100000,
+  directory: 0o040000,
+  symlink: 0o120000,
+  fifo: 0o010000,
+} as const
+
 export interface PlannedNode {
   /** From the tree's root, without a slash before it; empty for the root itself. */
   readonly path: ByteString

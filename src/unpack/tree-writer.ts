@@ -15,7 +15,7 @@ import type { Born } from '../pool/jobs.js'
 import { birthMode, bornMode, NodeAttributes } from './node-attributes.js'
 import type { NotSetCounter, NotSetKind } from './not-set.js'
 import { treeError } from './tree-error.js'
-import type { PlannedNode } from './tree-plan.js'
+import { type PlannedNode, typeBits } from './tree-plan.js'
 
 /** Contents of files, by the sources of the tree. */
 export interface TreeContents {
@@ -47,15 +47,8 @@ export interface WrittenNodes {
   shared: number
 }
 
-const typeMask = 0o170000
-const fileType = 0o100000
-const directoryType = 0o040000
-const symlinkType = 0o120000
-const fifoType = 0o010000
-
 /** No permissions are these: they are set whatever they are. */
 const unknownMode = -1
-
 
 export class TreeWriter {
   readonly written: WrittenNodes = { entries: 0, bytes: 0, shared: 0 }
@@ -98,9 +91,9 @@ export class TreeWriter {
   make(node: PlannedNode): void {
     this.#work(node, () => {
       const path = this.#at(node.path)
-      const type = node.mode & typeMask
-      if (type === fileType) this.#makeFile(node, path)
-      else if (type === symlinkType) this.#makeSymlink(node, path)
+      const type = node.mode & typeBits.mask
+      if (type === typeBits.file) this.#makeFile(node, path)
+      else if (type === typeBits.symlink) this.#makeSymlink(node, path)
       else if (!this.#makeSpecial(node, path)) return
       this.written.entries++
       for (const name of node.links) this.#link(node, path, name)
@@ -148,11 +141,11 @@ export class TreeWriter {
   /** Whether there is a device or fifo now. */
   #makeSpecial(node: PlannedNode, path: string | Buffer): boolean {
     const { calls, born } = this.#options
-    const kind = (node.mode & typeMask) === fifoType ? 'fifos' : 'devices'
+    const kind = (node.mode & typeBits.mask) === typeBits.fifo ? 'fifos' : 'devices'
     if (calls === undefined) return this.#leaveOut(node, kind)
     this.#attributes.operation = 'mknod'
     try {
-      calls.mknod(path, (node.mode & typeMask) | birthMode(node), node.deviceMajor, node.deviceMinor)
+      calls.mknod(path, (node.mode & typeBits.mask) | birthMode(node), node.deviceMajor, node.deviceMinor)
     } catch (error) {
       if (!isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error
       return this.#leaveOut(node, kind)
