@@ -165,11 +165,7 @@ export class Store implements AsyncDisposable {
     }, signal)
   }
 
-  /**
-   * Mounts all that an image shows, read-only: for root on Linux, from a store of driver overlay2. Keep the image until `unmount`.
-   *
-   * @throws DRIVER_MISMATCH, IMAGE_NOT_FOUND, LIMIT_EXCEEDED, MOUNT_FAILED
-   */
+  /** Mounts an overlay2 store's image, read-only. @throws DRIVER_MISMATCH, IMAGE_NOT_FOUND, LIMIT_EXCEEDED, MOUNT_FAILED */
   async mount(image: string, directory: string): Promise<void> {
     this.#assertOpen()
     const { mountImage } = await import('./images/mount.js')
