@@ -11,6 +11,7 @@ import { loadSystemCalls } from '../src/native/load-system-calls.js'
 import type { TarSource, WriteTreeInput } from '../src/pool/jobs.js'
 import { job } from '../src/pool/wire.js'
 import { NotSetCounter } from '../src/unpack/not-set.js'
+import { PlanBoard } from '../src/unpack/plan-board.js'
 import { type PlannedNode, planNodes } from '../src/unpack/tree-plan.js'
 import { type TreeContents, TreeWriter } from '../src/unpack/tree-writer.js'
 
@@ -23,7 +24,7 @@ export default job('write-tree', async (input, { progress }) => {
     const onBytes = (count: number) => progress((bytes += count))
     const calls = await loadSystemCalls()
     const writer = new TreeWriter({ tree, born, contents, calls, notSet, sync, onBytes })
-    for (const part of takeParts(input)) {
+    for (const part of takeParts(input, () => progress(bytes))) {
       if (step === 'directories') for (const node of part) writer.makeDirectory(node)
       else if (step === 'nodes') for (const node of part) writer.make(node)
       else for (const node of [...part].reverse()) writer.finishDirectory(node)
@@ -37,12 +38,12 @@ export default job('write-tree', async (input, { progress }) => {
   }
 })
 
-function* takeParts({ plan, parts, taken }: WriteTreeInput): Generator<Iterable<PlannedNode>, void, void> {
-  const count = new Int32Array(taken)
+function* takeParts({ plan, board }: WriteTreeInput, look: () => void): Generator<Iterable<PlannedNode>, void, void> {
+  const parts = new PlanBoard(board)
   const fd = openSync(plan, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
-    for (let mine = Atomics.add(count, 0, 1); mine < parts.length; mine = Atomics.add(count, 0, 1)) {
-      const { from, to } = parts[mine]!
+    for (let part = parts.take(look); part !== undefined; part = parts.take(look)) {
+      const { from, to } = part
       const bytes = Buffer.allocUnsafe(to - from)
       for (let done = 0; done < bytes.length; ) {
         const got = readSync(fd, bytes, done, bytes.length - done, from + done)

@@ -17,12 +17,13 @@ import { type OpenLayers, releaseAll } from '../layers/open-layers.js'
 import type { OperationContext } from '../operation.js'
 import { lowersOf } from '../overlay/union/lookup.js'
 import { Pace } from '../overlay/union/pace.js'
-import { type PlanPart, planDirectories } from '../overlay/walk/plan-tree.js'
-import type { NotSetKind, TarSource, WriteTreeInput } from '../pool/jobs.js'
+import { planDirectories } from '../overlay/walk/plan-tree.js'
+import type { NotSetKind, TarSource } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
-import { runAll } from '../pool/run-all.js'
-import { type NotSet, NotSetCounter } from '../unpack/not-set.js'
+import type { NotSet } from '../unpack/not-set.js'
+import { PlanBoard, type PlanPart } from '../unpack/plan-board.js'
 import type { ImageCatalog } from './image-catalog.js'
+import { TreeJobs, TreeStep } from './tree-jobs.js'
 
 export interface UnpackOptions {
   readonly signal?: AbortSignal
@@ -105,68 +106,60 @@ async function writeTree(
   op: OperationContext,
 ): Promise<UnpackReport> {
   await using plan = await PlanFile.create(output.plan)
-  const target = { append: (lines: string) => plan.append(lines), signal: op.signal }
   const { tree, born } = output
   const sync = isDurable(from) && !(await OutputDirectory.canFlush())
   const sources = lowers.map(from.tarSource)
-  const jobs = new TreeJobs({ tree, plan: output.plan, sources, born, sync, ...(links && { links }) }, label, from, op)
-  const directories = await op.stage('plan', () => planDirectories(lowers, new Pace(), target))
-  const making = jobs.run('directories', directories.parts)
-  // A failure of it is heard of behind the plan
-  making.catch(() => undefined)
-  const [rest] = await settled([op.stage('plan', () => directories.rest.plan(target)), making])
-  jobs.totalBytes = rest.bytes
-  await op.stage('nodes', () => jobs.run('nodes', rest.parts))
-  await op.stage('attributes', () => jobs.run('attributes', [...directories.parts].reverse()))
-  op.report.bytesWritten += jobs.done.bytes
+  const input = { tree, plan: output.plan, sources, born, sync, ...(links && { links }) }
+  using jobs = new TreeJobs(input, { label, pool: from.pool() }, op)
+  try {
+    await makeNodes(lowers, plan, jobs, op)
+  } catch (error) {
+    await jobs.stop(error)
+    throw jobs.signal.reason
+  }
   const { entries, bytes, shared } = jobs.done
+  op.report.bytesWritten += bytes
   return { directory: output.path, entries, bytes, shared, notSet: jobs.notSet.report }
 }
 
-class TreeJobs {
-  readonly done = { entries: 0, bytes: 0, shared: 0 }
-  readonly notSet = new NotSetCounter()
-  totalBytes = 0
-  readonly #input: Omit<WriteTreeInput, 'parts' | 'taken' | 'step'>
-  readonly #label: string
-  readonly #pool: Pool
-  readonly #op: OperationContext
-
-  constructor(
-    input: Omit<WriteTreeInput, 'parts' | 'taken' | 'step'>,
-    label: string,
-    { pool }: UnpackSource,
-    op: OperationContext,
-  ) {
-    this.#input = input
-    this.#label = label
-    this.#pool = pool()
-    this.#op = op
+/** While the plan grows, its directories are made; whatever stands in them, as soon as they all are there. */
+async function makeNodes(
+  lowers: readonly Layer[],
+  plan: PlanFile,
+  jobs: TreeJobs,
+  op: OperationContext,
+): Promise<void> {
+  const append = (lines: string) => plan.append(lines)
+  const { signal } = jobs
+  const [directories, nodes] = [new TreeStep('directories', jobs), new TreeStep('nodes', jobs)]
+  directories.begin(1)
+  nodes.begin(jobs.atOnce - 1)
+  const parts: PlanPart[] = []
+  const onDirectories = (part: PlanPart) => {
+    parts.push(part)
+    directories.board.add(part)
   }
-
-  async run(step: WriteTreeInput['step'], parts: readonly PlanPart[]): Promise<void> {
-    const input = { ...this.#input, step, parts, taken: new SharedArrayBuffer(4) }
-    const jobBytes = new Map<number, number>()
-    const onProgress = (bytes: number, job: number) => {
-      jobBytes.set(job, bytes)
-      const done = [...jobBytes.values()].reduce((sum, each) => sum + each, 0)
-      if (step === 'nodes') this.#op.emit({ type: 'progress', subject: this.#label, done, total: this.totalBytes })
-    }
-    const count = Math.min(parts.length, this.#jobsAtOnce(step))
-    const outputs = await runAll(this.#pool, 'write-tree', input, count, { signal: this.#op.signal, onProgress })
-    for (const { entries, bytes, shared, notSet } of outputs) {
-      this.done.entries += entries
-      this.done.bytes += bytes
-      this.done.shared += shared
-      this.notSet.addAll(notSet)
-    }
+  const { rest } = await op.stage('plan', () =>
+    planDirectories(lowers, new Pace(), { append, onPart: onDirectories, signal }),
+  )
+  directories.board.end()
+  const held: PlanPart[] = []
+  let made = false
+  const onPart = (part: PlanPart) => (made ? nodes.board.add(part) : void held.push(part))
+  const release = async () => {
+    await directories.ended()
+    made = true
+    for (const part of held) nodes.board.add(part)
+    nodes.begin(1)
   }
-
-  /** A parent is made before what is in it, and an ordinary user shuts himself out of one only after that. */
-  #jobsAtOnce(step: WriteTreeInput['step']): number {
-    const inOrder = step === 'directories' || (step === 'attributes' && process.geteuid?.() !== 0)
-    return inOrder ? 1 : Math.max(1, this.#pool.workers)
-  }
+  const [{ bytes }] = await settled([op.stage('plan', () => rest.plan({ append, onPart, signal })), release()])
+  nodes.board.end()
+  jobs.totalBytes = bytes
+  await op.stage('nodes', () => nodes.ended())
+  const attributes = new TreeStep('attributes', jobs, PlanBoard.of(parts.reverse()))
+  // An ordinary user shuts himself out of a directory only after all that is in it
+  attributes.begin(process.geteuid?.() === 0 ? jobs.atOnce : 1)
+  await op.stage('attributes', () => attributes.ended())
 }
 
 /** The results of both, when both have ended. */

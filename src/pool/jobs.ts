@@ -127,10 +127,8 @@ export interface WriteTreeInput {
   /** The directory: is there, empty at first, and nobody else's. */
   readonly tree: string
   readonly plan: string
-  /** The plan's lines, cut into parts; several jobs share them, and whoever takes one does it. */
-  readonly parts: readonly { readonly from: number; readonly to: number }[]
-  /** One Int32: parts that are taken. */
-  readonly taken: SharedArrayBuffer
+  /** Its parts, which several jobs share, while it is still being written: see unpack/plan-board.ts. */
+  readonly board: SharedArrayBuffer
   /** Directories without attributes, then everything else, then the attributes of directories, from the last line of the plan to the first. */
   readonly step: 'directories' | 'nodes' | 'attributes'
   /** Where contents come from. */

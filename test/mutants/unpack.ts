@@ -49,18 +49,18 @@ export const mutants: readonly Mutant[] = [
     test: plain,
   },
   {
-    name: 'a directory that is not empty is replaced',
+    name: 'a directory that was filled meanwhile is a failure of the file system',
     file: 'src/disk/output-directory.ts',
-    find: "if ((await named('open', path, () => readdir(path))).length > 0) throw taken(path, 'is not empty')",
-    replace: '',
+    find: "'ENOTEMPTY', 'EEXIST', 'ENOTDIR'",
+    replace: "'ENOTDIR'",
     test: plain,
   },
   {
     name: 'times of directories are set before what is in them is made',
     file: 'src/images/unpack.ts',
-    find: "  await op.stage('nodes', () => jobs.run('nodes', rest.parts))\n  await op.stage('attributes', () => jobs.run('attributes', [...directories.parts].reverse()))\n",
+    find: 'await directories.ended()\n',
     replace:
-      "  await op.stage('attributes', () => jobs.run('attributes', [...directories.parts].reverse()))\n  await op.stage('nodes', () => jobs.run('nodes', rest.parts))\n",
+      "await directories.ended()\n    await new TreeStep('attributes', jobs, PlanBoard.of([...parts].reverse())).ended()\n    parts.length = 0\n",
     test: plain,
   },
   {

@@ -8,6 +8,7 @@ import { PhylloError } from '../../src/errors.js'
 import type { WriteTreeInput } from '../../src/pool/jobs.js'
 import { Pool } from '../../src/pool/pool.js'
 import { NotSetCounter } from '../../src/unpack/not-set.js'
+import { PlanBoard } from '../../src/unpack/plan-board.js'
 import { treeError } from '../../src/unpack/tree-error.js'
 import { type PlannedNode, planLine, planNodes } from '../../src/unpack/tree-plan.js'
 import { scratchDir } from '../build/store.js'
@@ -56,8 +57,7 @@ async function written(t: TestContext, nodes: readonly PlannedNode[], links?: Wr
   await using pool = new Pool({ workers: 0 })
   const output = await pool.run('write-tree', {
     ...{ tree, plan, step: 'nodes', sync: true, born: { uid, gid, modeBits: mode & 0o777 } },
-    parts: [{ from: 0, to: bytes.length }],
-    taken: new SharedArrayBuffer(4),
+    board: PlanBoard.of([{ from: 0, to: bytes.length }]).shared,
     sources: [{ tarSplit: '', diff }],
     ...(links && { links }),
   })

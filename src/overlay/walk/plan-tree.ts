@@ -8,7 +8,8 @@
  */
 import type { ByteString } from '../../byte-string.js'
 import type { Layer } from '../../drivers/layer.js'
-import { MiB } from '../../limits.js'
+import { KiB, MiB } from '../../limits.js'
+import { mostParts, type PlanPart } from '../../unpack/plan-board.js'
 import { type PlannedNode, planLine } from '../../unpack/tree-plan.js'
 import { type Member, rootStack, type Stack } from '../union/lookup.js'
 import { merge } from '../union/merge.js'
@@ -19,36 +20,33 @@ import { pacedSort } from './paced-sort.js'
 export interface PlanTarget {
   /** Lines one behind the other. */
   append(lines: string): Promise<void>
+  /** Told of every part when its lines are appended, in their order; `mostParts` of directories at most, and as many of the rest. */
+  readonly onPart: (part: PlanPart) => void
   readonly signal: AbortSignal
 }
 
-/** Lines that belong together. */
-export interface PlanPart {
-  readonly from: number
-  readonly to: number
-}
-
 export interface PlannedDirectories {
-  readonly parts: readonly PlanPart[]
   readonly count: number
   /** Everything else, to be planned next. */
   readonly rest: PlanRest
 }
 
 export interface PlannedNodes {
-  readonly parts: readonly PlanPart[]
   /** Names. */
   readonly count: number
   /** Of contents, once an inode. */
   readonly bytes: number
 }
 
-/** What no directory is: a part is worth handing over, and the last one ends soon. */
+/** A part is worth handing over, and the last one ends soon. */
 const partNodes = 512
 const partBytes = 8 * MiB
-const directoryPartNodes = 1024
+/** Of very many nodes a part is no less than this share of them all, so that there are not too many parts. */
+const share = mostParts / 4
+/** Of directories, whose number shows only at the end: of those that there are so far. */
+const shareSoFar = 16
 /** Of lines that are written at once. */
-const linesBytes = 256 * 1024
+const linesBytes = 64 * KiB
 
 /** Names by the layer that shows them. */
 interface Columns {
@@ -96,11 +94,11 @@ export async function planDirectories(
     })
     // They come off in their order
     for (let last = folders.pop(); last !== undefined; last = folders.pop()) waiting.push(last)
-    if (lines.isPart(directoryPartNodes)) await lines.endPart()
+    if (lines.isPart(Math.max(partNodes, count / shareSoFar))) await lines.endPart()
     if (pace.due()) await pace.turn()
   }
   await lines.end()
-  return { parts: lines.parts, count, rest: new PlanRest(lowers, pace, columns, lines.position) }
+  return { count, rest: new PlanRest(lowers, pace, columns, lines.position) }
 }
 
 export class PlanRest {
@@ -118,6 +116,9 @@ export class PlanRest {
 
   /** Behind the directories of the same plan. */
   async plan(target: PlanTarget): Promise<PlannedNodes> {
+    const names = this.#columns.reduce((sum, { inodes }) => sum + inodes.length, 0)
+    const tarBytes = this.#lowers.reduce((sum, layer) => sum + layer.tarBytes, 0)
+    const [mostNodes, mostBytes] = [Math.max(partNodes, names / share), Math.max(partBytes, tarBytes / share)]
     const lines = new Lines(target, this.#position)
     let count = 0
     for (let lower = this.#lowers.length - 1; lower >= 0; lower--) {
@@ -131,12 +132,12 @@ export class PlanRest {
         const node = nodeOf(this.#lowers, { lower, inode }, path, links)
         lines.add(node, node.sizeBytes)
         count += 1 + links.length
-        if (lines.isPart(partNodes)) await lines.endPart()
+        if (lines.isPart(mostNodes, mostBytes)) await lines.endPart()
         if (count % itemsPerLook === 0 && this.#pace.due()) await this.#pace.turn()
       }
     }
     await lines.end()
-    return { parts: lines.parts, count, bytes: lines.bytes }
+    return { count, bytes: lines.bytes }
   }
 }
 
@@ -178,14 +179,15 @@ async function inOrder(layer: Layer, { inodes, paths }: Columns, pace: Pace): Pr
   return pacedSort([...inodes.keys()], asTheyLie, pace)
 }
 
-/** Lines on their way into the plan, and where its parts are. */
+/** Lines on their way into the plan, cut into parts. */
 class Lines {
-  readonly parts: PlanPart[] = []
   /** Of contents. */
   bytes = 0
   position: number
   readonly #target: PlanTarget
   #waiting = ''
+  /** Parts whose lines wait. */
+  #parts: PlanPart[] = []
   #from: number
   #nodes = 0
   #contents = 0
@@ -205,17 +207,17 @@ class Lines {
     this.bytes += contentBytes
   }
 
-  isPart(most: number): boolean {
-    return this.#nodes >= most || this.#contents >= partBytes
+  isPart(mostNodes: number, mostBytes = Number.POSITIVE_INFINITY): boolean {
+    return this.#nodes >= mostNodes || this.#contents >= mostBytes
   }
 
   async endPart(): Promise<void> {
+    this.#target.signal.throwIfAborted()
     if (this.#nodes === 0) return
-    this.parts.push({ from: this.#from, to: this.position })
+    this.#parts.push({ from: this.#from, to: this.position })
     this.#from = this.position
     this.#nodes = this.#contents = 0
     if (this.#waiting.length >= linesBytes) await this.#write()
-    this.#target.signal.throwIfAborted()
   }
 
   async end(): Promise<void> {
@@ -226,5 +228,7 @@ class Lines {
   async #write(): Promise<void> {
     if (this.#waiting !== '') await this.#target.append(this.#waiting)
     this.#waiting = ''
+    for (const part of this.#parts) this.#target.onPart(part)
+    this.#parts = []
   }
 }
