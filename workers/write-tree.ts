@@ -6,7 +6,9 @@ import { closeSync, constants, copyFileSync, linkSync, openSync, readSync } from
 import { printable, toBytes } from '../src/byte-string.js'
 import { isErrno, PhylloError } from '../src/errors.js'
 import { BlockCache } from '../src/layerfile/block-cache.js'
+import { ContentWindows } from '../src/layerfile/content-windows.js'
 import { type LayerFile, openLayerFile } from '../src/layerfile/reader.js'
+import { KiB } from '../src/limits.js'
 import { loadSystemCalls } from '../src/native/load-system-calls.js'
 import type { TarSource, WriteTreeInput } from '../src/pool/jobs.js'
 import { job } from '../src/pool/wire.js'
@@ -25,9 +27,10 @@ export default job('write-tree', async (input, { progress }) => {
     const calls = await loadSystemCalls()
     const writer = new TreeWriter({ tree, born, contents, calls, notSet, sync, onBytes })
     for (const part of takeParts(input, () => progress(bytes))) {
+      if (step === 'nodes') contents.expect(part)
       if (step === 'directories') for (const node of part) writer.makeDirectory(node)
       else if (step === 'nodes') for (const node of part) writer.make(node)
-      else for (const node of [...part].reverse()) writer.finishDirectory(node)
+      else for (const node of part.reverse()) writer.finishDirectory(node)
       progress(bytes)
       // Where there is no thread of our own, others get their turn
       await new Promise(resolve => setImmediate(resolve))
@@ -38,7 +41,7 @@ export default job('write-tree', async (input, { progress }) => {
   }
 })
 
-function* takeParts({ plan, board }: WriteTreeInput, look: () => void): Generator<Iterable<PlannedNode>, void, void> {
+function* takeParts({ plan, board }: WriteTreeInput, look: () => void): Generator<PlannedNode[], void, void> {
   const parts = new PlanBoard(board)
   const fd = openSync(plan, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
@@ -50,25 +53,32 @@ function* takeParts({ plan, board }: WriteTreeInput, look: () => void): Generato
         if (got === 0) throw new RangeError(`the plan ends at byte ${from + done}`)
         done += got
       }
-      yield planNodes(bytes)
+      yield [...planNodes(bytes)]
     }
   } finally {
     closeSync(fd)
   }
 }
 
+/** Read at once from a file of a `diff`. */
+const fileBytes = 256 * KiB
+
 class Contents implements TreeContents {
   readonly #sources: readonly TarSource[]
   readonly #layers: readonly (LayerFile | undefined)[]
   /** How a file can share its content; not any more, once it could not. */
   #links: WriteTreeInput['links']
-  /** The file of a `diff` that is being read. */
+  readonly #windows: ContentWindows
+  /** For files of a `diff`. */
+  #buffer: Buffer | undefined
+  /** The one that is being read. */
   #open: { readonly node: PlannedNode; readonly fd: number } | undefined
 
   private constructor({ sources, links }: WriteTreeInput, layers: readonly (LayerFile | undefined)[]) {
     this.#sources = sources
     this.#links = links
     this.#layers = layers
+    this.#windows = new ContentWindows(layers)
   }
 
   static async open(input: WriteTreeInput): Promise<Contents> {
@@ -91,11 +101,15 @@ class Contents implements TreeContents {
     for (const layer of this.#layers) await layer?.close()
   }
 
-  read(node: PlannedNode, position: number, into: Buffer): number {
-    const layer = this.#layers[node.source]
-    const count =
-      layer === undefined ? this.#readFile(node, position, into) : layer.readSync(node.inode, position, into)
-    if (count > 0) return count
+  /** The nodes that are to be made next. */
+  expect(nodes: readonly PlannedNode[]): void {
+    this.#windows.expect(nodes)
+  }
+
+  read(node: PlannedNode, position: number): Buffer {
+    const inLayer = this.#layers[node.source] !== undefined
+    const bytes = inLayer ? this.#windows.bytes(node, position) : this.#readFile(node, position)
+    if (bytes.length > 0) return bytes
     const reason = `its content ends after ${position} of ${node.sizeBytes} bytes`
     throw new PhylloError('SIZE_MISMATCH', `${printable(`/${node.path}`)}: ${reason}`, {
       path: this.#pathOf(node).path,
@@ -122,9 +136,14 @@ class Contents implements TreeContents {
     }
   }
 
-  #readFile(node: PlannedNode, position: number, into: Buffer): number {
+  #readFile(node: PlannedNode, position: number): Buffer {
     const fd = this.#file(node)
-    return this.#ofStore('read', node, () => readSync(fd, into, 0, into.length, position))
+    this.#buffer ??= Buffer.allocUnsafeSlow(fileBytes)
+    const into = this.#buffer.subarray(0, Math.min(fileBytes, node.sizeBytes - position))
+    return into.subarray(
+      0,
+      this.#ofStore('read', node, () => readSync(fd, into, 0, into.length, position)),
+    )
   }
 
   /** One at a time: nodes are read one after the other. */

@@ -9,7 +9,6 @@
 import { closeSync, constants, fsyncSync, linkSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { type ByteString, isAscii, toBytes } from '../byte-string.js'
 import { isErrno } from '../errors.js'
-import { MiB } from '../limits.js'
 import type { SystemCalls } from '../native/system-calls.js'
 import type { Born } from '../pool/jobs.js'
 import { birthMode, bornMode, NodeAttributes } from './node-attributes.js'
@@ -19,8 +18,8 @@ import { type PlannedNode, typeBits } from './tree-plan.js'
 
 /** Contents of files, by the sources of the tree. */
 export interface TreeContents {
-  /** Fills some of `into`, at least a byte. Throws what is wrong with the store. */
-  read(node: PlannedNode, position: number, into: Buffer): number
+  /** Some bytes from `position` on, at least one; they stand there until the next call. Throws what is wrong with the store. */
+  read(node: PlannedNode, position: number): Buffer
   /** Makes the file share its content with the source. `linked`: it is the source's own file. False: it cannot be. */
   share(node: PlannedNode, path: string | Buffer): 'linked' | 'cloned' | false
 }
@@ -56,7 +55,6 @@ export class TreeWriter {
   readonly #top: string
   readonly #topBytes: Buffer
   readonly #attributes: NodeAttributes
-  readonly #buffer = Buffer.allocUnsafeSlow(MiB)
 
   constructor(options: TreeOptions) {
     this.#options = options
@@ -122,13 +120,12 @@ export class TreeWriter {
 
   #fill(node: PlannedNode, fd: number): void {
     for (let at = 0; at < node.sizeBytes; ) {
-      const most = Math.min(this.#buffer.length, node.sizeBytes - at)
-      const count = this.#options.contents.read(node, at, this.#buffer.subarray(0, most))
+      const piece = this.#options.contents.read(node, at)
       this.#attributes.operation = 'write'
-      for (let done = 0; done < count; ) done += writeSync(fd, this.#buffer, done, count - done, null)
-      at += count
-      this.written.bytes += count
-      this.#options.onBytes(count)
+      for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done, piece.length - done, null)
+      at += piece.length
+      this.written.bytes += piece.length
+      this.#options.onBytes(piece.length)
     }
   }
 

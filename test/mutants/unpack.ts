@@ -28,6 +28,13 @@ export const mutants: readonly Mutant[] = [
     test: writer,
   },
   {
+    name: 'a content has the bytes of the next one, too',
+    file: 'src/layerfile/content-windows.ts',
+    find: 'Math.min(to, this.#to) - this.#from',
+    replace: 'this.#to - this.#from',
+    test: 'test/layerfile/content-windows.test.ts',
+  },
+  {
     name: 'hard links become files of their own',
     file: 'src/overlay/walk/plan-tree.ts',
     find: 'while (++at < rows.length && columns.inodes[rows[at]!] === inode)',
