@@ -1,5 +1,7 @@
 /** The public surface of Phyllo. Everything that is not here may change. */
+export type { LoadOptions } from './archive/load.js'
 export type { ArchiveInput } from './archive/open.js'
+export type { SaveOptions } from './archive/save-target.js'
 export { type ByteString, toBytes, toText } from './byte-string.js'
 export type {
   Container,
@@ -12,6 +14,7 @@ export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'
+export type { NotSet, NotSetKind, UnpackOptions, UnpackReport } from './images/unpack.js'
 export { defaultLimits, type Limits } from './limits.js'
 export type { ContainerConfig, HistoryEntry, ImageConfig } from './oci/config.js'
 export type { ChainId, DiffId, Digest, ImageId } from './oci/digest.js'
@@ -19,4 +22,5 @@ export type { Platform } from './oci/platform.js'
 export type { MilestoneEvent, Operation, OperationEvent, ProgressEvent, Report } from './operation.js'
 export type { ChangesOptions, ContainerChange } from './overlay/difference/changes.js'
 export { Pool, type PoolOptions } from './pool/pool.js'
-export { type LoadOptions, type SaveOptions, Store, type StoreOptions } from './store.js'
+export { Store } from './store.js'
+export type { StoreOptions } from './store-options.js'

@@ -9,8 +9,9 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import type { LoadOptions } from './archive/load.js'
 import type { ArchiveInput } from './archive/open.js'
-import type { ArchiveFormat } from './archive/save-target.js'
+import type { SaveOptions } from './archive/save-target.js'
 import type {
   Container,
   Containers,
@@ -31,47 +32,15 @@ import type { Image } from './images/image.js'
 import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
 import { ReferenceStore } from './images/reference-store.js'
+import type { UnpackOptions, UnpackReport, UnpackSource } from './images/unpack.js'
 import { Views } from './images/views.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers } from './layers/open-layers.js'
 import { defaultLimits, type Limits } from './limits.js'
 import { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
-import type { BlockCompression } from './pool/jobs.js'
 import { Pool } from './pool/pool.js'
-
-export interface StoreOptions {
-  /** Default: the store's own; `packed` for a new one. Another than the store's own is DRIVER_MISMATCH. */
-  readonly driver?: DriverName
-  /** Writes nothing, and makes no store where there is none: that is an empty one. */
-  readonly readOnly?: boolean
-  /** Of layers that are written. Default `lz4`. */
-  readonly compression?: BlockCompression
-  /** `full` (default): what was reported as done survives a power cut. `none`: it survives the death of the process. */
-  readonly durability?: 'full' | 'none'
-  /** Cores to use, compression included. 0 works on the calling thread. Default: all there are. */
-  readonly workers?: number
-  /** Where the worker files are, when a bundler has moved this module away from them. */
-  readonly workersDir?: string | URL
-  /** A pool to share with other stores; the store does not close it. */
-  readonly pool?: Pool
-  /** Bounds for hostile input; see Limits. */
-  readonly limits?: Partial<Limits>
-}
-
-export interface LoadOptions {
-  readonly signal?: AbortSignal
-  /** `os/architecture[/variant]`, to choose from an index. Default: the host's. */
-  readonly platform?: string
-  /** What messages call the input. Default: the file's name. */
-  readonly name?: string
-}
-
-export interface SaveOptions {
-  readonly signal?: AbortSignal
-  /** Default `docker-archive`. */
-  readonly format?: ArchiveFormat
-}
+import type { StoreOptions } from './store-options.js'
 
 export class Store implements AsyncDisposable {
   readonly #root: Root
@@ -178,6 +147,32 @@ export class Store implements AsyncDisposable {
       await saveImages(typeof words === 'string' ? [words] : words, from, target)
       op.report.bytesWritten += target.bytesWritten
     }, signal)
+  }
+
+  /**
+   * Writes all that an image shows into a directory that is not there yet, or empty; it gets its name when it is whole. As root
+   * with full fidelity, else with a report of what could not be set: see docs/unpack.md.
+   */
+  unpack(image: string, directory: string, { signal, links }: UnpackOptions = {}): Operation<UnpackReport> {
+    return this.#operation(async op => {
+      const { unpackImage } = await import('./images/unpack.js')
+      const [layers, open, catalog, root] = [this.#layers, this.#open, this.#catalog, this.#root]
+      const contentSource: UnpackSource['contentSource'] = layer => layers.driver.contentSource(layer)
+      const from = { layers, open, catalog, root, contentSource, pool: () => this.#workers() }
+      return unpackImage({ image, directory, links }, from, op)
+    }, signal)
+  }
+
+  /** Mounts an overlay2 store's image, read-only. @throws DRIVER_MISMATCH, IMAGE_NOT_FOUND, LIMIT_EXCEEDED, MOUNT_FAILED */
+  async mount(image: string, directory: string): Promise<void> {
+    this.#assertOpen()
+    const { mountImage } = await import('./images/mount.js')
+    await mountImage(image, directory, { layers: this.#layers, catalog: this.#catalog, paths: this.#root.paths })
+  }
+
+  /** Undoes `mount`. @throws MOUNT_FAILED, also for what is no mount of Phyllo */
+  async unmount(directory: string): Promise<void> {
+    await (await import('./drivers/overlay2/mount.js')).unmountLayers(directory)
   }
 
   /** The images, newest first: without those that only others are built on, unless `all`. */
