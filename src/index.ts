@@ -12,6 +12,7 @@ export type {
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
 export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
+export type { CopyOptions } from './images/copy-images.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'
 export type { NotSet, NotSetKind, UnpackOptions, UnpackReport } from './images/unpack.js'

@@ -28,6 +28,7 @@ import type { Root } from './disk/root.js'
 import type { Driver } from './drivers/driver.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
 import { PhylloError } from './errors.js'
+import type { CopyOptions } from './images/copy-images.js'
 import type { Image } from './images/image.js'
 import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
@@ -175,6 +176,24 @@ export class Store implements AsyncDisposable {
     await (await import('./drivers/overlay2/mount.js')).unmountLayers(directory)
   }
 
+  /**
+   * Copies images into another store, of whichever driver: what words mean, and which names come along, is as for save. Published
+   * there only when every layer of every image is verified. A store that has all of them already stays as it is.
+   */
+  copy(words: string | readonly string[], to: Store, { signal }: CopyOptions = {}): Operation<readonly Image[]> {
+    if (!(#root in to)) throw new TypeError('copy: the target is not a Store, or one of another copy of Phyllo')
+    to.#assertOpen()
+    const operation = this.#operation(async op => {
+      to.#root.assertWritable()
+      const { copyImages } = await import('./images/copy-images.js')
+      const from = { layers: this.#layers, images: this.#images, references: this.#references, name: this.root }
+      const target = { root: to.#root, to: to.#copyTarget() }
+      const copied = await copyImages(typeof words === 'string' ? [words] : words, from, target, op)
+      return Promise.all(copied.map(({ id, layers }) => to.#catalog.get(id, layers)))
+    }, signal)
+    return to.#hold(operation)
+  }
+
   /** The images, newest first: without those that only others are built on, unless `all`. */
   images(options: ListOptions = {}): Promise<Image[]> {
     return this.#catalog.list(options)
@@ -253,7 +272,11 @@ export class Store implements AsyncDisposable {
 
   #operation<T>(work: ConstructorParameters<typeof Operation<T>>[0], signal: AbortSignal | undefined): Operation<T> {
     this.#assertOpen()
-    const operation = new Operation(work, signal)
+    return this.#hold(new Operation(work, signal))
+  }
+
+  /** close() waits for it. */
+  #hold<T>(operation: Operation<T>): Operation<T> {
     // Its own handle on the failure: close() waits for the end and does not care which, while the user's promise still
     // says it, and a failure that nobody awaits is still reported.
     const ended = operation.ended

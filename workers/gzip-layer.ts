@@ -2,12 +2,9 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { compressGzip } from '../src/compression/gzip.js'
-import { openLayerTar } from '../src/layerfile/layer-tar.js'
-import { chunkBytes } from '../src/limits.js'
-import type { DiffId, Digest } from '../src/oci/digest.js'
+import type { Digest } from '../src/oci/digest.js'
 import { job } from '../src/pool/wire.js'
-import { verifiedTar } from '../src/tar/verified-tar.js'
-import { verifiedLayer } from '../src/unpack/verified-layer.js'
+import { counted, layerTar } from './layer-input.js'
 
 /** Part of every OCI archive's digests: changing it changes the bytes that a save gives. */
 const level = 6
@@ -15,10 +12,7 @@ const level = 6
 export default job('gzip-layer', async ({ source, diffId, target }, { progress }) => {
   const fd = openSync(target, 'wx', 0o600)
   try {
-    const tar = counted(
-      'layerFile' in source ? fromFile(source.layerFile, diffId) : verifiedLayer(source, diffId),
-      progress,
-    )
+    const tar = counted(layerTar(source, diffId), progress)
     const hash = createHash('sha256')
     let sizeBytes = 0
     for await (const chunk of compressGzip(tar, { level })) {
@@ -31,24 +25,3 @@ export default job('gzip-layer', async ({ source, diffId, target }, { progress }
     closeSync(fd)
   }
 })
-
-function fromFile(path: string, diffId: DiffId): AsyncIterable<Uint8Array> {
-  return verifiedTar(partsOf(path), { diffId, path })
-}
-
-async function* partsOf(path: string): AsyncGenerator<Uint8Array, void, void> {
-  const tar = await openLayerTar(path)
-  try {
-    for (const { bytes } of tar.parts(0, tar.tarBytes, Buffer.allocUnsafeSlow(chunkBytes))) yield bytes
-  } finally {
-    tar.close()
-  }
-}
-
-async function* counted(chunks: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
-  let bytes = 0
-  for await (const chunk of chunks) {
-    progress((bytes += chunk.length))
-    yield chunk
-  }
-}

@@ -17,12 +17,28 @@ export interface ByteRange {
   readonly growing?: SharedArrayBuffer
 }
 
+/** Where the exact tar of a layer comes from. */
+export type TarSource =
+  | { readonly layerFile: string }
+  /** `diff`: the directory that the layer was unpacked into. */
+  | { readonly tarSplit: string; readonly diff: string }
+
+/** The tar of a layer that a store has, not compressed. */
+export interface StoredTar {
+  readonly tar: TarSource
+  /** Of the tar. */
+  readonly sizeBytes: number
+}
+
+/** What the content of a layer is made of. */
+export type LayerInput = ByteRange | StoredTar
+
 export type BlockCompression = 'lz4' | 'none'
 
-/** Compressed tar in, layer file out. Memory, if any, is a ring: layerfile/block-ring.ts. */
+/** Tar in, compressed or not, layer file out. Memory, if any, is a ring: layerfile/block-ring.ts. */
 export interface WriteLayerInput {
-  readonly source: ByteRange
-  /** Where in the archive it stands, for messages: `app.tar: abc/layer.tar`. */
+  readonly source: LayerInput
+  /** Where in the archive or store it stands, for messages: `app.tar: abc/layer.tar`. */
   readonly label: string
   /** File to create, inside the stage. */
   readonly target: string
@@ -46,9 +62,9 @@ export interface WriteLayerOutput {
   readonly warnings: readonly string[]
 }
 
-/** Compressed tar in, the content of an overlay2 layer out: `diff/` and `tar-split.json.gz` in a new directory, mode 0700. */
+/** The same in, the content of an overlay2 layer out: `diff/` and `tar-split.json.gz` in a new directory, mode 0700. */
 export interface UnpackLayerInput {
-  readonly source: ByteRange
+  readonly source: LayerInput
   readonly label: string
   /** Directory to create, inside the stage. */
   readonly target: string
@@ -67,12 +83,6 @@ export type UnpackLayerOutput = WriteLayerOutput
 
 /** Where the contents of a layer's files are: blocks of its tar, or files of their own. */
 export type ContentSource = { readonly layerFile: string } | { readonly diff: string }
-
-/** Where the exact tar of a layer comes from. */
-export type TarSource =
-  | { readonly layerFile: string }
-  /** `diff`: the directory that the layer was unpacked into. */
-  | { readonly tarSplit: string; readonly diff: string }
 
 /** Blocks of a write-layer job compressed on another thread, in the ring that is the memory of both. */
 export type CompressBlocksInput = Readonly<Record<string, never>>
