@@ -74,7 +74,7 @@ async function printHelp(): Promise<number> {
     '',
     'Options (before or after the command):',
     '  --root DIR          the store; default $PHYLLO_ROOT, else phyllo in the XDG data directory',
-    '  --driver NAME       packed; default: the store’s own, packed for a new one',
+    '  --driver NAME       packed, overlay2; default: the store’s own, packed for a new one',
     '  --compression HOW   lz4 (default) or none: of layers that are written',
     '  --durability HOW    full (default) or none: whether to wait for the disk',
     '  --workers N         cores to use; 0 works on the main thread',

@@ -13,7 +13,7 @@ export function rootOf(options: Options, env: NodeJS.ProcessEnv = process.env): 
 /** `write: false` opens for looking: nothing is made, locked or leased, so it is quick, and works on what may not be written. */
 export function openStoreOptions(options: Options, write: boolean): Promise<Store> {
   const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? {} : { readOnly: true }
-  if (options.driver !== undefined) chosen.driver = oneOf(options, 'driver', ['packed'])
+  if (options.driver !== undefined) chosen.driver = oneOf(options, 'driver', ['packed', 'overlay2'])
   if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
   if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
   if (options.workers !== undefined) chosen.workers = wholeNumber(options, 'workers')

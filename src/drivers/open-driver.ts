@@ -4,28 +4,22 @@ import { dirname } from 'node:path'
 import { storeIoError } from '../disk/io.js'
 import type { StorePaths } from '../disk/paths.js'
 import type { Root } from '../disk/root.js'
-import { isErrno, PhylloError } from '../errors.js'
+import { isErrno } from '../errors.js'
 import type { Driver } from './driver.js'
 import { PackedDriver, type PackedOptions } from './packed/packed-driver.js'
 
 /** Before anything is written: whether the driver can be written to here. @throws DRIVER_UNSUPPORTED naming what is missing */
 export async function probeDriver(paths: StorePaths): Promise<void> {
   if (paths.driver === 'packed') return
-  const [{ probeOverlay2 }, { loadSystemCalls }] = await Promise.all([
+  const [{ probeOverlay2 }, { refuse }, { loadSystemCalls }] = await Promise.all([
     import('./overlay2/probe.js'),
+    import('./overlay2/refuse.js'),
     import('../native/load-system-calls.js'),
   ])
   const places = await Promise.all([paths.content, paths.stages].map(nearest))
   const { missing } = probeOverlay2(places[1]!.path, await loadSystemCalls())
   const apart = places[0]!.device === places[1]!.device ? [] : ['overlay2/ and phyllo/ on one file system']
   refuse(paths, [...missing, ...apart])
-}
-
-/** @throws DRIVER_UNSUPPORTED unless nothing is missing */
-export function refuse(paths: StorePaths, missing: readonly string[]): void {
-  if (missing.length === 0) return
-  const message = `${paths.root}: driver ${paths.driver} cannot be used; what is missing: ${missing.join('; ')}`
-  throw new PhylloError('DRIVER_UNSUPPORTED', message, { path: paths.root, driver: paths.driver, missing })
 }
 
 /** The directory, or the one of its parents that is there. */

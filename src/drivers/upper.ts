@@ -72,7 +72,8 @@ export interface ContentDraft {
 
 /** Where a content lies: bytes of a file, as they stand there. */
 export interface ContentPlace {
-  readonly file: string
+  /** Its path. */
+  readonly file: ByteString
   readonly offset: number
   readonly bytes: number
 }

@@ -11,7 +11,9 @@ export interface JobModule<K extends JobName> {
 
 export const jobModules: { readonly [K in JobName]: () => Promise<JobModule<K>> } = {
   'write-layer': () => import('../../workers/write-layer.js'),
+  'unpack-layer': () => import('../../workers/unpack-layer.js'),
   'commit-layer': () => import('../../workers/commit-layer.js'),
+  'commit-directory': () => import('../../workers/commit-directory.js'),
   'compress-blocks': () => import('../../workers/compress-blocks.js'),
   'gzip-layer': () => import('../../workers/gzip-layer.js'),
   'place-layers': () => import('../../workers/place-layers.js'),

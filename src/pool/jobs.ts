@@ -54,6 +54,13 @@ export interface UnpackLayerInput {
   readonly target: string
   readonly limits: Limits
   readonly digestAlgorithm?: 'sha256' | 'sha512'
+  /**
+   * Bytes of the longest path by which `diff/` will ever be reached, mounts of it included. Entries whose path would be too long
+   * there are refused, as those that are too long below the target are.
+   */
+  readonly placeBytes?: number
+  /** Everything is on the disk when the job answers. */
+  readonly durable?: boolean
 }
 /** `fileBytes`: of contents and tar-split. */
 export type UnpackLayerOutput = WriteLayerOutput
@@ -118,10 +125,17 @@ export interface CommitLayerInput {
 }
 export type CommitLayerOutput = Omit<WriteLayerOutput, 'digest'>
 
+/** The same, into a directory as unpack-layer makes one. */
+export interface CommitDirectoryInput extends Omit<CommitLayerInput, 'compression'> {
+  readonly placeBytes?: number
+  readonly durable?: boolean
+}
+
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
   readonly 'unpack-layer': { readonly input: UnpackLayerInput; readonly output: UnpackLayerOutput }
   readonly 'commit-layer': { readonly input: CommitLayerInput; readonly output: CommitLayerOutput }
+  readonly 'commit-directory': { readonly input: CommitDirectoryInput; readonly output: CommitLayerOutput }
   readonly 'compress-blocks': { readonly input: CompressBlocksInput; readonly output: CompressBlocksOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
   readonly 'place-layers': { readonly input: PlaceLayersInput; readonly output: PlaceLayersOutput }

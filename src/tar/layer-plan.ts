@@ -10,7 +10,7 @@ import type { LayerEntry } from './layer-writer.js'
 
 /** Where the content of an entry begins: in a file, or as an inode of a layer file. */
 export type PlannedContent =
-  | { readonly file: string; readonly offset: number }
+  | { readonly file: ByteString; readonly offset: number }
   | { readonly layer: string; readonly inode: number }
 
 export interface PlannedEntry extends LayerEntry {
@@ -96,5 +96,5 @@ function entryOf([type, name, linkName, numbers, xattrs, content]: Row, paths: r
 }
 
 function contentOf([kind, path, at]: PlannedRow, paths: readonly string[]): PlannedContent {
-  return kind === 'file' ? { file: paths[path]!, offset: at } : { layer: paths[path]!, inode: at }
+  return kind === 'file' ? { file: paths[path] as ByteString, offset: at } : { layer: paths[path]!, inode: at }
 }

@@ -23,6 +23,8 @@ export interface TarGlobal {
   /** Of its own header block, usually `pax_global_header`. */
   readonly name: ByteString
   readonly headerOffset: number
+  /** Offset just behind its body, before the padding. */
+  readonly bodyEnd: number
   /** Offset of what follows it. */
   readonly nextOffset: number
 }
@@ -209,8 +211,9 @@ export class TarScanner {
   #startMeta(header: Header): void {
     this.#meta.start(header)
     if (header.typeFlag === flag.paxGlobal) {
+      const bodyEnd = this.#offset + header.size
       const nextOffset = this.#offset + padded(header.size)
-      this.#options.onGlobal?.({ name: header.name, headerOffset: this.#start, nextOffset })
+      this.#options.onGlobal?.({ name: header.name, headerOffset: this.#start, bodyEnd, nextOffset })
     }
     if (header.size > 0) this.#state = 'meta'
     else this.#meta.collect(this.#block, 0, 0)

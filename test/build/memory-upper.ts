@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fromText } from '../../src/byte-string.js'
 import type { ContentDraft, NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
 import type { Change } from '../../src/drivers/upper-change.js'
 import type { SnapshotContents } from '../../src/drivers/upper-snapshot.js'
@@ -118,7 +119,7 @@ function contentFiles(): SnapshotContents {
       const { bytes } = stored as Stored
       const file = join(directory, `${files++}`)
       writeFileSync(file, Buffer.concat([Buffer.alloc(files), bytes]))
-      return { file, offset: files, bytes: bytes.length }
+      return { file: fromText(file), offset: files, bytes: bytes.length }
     },
     release: () => rmSync(directory, { recursive: true, force: true }),
   }

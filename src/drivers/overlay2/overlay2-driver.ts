@@ -6,12 +6,15 @@
  *   gone. What no record and no intent names is somebody else's: told, and never touched.
  * - A content is on the disk before its record is: one syncfs of the file system for all that a job and we have written.
  */
+import { type ByteString, fromText } from '../../byte-string.js'
 import { ifThere } from '../../disk/io.js'
 import { tarSplitFile } from '../../disk/paths.js'
 import { randomId } from '../../disk/random-id.js'
 import type { Root } from '../../disk/root.js'
 import { settled } from '../../disk/settle.js'
 import { PhylloError } from '../../errors.js'
+import type { SystemCalls } from '../../native/system-calls.js'
+import type { PlannedContent } from '../../tar/layer-plan.js'
 import type {
   ContentJobs,
   ContentJobsParts,
@@ -23,13 +26,18 @@ import type {
   PublishedContent,
   Removal,
 } from '../driver.js'
+import type { Layer } from '../layer.js'
 import { completeDirectory, lowersOf, placeDirectory, unlinkDirectory } from './directory.js'
 import { DirectoryJobs } from './directory-jobs.js'
+import { DirectoryLayer, openDirectoryLayer } from './directory-layer.js'
 import { DirectoryRemoval } from './directory-removal.js'
 import { FileSystemSync } from './file-system-sync.js'
+import { refuse } from './refuse.js'
 
 /** Docker's; it leaves room for a container and its init layer below the kernel's 128. */
 const mostLayers = 125
+/** Characters of an id, and the most that a file with one is read of. */
+const idLength = 64
 const idBytes = 4096
 
 export class Overlay2Driver implements Driver {
@@ -37,6 +45,7 @@ export class Overlay2Driver implements Driver {
   readonly mostLayers = mostLayers
   readonly #root: Root
   readonly #sync: FileSystemSync
+  #calls: Promise<SystemCalls> | undefined
 
   constructor(root: Root) {
     this.#root = root
@@ -83,8 +92,7 @@ export class Overlay2Driver implements Driver {
   }
 
   async open({ diffId, cacheId, sizeBytes }: LayerContent): Promise<OpenLayer> {
-    const { openDirectoryLayer } = await import('./directory-layer.js')
-    return openDirectoryLayer(this.#root.paths.diff(cacheId), { calls: await this.#calls.get(), diffId, sizeBytes })
+    return openDirectoryLayer(this.#root.paths.diff(cacheId), { calls: await this.#toRead(), diffId, sizeBytes })
   }
 
   async openTar({ chainId, diffId, cacheId }: LayerContent): Promise<OpenTar> {
@@ -93,8 +101,16 @@ export class Overlay2Driver implements Driver {
     return openDirectoryTar(diffId, { tarSplit: paths.tarSplit(chainId), diff: paths.diff(cacheId) })
   }
 
+  contentOf(layer: Layer, inode: number): PlannedContent {
+    if (layer instanceof DirectoryLayer)
+      return { file: `${fromText(layer.directory)}/${layer.path(inode)}` as ByteString, offset: 0 }
+    throw new TypeError(`layer ${layer.diffId} is no directory`)
+  }
+
   jobs(parts: ContentJobsParts): ContentJobs {
-    return new DirectoryJobs(parts)
+    const { paths, durability } = this.#root
+    const place = paths.below(paths.layerContent('0'.repeat(idLength)), 'merged')
+    return new DirectoryJobs(parts, { durable: durability === 'full', placeBytes: Buffer.byteLength(place) })
   }
 
   removal(): Removal {
@@ -112,6 +128,20 @@ export class Overlay2Driver implements Driver {
   async foreign(known: ReadonlySet<string>): Promise<readonly string[]> {
     const others = new Set([...(await this.#intended()), ...(await this.#mounted())])
     return (await this.#directories()).filter(id => !known.has(id) && !others.has(id))
+  }
+
+  /** What reading a layer needs, if this process can do it: an opaque directory is one by an attribute that not everybody sees. */
+  async #toRead(): Promise<SystemCalls> {
+    const load = async () => {
+      const [{ probeOverlay2Reading }, { loadSystemCalls }] = await Promise.all([
+        import('./probe.js'),
+        import('../../native/load-system-calls.js'),
+      ])
+      const calls = await loadSystemCalls()
+      refuse(this.#root.paths, probeOverlay2Reading(calls).missing)
+      return calls!
+    }
+    return (this.#calls ??= load())
   }
 
   async #directories(): Promise<string[]> {

@@ -2,6 +2,7 @@
  * What writing does to the contents of an upper: small ones are in segments, large ones in files of their own, and a small one
  * that grows becomes a large one. Sizes change here, and each change is told to the tree.
  */
+import { fromText } from '../../byte-string.js'
 import type { ContentPlace, UpperNode } from '../upper.js'
 import type { UpperTree } from '../upper-tree.js'
 import { KeptContents } from './kept-contents.js'
@@ -89,8 +90,8 @@ export class UpperContents {
   place(stored: StoredContent): ContentPlace {
     const { bytes } = stored
     return stored.kind === 'small'
-      ? { file: this.#files.path(segmentName(stored.segment)), offset: stored.offset, bytes }
-      : { file: this.#files.path(contentName(stored.file)), offset: 0, bytes }
+      ? { file: fromText(this.#files.path(segmentName(stored.segment))), offset: stored.offset, bytes }
+      : { file: fromText(this.#files.path(contentName(stored.file))), offset: 0, bytes }
   }
 
   isKept(node: UpperNode, position: number): boolean {

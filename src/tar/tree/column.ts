@@ -31,6 +31,11 @@ export function integerAt(words: Uint32Array, row: number): number {
   return words[2 * row]! + words[2 * row + 1]! * 2 ** 32
 }
 
+/** An integer that may be negative. */
+export function signedAt(words: Uint32Array, row: number): number {
+  return words[2 * row]! + (words[2 * row + 1]! | 0) * 2 ** 32
+}
+
 /** A list of numbers, for what is not written a million times by a hot loop. */
 export class WordList {
   #values = new Uint32Array(firstCapacity)

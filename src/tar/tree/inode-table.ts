@@ -1,9 +1,16 @@
 /** The inodes of a tree while it is built: one column per attribute, in the order in which the tar made them. */
 import type { ByteString } from '../../byte-string.js'
 import type { EntryType, TarEntry } from '../entry.js'
-import { ByteArena, enlarged, grown, integerAt, setInteger } from './column.js'
+import { ByteArena, enlarged, grown, integerAt, setInteger, signedAt } from './column.js'
 import { inodeFlags, typeBits, typeMask } from './inode-bits.js'
 import { XattrArena } from './xattr-arena.js'
+
+/** What a hard link's header changes about the inode. */
+export interface LinkChanges {
+  readonly owner: boolean
+  readonly mode: boolean
+  readonly time: boolean
+}
 
 export class InodeTable {
   /** Inodes that there are; the columns have room for more. */
@@ -62,11 +69,15 @@ export class InodeTable {
   }
 
   /** A hard link's header speaks of the shared inode, too; but a symlink has no mode to set (threat A12). */
-  applyLink(inode: number, entry: TarEntry): void {
+  applyLink(inode: number, entry: TarEntry): LinkChanges {
+    const owner = this.uid[inode] !== entry.uid || this.gid[inode] !== entry.gid
+    const time = signedAt(this.mtimeSec, inode) !== entry.mtimeSec || this.mtimeNsec[inode] !== entry.mtimeNsec
+    const before = this.mode[inode]!
     this.#setOwnerAndTime(inode, entry)
-    const type = this.mode[inode]! & typeMask
+    const type = before & typeMask
     if (type !== typeBits.symlink) this.mode[inode] = type | (entry.mode & 0o7777)
     this.xattrs[inode] = this.xattrArena.merge(this.xattrs[inode]!, entry)
+    return { owner, time, mode: before !== this.mode[inode] }
   }
 
   isType(inode: number, type: keyof typeof typeBits): boolean {

@@ -13,7 +13,7 @@ import type { Limits } from '../../limits.js'
 import type { TarEntry } from '../entry.js'
 import { isShort, normalizeName } from '../name.js'
 import { checkParents, classifyName, whiteoutPrefix } from '../whiteout.js'
-import { InodeTable } from './inode-table.js'
+import { InodeTable, type LinkChanges } from './inode-table.js'
 import { KnownWays, type Way } from './known-ways.js'
 import { absent, NameTable } from './name-table.js'
 import { isImplied, TreeWalk } from './tree-walk.js'
@@ -36,6 +36,8 @@ export interface Placed {
   readonly target: number
   /** On the way there is a symlink that is absolute or climbs above the root: on a host the same name leads elsewhere. */
   readonly strayed: boolean
+  /** Of a link. */
+  readonly changes: LinkChanges | undefined
 }
 
 /** By which ways a directory was an entry. */
@@ -55,7 +57,13 @@ export class TreeBuilder {
   readonly #walk: TreeWalk
   readonly #ways = new KnownWays()
   readonly #refuses: boolean
-  readonly #placed = { kind: 'none' as Placed['kind'], row: -1, target: -1, strayed: false }
+  readonly #placed = {
+    kind: 'none' as Placed['kind'],
+    row: -1,
+    target: -1,
+    strayed: false,
+    changes: undefined as LinkChanges | undefined,
+  }
   /** Directories that were an entry through a symlink, with bits of `named`; only where duplicates are refused. */
   readonly #namedTwice = new Map<number, number>()
   #rootNamed = false
@@ -102,12 +110,11 @@ export class TreeBuilder {
     this.#place('none', -1, false)
   }
 
-  #place(kind: Placed['kind'], row: number, strayed: boolean, target = -1): void {
+  #place(kind: Placed['kind'], row: number, strayed: boolean): void {
     const placed = this.#placed
     placed.kind = kind
     placed.row = row
     placed.strayed = strayed
-    placed.target = target
   }
 
   #addAt(path: readonly ByteString[], base: ByteString, entry: TarEntry): void {
@@ -216,8 +223,10 @@ export class TreeBuilder {
     this.names.inode[row] = replaced
     const inode = this.names.inode[target]!
     this.#put(row, inode, entry)
-    this.inodes.applyLink(inode, entry)
-    this.#place('link', row, strayed, target)
+    const changes = this.inodes.applyLink(inode, entry)
+    this.#place('link', row, strayed)
+    this.#placed.target = target
+    this.#placed.changes = changes
   }
 
   /** Row of what a hard link is to be one more name of. */

@@ -1,0 +1,63 @@
+/**
+ * The content of a layer as driver overlay2 keeps it, out of its plain tar: `diff/` and `tar-split.json.gz` in a new directory.
+ */
+import { closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { GzipWriter } from '../compression/gzip-writer.js'
+import { PhylloError } from '../errors.js'
+import type { Limits } from '../limits.js'
+import { loadSystemCalls } from '../native/load-system-calls.js'
+import { SplitWriter } from '../tar/split-writer.js'
+import { hostFileCalls } from './file-calls.js'
+import { type UnpackedLayer, unpackLayer } from './unpack-layer.js'
+
+export interface LayerContentOptions {
+  /** Directory to create, mode 0700, inside a stage. */
+  readonly target: string
+  /** What is being read, for messages. */
+  readonly label: string
+  readonly limits: Limits
+  /** See UnpackLayerInput of pool/jobs.ts. */
+  readonly placeBytes?: number
+  readonly durable?: boolean
+  /** Called now and then. What it throws ends the work. */
+  readonly onStep?: () => void
+}
+
+export interface LayerContent extends Omit<UnpackedLayer, 'contentBytes'> {
+  /** Of contents and tar-split. */
+  readonly fileBytes: number
+}
+
+/** Headers shrink to a tenth either way. Measured on 62,000 entries: level 1 takes a third of the time of 6, for a fifth more bytes. */
+const level = 1
+
+/** Throws as `unpackLayer`. */
+export async function writeLayerContent(
+  plain: AsyncIterable<Uint8Array>,
+  { target, durable = false, placeBytes, ...options }: LayerContentOptions,
+): Promise<LayerContent> {
+  const calls = await loadSystemCalls()
+  if (calls === undefined)
+    throw new PhylloError('STORE_IO', 'unpacking needs the system calls of Linux, and there is no way to make them', {
+      operation: 'mknod',
+      path: target,
+    })
+  mkdirSync(target, 0o700)
+  const fd = openSync(join(target, 'tar-split.json.gz'), 'wx', 0o644)
+  try {
+    const files = hostFileCalls(calls)
+    const gzip = await GzipWriter.create({ level, write: bytes => files.write(fd, bytes, 0, bytes.length) })
+    const split = await SplitWriter.create(lines => gzip.write(lines))
+    const root = join(target, 'diff')
+    const place = placeBytes === undefined ? {} : { rootBytes: placeBytes }
+    const { contentBytes, ...layer } = await unpackLayer(plain, { ...options, ...place, calls: files, root, split })
+    split.end()
+    gzip.end()
+    // One flush of the file system for all that was made: fsync of every file takes many times as long.
+    if (durable) calls.syncfs(fd)
+    return { ...layer, fileBytes: contentBytes + fstatSync(fd).size }
+  } finally {
+    closeSync(fd)
+  }
+}
