@@ -20,6 +20,7 @@ import type {
   OpenContainerOptions,
 } from './containers/containers.js'
 import type { ContainerInfo } from './containers/record.js'
+import type { RemoveOptions } from './containers/remove-image.js'
 import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
 import { removeAtExit } from './disk/remove-at-exit.js'
@@ -31,33 +32,15 @@ import type { Image } from './images/image.js'
 import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
 import { ReferenceStore } from './images/reference-store.js'
+import type { Removed } from './images/remove.js'
 import { Views } from './images/views.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers } from './layers/open-layers.js'
 import { defaultLimits, type Limits } from './limits.js'
 import { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
-import type { BlockCompression } from './pool/jobs.js'
 import { Pool } from './pool/pool.js'
-
-export interface StoreOptions {
-  /** Default: the store's own; `packed` for a new one. Another than the store's own is DRIVER_MISMATCH. */
-  readonly driver?: DriverName
-  /** Writes nothing, and makes no store where there is none: that is an empty one. */
-  readonly readOnly?: boolean
-  /** Of layers that are written. Default `lz4`. */
-  readonly compression?: BlockCompression
-  /** `full` (default): what was reported as done survives a power cut. `none`: it survives the death of the process. */
-  readonly durability?: 'full' | 'none'
-  /** Cores to use, compression included. 0 works on the calling thread. Default: all there are. */
-  readonly workers?: number
-  /** Where the worker files are, when a bundler has moved this module away from them. */
-  readonly workersDir?: string | URL
-  /** A pool to share with other stores; the store does not close it. */
-  readonly pool?: Pool
-  /** Bounds for hostile input; see Limits. */
-  readonly limits?: Partial<Limits>
-}
+import type { StoreOptions } from './store-options.js'
 
 export interface LoadOptions {
   readonly signal?: AbortSignal
@@ -237,6 +220,22 @@ export class Store implements AsyncDisposable {
   /** Gives a reference to an image, taking it from whichever had it. */
   async tag(source: string, target: string): Promise<void> {
     await this.#catalog.tag(source, target)
+  }
+
+  /**
+   * Takes a name away, as `docker rmi` does, and the image with it when that was its last one; an id takes the image with its one
+   * name. The answer is what went: names, then the image and those of its layers that nothing else needs, from the top. They
+   * are out of the store at once; when the operation has ended their room is free.
+   *
+   * @throws IMAGE_NOT_FOUND, IMAGE_IN_USE, REFERENCE_INVALID, STORE_READ_ONLY
+   */
+  remove(name: string, { signal, ...options }: RemoveOptions = {}): Operation<readonly Removed[]> {
+    return this.#operation(async op => {
+      this.#root.assertWritable()
+      const { removeImageOf } = await import('./containers/remove-image.js')
+      const [root, images, references, layers] = [this.#root, this.#images, this.#references, this.#layers]
+      return removeImageOf({ root, images, references, layers, limits: this.#limits }, name, options, op)
+    }, signal)
   }
 
   /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */

@@ -1,0 +1,24 @@
+/** What a store is opened with. */
+import type { DriverName } from './disk/paths.js'
+import type { Limits } from './limits.js'
+import type { BlockCompression } from './pool/jobs.js'
+import type { Pool } from './pool/pool.js'
+
+export interface StoreOptions {
+  /** Default: the store's own; `packed` for a new one. Another than the store's own is DRIVER_MISMATCH. */
+  readonly driver?: DriverName
+  /** Writes nothing, and makes no store where there is none: that is an empty one. */
+  readonly readOnly?: boolean
+  /** Of layers that are written. Default `lz4`. */
+  readonly compression?: BlockCompression
+  /** `full` (default): what was reported as done survives a power cut. `none`: it survives the death of the process. */
+  readonly durability?: 'full' | 'none'
+  /** Cores to use, compression included. 0 works on the calling thread. Default: all there are. */
+  readonly workers?: number
+  /** Where the worker files are, when a bundler has moved this module away from them. */
+  readonly workersDir?: string | URL
+  /** A pool to share with other stores; the store does not close it. */
+  readonly pool?: Pool
+  /** Bounds for hostile input; see Limits. */
+  readonly limits?: Partial<Limits>
+}
