@@ -30,6 +30,8 @@ export const errorCodes = {
   DRIVER_UNSUPPORTED:
     'This machine, user or file system cannot keep a store of that driver; the message says what is missing.',
   ENTRY_UNSUPPORTED: 'A layer holds an entry of a kind that cannot be represented (sparse file, unknown type).',
+  IMAGE_IN_USE:
+    'The image, or its last name, is in use and stays; the message says by what, and whether `force` removes it all the same.',
   IMAGE_NOT_FOUND: 'No such image in this store.',
   INPUT_IO: 'Reading an input file failed; `path` and `cause` say where and why.',
   LIMIT_EXCEEDED: 'A bound was passed; `limit`, `max` and `seen` say which. Bounds are options of Store.open.',

@@ -10,11 +10,13 @@ export type {
   OpenContainerOptions,
 } from './containers/containers.js'
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
+export type { RemoveOptions } from './containers/remove-image.js'
 export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { CopyOptions } from './images/copy-images.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'
+export type { Removed } from './images/remove.js'
 export type { NotSet, NotSetKind, UnpackOptions, UnpackReport } from './images/unpack.js'
 export { defaultLimits, type Limits } from './limits.js'
 export type { ContainerConfig, HistoryEntry, ImageConfig } from './oci/config.js'
