@@ -41,10 +41,20 @@ async function shown({ docker }: Dockerd): Promise<string[]> {
   return lines
 }
 
-async function listed(store: Store, image: string): Promise<{ lines: string[]; untimed: Set<string> }> {
+/** `untimed`: directories that no entry speaks of, which a store of directories does not know any more. */
+async function listed(
+  store: Store,
+  image: string,
+  known?: ReadonlySet<string>,
+): Promise<{ lines: string[]; untimed: ReadonlySet<string> }> {
   await using view = await store.view(image)
-  const untimed = untimedPaths(view)
+  const untimed = known ?? untimedPaths(view)
   return { lines: listView(view, untimed), untimed }
+}
+
+async function assertSameTree(store: Store, packed: Store, image: string): Promise<void> {
+  const { lines, untimed } = await listed(packed, image)
+  assert.deepEqual((await listed(store, image, untimed)).lines, lines, `${image} PHYLLO_SEED=${seed}`)
 }
 
 test('what we load is what docker loads: every file of the root, and every layer as it stands on the disk', async t => {
@@ -81,7 +91,8 @@ test('dockerd on our root lists, shows, saves, commits on and removes what we wr
     await dockerd.docker('save', '-o', saved, ...images.map(nameOf))
     await packed.load(saved)
     const trees = new DockerTrees(dockerd, scratch)
-    for (const image of images) {
+    // The paths of 125 layers are more than one page of mount options.
+    for (const image of images.filter(({ layers }) => layers.length < 40)) {
       const { lines, untimed } = await listed(packed, imageIdOf(image))
       assert.deepEqual(await trees.listImage(nameOf(image), untimed), lines, `${nameOf(image)} PHYLLO_SEED=${seed}`)
     }
@@ -93,8 +104,7 @@ test('dockerd on our root lists, shows, saves, commits on and removes what we wr
     await using store = await Store.open(ours)
     const { lines } = await listed(store, 'committed:1')
     assert.ok(lines.some(line => line.startsWith('"/added" ')))
-    for (const image of images)
-      assert.deepEqual((await listed(store, imageIdOf(image))).lines, (await listed(packed, imageIdOf(image))).lines)
+    for (const image of images) await assertSameTree(store, packed, imageIdOf(image))
   }
   {
     await using dockerd = await startDockerd(join(scratch, 'd'), ours)
