@@ -6,24 +6,29 @@
  */
 import { closeSync, constants as files, fstatSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
-import { cPath } from './c-strings.js'
+import { type CString, cPath } from './c-strings.js'
 import { errnoOf } from './errno-error.js'
 import { checked, type LinuxLibc } from './linux-libc.js'
 import { MS_BIND, MS_MOVE, MS_REMOUNT, O_PATH, type SystemCalls, UMOUNT_NOFOLLOW } from './system-calls.js'
 
 export function bindMountCalls({ library, attempt }: LinuxLibc): Pick<SystemCalls, 'mount' | 'umount2'> {
   const mount = library.func(
-    'int mount(const void *source, const void *target, const void *type, unsigned long flags, const void *data)',
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
   )
-  const umount2 = library.func('int umount2(const void *target, int flags)')
+  const umount2 = library.func('int umount2(const char *target, int flags)')
   const pageBytes = library.func('int getpagesize()')() as number
   return {
     mount({ source, target, type, flags, data }) {
       const [from, kind, options] = [cPath(source, 'source'), cPath(type, 'type'), cPath(data, 'data')]
-      const attemptAt = (source: Buffer, target: Buffer) => attempt(mount, source, target, kind, flags, options)
-      const mountAt = (to: Buffer) =>
+      const attemptAt = (source: CString, target: CString) => attempt(mount, source, target, kind, flags, options)
+      const mountAt = (to: CString) =>
         sourceIsPath(flags) ? pinned(source, path => attemptAt(path, to)) : attemptAt(from, to)
-      checked(options.length > pageBytes ? -constants.errno.E2BIG : pinned(target, mountAt), 'mount', source, target)
+      checked(
+        Buffer.byteLength(data) >= pageBytes ? -constants.errno.E2BIG : pinned(target, mountAt),
+        'mount',
+        source,
+        target,
+      )
     },
     umount2(target, flags) {
       checked(attempt(umount2, cPath(target, 'target'), flags | UMOUNT_NOFOLLOW), 'umount2', target)
@@ -37,7 +42,7 @@ function sourceIsPath(flags: number): boolean {
 }
 
 /** Calls with a name for the file that no symlink can turn elsewhere. Answers the errno, negative, where there is no such file. */
-function pinned(path: string, call: (name: Buffer) => number): number {
+function pinned(path: string, call: (name: string) => number): number {
   let fd: number
   try {
     fd = openSync(path, O_PATH | files.O_NOFOLLOW)
@@ -47,7 +52,7 @@ function pinned(path: string, call: (name: Buffer) => number): number {
     return errno
   }
   try {
-    return fstatSync(fd).isSymbolicLink() ? -constants.errno.ELOOP : call(cPath(`/proc/self/fd/${fd}`))
+    return fstatSync(fd).isSymbolicLink() ? -constants.errno.ELOOP : call(`/proc/self/fd/${fd}`)
   } finally {
     closeSync(fd)
   }

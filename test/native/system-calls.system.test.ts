@@ -68,6 +68,16 @@ test('mknod: /dev/null works, and is the same device', () => {
   assert.equal(fs.readFileSync(path).length, 0)
 })
 
+test('utimensat: seconds beyond 32 bits, before and after 1970', () => {
+  const directory = room()
+  for (const sec of [2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 3, -1, -(2 ** 31) - 1, -(2 ** 32), -(2 ** 40) - 3]) {
+    calls.utimensat(directory, { sec, nsec: 999_999_999 }, { sec: sec + 1, nsec: 0 })
+    const { atimeNs, mtimeNs } = fs.lstatSync(directory, { bigint: true })
+    const ns = BigInt(sec) * 1_000_000_000n
+    assert.deepEqual([atimeNs, mtimeNs], [ns + 999_999_999n, ns + 1_000_000_000n], `${sec}`)
+  }
+})
+
 /** Names and values in hexadecimal digits, as Python's os module gives them. */
 function xattrsByPython(path: Buffer): Record<string, string> {
   const program = `
