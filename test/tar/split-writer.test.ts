@@ -105,6 +105,10 @@ test('a segment is the padding of one content and all headers of the next entry'
 
 test('names as Go writes them: escapes, text as UTF-8, what is no text in base64, none left out', async () => {
   const names = [
+    [fromText('a<b'), '"name":"a\\u003cb",'],
+    [fromText('a>b'), '"name":"a\\u003eb",'],
+    [fromText('a&b'), '"name":"a\\u0026b",'],
+    [fromText("~ !#$%'()*+,-./09:;=?@AZ[]^_`az{|}"), '"name":"~ !#$%\'()*+,-./09:;=?@AZ[]^_`az{|}",'],
     [fromText('a<b>&"\\c'), '"name":"a\\u003cb\\u003e\\u0026\\"\\\\c",'],
     [fromText('Grüße \u{1F600}'), '"name":"Grüße \u{1F600}",'],
     [fromText('x\u2028y\u2029'), '"name":"x\\u2028y\\u2029",'],
