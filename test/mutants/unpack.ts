@@ -96,4 +96,11 @@ export const mutants: readonly Mutant[] = [
     replace: 'const length = path.length + 0 * this.#growth',
     test: rows,
   },
+  {
+    name: 'what is shifted out of a lane of the checksum is lost',
+    file: 'src/tar/crc64-module.ts',
+    find: 'const x512 = [0, 8, 24, 32]',
+    replace: 'const x512 = [0, 8, 24, 40]',
+    test: 'test/tar/crc64.test.ts',
+  },
 ]
