@@ -137,7 +137,8 @@ export class Containers {
     const handles = await this.#layersOf(record.config)
     try {
       const openUpper = readOnly ? this.#uppers.look : this.#uppers.open
-      const upper = await openUpper(await containers.upperDirectory(record))
+      const layers = handles.map(({ layer }) => layer)
+      const upper = await openUpper(await containers.upperDirectory(record), layers)
       const onClose = () => void this.#opened.delete(container)
       const { face, union } = openContainer({ held, handles, upper, containers, readOnly, cwd, onClose })
       const container: Container = Object.assign(face, containerWork(union, record, this.#parts))
@@ -158,7 +159,8 @@ export class Containers {
   /** Undefined for a container that is gone by now. */
   async #sizesOf(record: ContainerRecord): Promise<ContainerSizes | undefined> {
     try {
-      const upper = await this.#uppers.look(await this.#containers.upperDirectory(record))
+      // How it merges with the layers is nothing that counts
+      const upper = await this.#uppers.look(await this.#containers.upperDirectory(record), [])
       const layers = await this.#parts.layers.chainOf(record.config?.diffIds ?? [])
       const sizes = sizesOf(upper, layers)
       await upper.close()

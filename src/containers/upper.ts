@@ -1,8 +1,12 @@
 /** The one place where containers get the trees of what they have changed from their driver. */
+import type { Layer } from '../drivers/layer.js'
 import type { NewNode, Upper } from '../drivers/upper.js'
 import type { Checksums } from '../layerfile/checksum.js'
+import type { SystemCalls } from '../native/system-calls.js'
+import { lowersBelow } from '../overlay/union/lowers.js'
 
-type OpenUpper = (directory: string) => Promise<Upper>
+/** `layers`: those that the container is over, base first. */
+type OpenUpper = (directory: string, layers: readonly Layer[]) => Promise<Upper>
 
 /** Trees of what containers have changed, each in its directory. */
 export interface Uppers {
@@ -12,6 +16,17 @@ export interface Uppers {
   readonly open: OpenUpper
   /** For somebody who only looks. */
   readonly look: OpenUpper
+}
+
+/** Uppers that are real directories, for a kernel to mount. */
+export function directoryUppers(calls: SystemCalls): Uppers {
+  const driver = () => import('../drivers/overlay2/directory-upper.js')
+  const options = (layers: readonly Layer[]) => ({ calls, lowers: lowersBelow(layers) })
+  return {
+    make: async (directory, root) => (await driver()).makeDirectoryUpper(directory, root, { calls }),
+    open: async (directory, layers) => (await driver()).openDirectoryUpper(directory, options(layers)),
+    look: async (directory, layers) => (await driver()).lookAtDirectoryUpper(directory, options(layers)),
+  }
 }
 
 /** Opens uppers that share what they check with: an instance of it reserves gigabytes of address space. */

@@ -11,13 +11,14 @@
 import type { ByteString } from '../../byte-string.js'
 import { PhylloError } from '../../errors.js'
 import type { Xattr } from '../../tar/entry.js'
-import { type Inode, type Stack, WHITEOUT } from '../layer.js'
+import { WHITEOUT } from '../layer.js'
 import type { Attributes, ContentDraft, Lowers, NewNode, Upper, UpperNode, UpperSnapshot } from '../upper.js'
 import type { UpperTree } from '../upper-tree.js'
 import { Batch } from './batch.js'
 import type { ConfinedDirectory } from './confined-directory.js'
 import { DirectoryContents } from './directory-contents.js'
 import { DirectoryDraft } from './directory-draft.js'
+import { DirectoryTree } from './directory-tree.js'
 import { directoryType, fileType, typeOf } from './entry-attributes.js'
 import type { UpperDisk } from './upper-disk.js'
 import type { UpperPlaces } from './upper-places.js'
@@ -38,8 +39,7 @@ export interface DirectoryUpperParts {
 
 const capability = 'security.capability'
 
-export class DirectoryUpper implements Upper {
-  readonly root: UpperNode
+export class DirectoryUpper extends DirectoryTree implements Upper {
   readonly #parts: DirectoryUpperParts
   readonly #tree: UpperTree
   readonly #contents: DirectoryContents
@@ -49,79 +49,16 @@ export class DirectoryUpper implements Upper {
   #closed = false
 
   constructor(parts: DirectoryUpperParts) {
+    const touched = (directories: Iterable<number>) => this.#batch.touched(directories)
+    const contents = new DirectoryContents({ ...parts, touched })
+    super(parts.tree, contents, parts.readOnly)
     this.#parts = parts
     this.#tree = parts.tree
-    this.root = parts.tree.root
-    const touched = (directories: Iterable<number>) => this.#batch.touched(directories)
-    this.#contents = new DirectoryContents({ ...parts, touched })
+    this.#contents = contents
     this.#batch = new Batch(parts)
     for (const { stored } of parts.tree.nodes())
       if (stored !== undefined) this.#contents.usedBytes += (stored as { readonly bytes: number }).bytes
     parts.listener.letGo = stored => this.#contents.letGo(stored as { id: number; bytes: number; since: number })
-  }
-
-  get usedBytes(): number {
-    return this.#contents.usedBytes
-  }
-
-  get usedEntries(): number {
-    return this.#tree.usedEntries
-  }
-
-  get inodeCount(): number {
-    return this.#tree.inodeCount
-  }
-
-  node(id: number): UpperNode {
-    return this.#tree.node(id)
-  }
-
-  lookup(dir: number, name: ByteString): number {
-    return this.#tree.lookup(dir, name)
-  }
-
-  list(dir: number, visit: (name: ByteString, inode: number) => void): void {
-    this.#tree.list(dir, visit)
-  }
-
-  inode(inode: number): Inode {
-    return this.#tree.inode(inode)
-  }
-
-  mode(inode: number): number {
-    return this.#tree.mode(inode)
-  }
-
-  opaque(inode: number): boolean {
-    return this.#tree.opaque(inode)
-  }
-
-  merges(inode: number): Stack {
-    return this.#tree.merges(inode)
-  }
-
-  readlink(inode: number): ByteString {
-    return this.#tree.readlink(inode)
-  }
-
-  xattrs(inode: number): readonly Xattr[] {
-    return this.#tree.xattrs(inode)
-  }
-
-  contentOffset(inode: number): number {
-    return inode
-  }
-
-  readSync(inode: number, position: number, into: Uint8Array): number {
-    return this.#looking(() => this.#contents.readSync(this.#tree.node(inode), position, into))
-  }
-
-  async read(inode: number, position: number, into: Uint8Array): Promise<number> {
-    try {
-      return await this.#contents.read(this.#tree.node(inode), position, into)
-    } catch (error) {
-      throw this.#seen(error)
-    }
   }
 
   /** Every prefix of what is done at the end is a tree that may be seen: see name-changes.ts. */
@@ -327,20 +264,5 @@ export class DirectoryUpper implements Upper {
     if (this.#parts.readOnly) throw new TypeError('the container was opened for looking')
     if (this.#closed) throw new PhylloError('STORE_CLOSED', `${path}: the container was closed`, { path })
     if (this.#failure !== undefined) throw this.#failure
-  }
-
-  #looking<T>(read: () => T): T {
-    try {
-      return read()
-    } catch (error) {
-      throw this.#seen(error)
-    }
-  }
-
-  /** Somebody else may be at work on what is only looked at. */
-  #seen(error: unknown): unknown {
-    if (!this.#parts.readOnly || !(error instanceof PhylloError) || error.code !== 'STORE_CORRUPT') return error
-    const { path, message } = error
-    return new PhylloError('CONTAINER_CHANGED', message, { ...(path !== undefined && { path }), cause: error })
   }
 }
