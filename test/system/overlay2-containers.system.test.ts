@@ -49,9 +49,9 @@ test('opened anew it shows what was done; ps counts it; its commit is an image f
     assert.equal(box.readFileSync('/base', 'utf8'), 'base')
     assert.deepEqual(box.readdirSync('/').sort(), ['base', 'new', 'top'])
     assert.deepEqual([...box.changes()].map(({ kind, path }) => `${kind} ${path}`).sort(), [
-      'added /new',
-      'changed /base',
-      'deleted /gone',
+      'A /new',
+      'C /base',
+      'D /gone',
     ])
     assert.equal((await store.containers({ size: true }))[0]?.sizeBytes, 5)
     const made = await box.commit({ tag: 'app:2' })
