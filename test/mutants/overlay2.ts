@@ -23,8 +23,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a base has a work directory',
     file: directory,
-    find: "    await io.mkdir(at('work'), 0o700)\n    await io.writeNew(at('lower')",
-    replace: "    await io.writeNew(at('lower')",
+    find: "  if (below !== undefined) await io.mkdir(paths.below(staged, 'work'), 0o700)",
+    replace: "  await io.mkdir(paths.below(staged, 'work'), 0o700)",
     test: plain,
   },
   {
