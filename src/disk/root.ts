@@ -172,8 +172,13 @@ export class Root {
 
   /** What nobody who lives is about to make or to take away. See intent.ts. */
   freeIntents(): Promise<WrittenIntent[]> {
+    return this.withLock(() => this.freeIntentsLocked())
+  }
+
+  /** The same for whoever holds the root lock already. */
+  freeIntentsLocked(): Promise<WrittenIntent[]> {
     const { flock, owner } = this.#writing()
-    return this.withLock(() => freeIntents(this, flock, owner))
+    return freeIntents(this, flock, owner)
   }
 
   /** See limbo.ts. */

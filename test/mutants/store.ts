@@ -32,9 +32,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'each layer is published as soon as it is written',
     file: 'src/images/copy.ts',
-    find: '    return [diffId, await writeLayer(layer, jobs, op)]',
+    find: '    return [content, await writeLayer(layer, jobs, op)]',
     replace:
-      "    const output = await writeLayer(layer, jobs, op)\n      await (await import('node:fs/promises')).copyFile(output.file, output.file.slice(0, output.file.indexOf('/phyllo/stages')) + '/packed/' + diffId.slice(7) + '.tar.lz4')\n      return [diffId, output]",
+      "    const output = await writeLayer(layer, jobs, op)\n      await (await import('node:fs/promises')).copyFile(output.staged, output.staged.slice(0, output.staged.indexOf('/phyllo/stages')) + '/packed/' + content + '.tar.lz4')\n      return [content, output]",
     test: 'test/store/hostile.test.ts',
   },
   {
@@ -116,7 +116,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a layer has more helpers than there are threads beside its own',
-    file: 'src/images/block-help.ts',
+    file: 'src/drivers/packed/block-help.ts',
     find: 'Math.min(helpersAtMost, this.#pool.workers - 1)',
     replace: 'helpersAtMost',
     test: 'test/store/block-help.test.ts',
@@ -124,7 +124,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'helpers are not ended with their layer',
     file: 'src/images/layer-jobs.ts',
-    find: '    await Promise.all(this.#helpers)\n',
+    find: '    await Promise.all(this.#leaving)\n',
     replace: '',
     test: 'test/store/block-help.test.ts',
   },
