@@ -40,7 +40,8 @@ export class OutputDirectory {
   /** @throws OUTPUT_EXISTS, OUTPUT_IO */
   static async create(name: string): Promise<OutputDirectory> {
     const path = await freePath(name)
-    const beside = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.part`)
+    // A name of any characters, four bytes each, with what is added to it
+    const beside = join(dirname(path), `.${basename(path).slice(0, 50)}.${randomBytes(6).toString('hex')}.part`)
     return named('mkdir', path, async () => {
       await mkdir(beside, { mode: 0o700 })
       try {
@@ -117,11 +118,11 @@ async function forgetInherited(directory: string): Promise<void> {
 async function remove(beside: string): Promise<void> {
   await deleteTree(join(beside, 'tree'))
   // What deleting moved there before it was broken off
-  for (const name of await readdir(beside)) {
+  for (const name of (await unlessAbsent(readdir(beside))) ?? []) {
     if (name === 'plan') await unlink(join(beside, name))
     else await deleteTree(join(beside, name))
   }
-  await rmdir(beside)
+  await unlessAbsent(rmdir(beside))
 }
 
 async function withDirectory<T>(path: string, use: (handle: Awaited<ReturnType<typeof open>>) => Promise<T>) {

@@ -17,7 +17,12 @@ interface Made {
 /** Layers with these files, topmost first, below a directory of this name. A content of undefined is a whiteout. */
 function made(t: TestContext, layers: readonly Readonly<Record<string, string | undefined>>[], name = 'r'): Made {
   const folder = mkdtempSync('/dev/shm/pm-')
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(() => {
+    // What a test that failed has left mounted
+    if (readFileSync('/proc/mounts', 'utf8').includes(` ${join(folder, 'target')} `))
+      execFileSync('umount', [join(folder, 'target')])
+    rmSync(folder, { recursive: true, force: true })
+  })
   const home = join(folder, name, 'overlay2')
   mkdirSync(join(home, 'l'), { recursive: true })
   const cacheIds = layers.map((files, index) => {
@@ -39,12 +44,10 @@ function made(t: TestContext, layers: readonly Readonly<Record<string, string | 
   return { home, cacheIds, target }
 }
 
-async function withMounted(t: TestContext, { home, cacheIds, target }: Made, look: () => void): Promise<void> {
+async function withMounted({ home, cacheIds, target }: Made, look: () => void): Promise<void> {
   const scratch = () => readdirSync(tmpdir()).filter(name => name.startsWith('pm-'))
   const before = scratch()
   await mountLayers({ home, cacheIds }, target)
-  let mounted = true
-  t.after(() => mounted && execFileSync('umount', [target]))
   assert.deepEqual(scratch(), before, 'nothing of the call is left')
   look()
   const options = readFileSync('/proc/mounts', 'utf8')
@@ -54,7 +57,6 @@ async function withMounted(t: TestContext, { home, cacheIds, target }: Made, loo
   assert.match(options[0]!, /^phyllo \S+ overlay ro,nosuid,nodev/)
   assert.throws(() => writeFileSync(join(target, 'new'), ''), { code: 'EROFS' })
   await unmountLayers(target)
-  mounted = false
   assert.deepEqual(readdirSync(target), [])
 }
 
@@ -64,7 +66,7 @@ test('three layers: what is on top, and no whiteouts', async t => {
     { 'a/both': '2', gone: 'x' },
     { 'a/both': '1', base: 'b' },
   ])
-  await withMounted(t, layers, () => {
+  await withMounted(layers, () => {
     assert.deepEqual(readdirSync(layers.target).sort(), ['a', 'base'])
     assert.deepEqual(readdirSync(join(layers.target, 'a')).sort(), ['both', 'top'])
     assert.equal(readFileSync(join(layers.target, 'a/both'), 'utf8'), '2')
@@ -73,7 +75,7 @@ test('three layers: what is on top, and no whiteouts', async t => {
 
 test('a base layer alone', async t => {
   const layers = made(t, [{ 'd/file': 'content', other: '' }])
-  await withMounted(t, layers, () => {
+  await withMounted(layers, () => {
     assert.deepEqual(readdirSync(layers.target).sort(), ['d', 'other'])
     assert.equal(readFileSync(join(layers.target, 'd/file'), 'utf8'), 'content')
   })
@@ -89,7 +91,7 @@ for (const [what, name] of [
       Array.from({ length: 125 }, (_, i) => ({ [`f${i}`]: `${i}`, same: `${i}` })),
       name,
     )
-    await withMounted(t, layers, () => {
+    await withMounted(layers, () => {
       assert.equal(readdirSync(layers.target).length, 126)
       assert.equal(readFileSync(join(layers.target, 'same'), 'utf8'), '0')
       assert.equal(readFileSync(join(layers.target, 'f124'), 'utf8'), '124')
@@ -100,7 +102,7 @@ test('a redirect in a layer is not followed', async t => {
   const layers = made(t, [{ 'moved/x': '' }, { 'secret/key': 'k' }])
   const moved = join(layers.home, layers.cacheIds[0]!, 'diff/moved')
   execFileSync('setfattr', ['-n', 'trusted.overlay.redirect', '-v', '/secret', moved])
-  await withMounted(t, layers, () => assert.throws(() => readFileSync(join(layers.target, 'moved/key'))))
+  await withMounted(layers, () => assert.throws(() => readFileSync(join(layers.target, 'moved/key'))))
 })
 
 test('more layers than the kernel takes paths for, no directory, what others have mounted: typed errors', async t => {
