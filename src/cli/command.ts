@@ -1,6 +1,7 @@
 /** What a command is, and how its words are read: Docker's own names and options, parsed by node:util. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Store } from '../index.js'
+import type { OtherStore } from './open-store.js'
 
 /** A mistake in the words of the command line: one line on stderr, exit status 2. */
 export class UsageError extends Error {}
@@ -11,6 +12,8 @@ export type Options = Readonly<Record<string, OptionValue>>
 export interface CommandContext {
   /** The store of this call, opened at the first use. `write` says whether the command changes anything. */
   store(write?: boolean): Promise<Store>
+  /** Another store, for writing. */
+  other(store: OtherStore): Promise<Store>
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
   readonly quiet: boolean

@@ -10,6 +10,12 @@ export function rootOf(options: Options, env: NodeJS.ProcessEnv = process.env): 
   return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'phyllo')
 }
 
+/** Another store than the one that the options name. */
+export interface OtherStore {
+  readonly root: string
+  readonly driver: string | undefined
+}
+
 /** `write: false` opens for looking: nothing is made, locked or leased, so it is quick, and works on what may not be written. */
 export function openStoreOptions(options: Options, write: boolean): Promise<Store> {
   const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? {} : { readOnly: true }
@@ -20,9 +26,10 @@ export function openStoreOptions(options: Options, write: boolean): Promise<Stor
   return Store.open(rootOf(options), chosen)
 }
 
-/** What one command has opened: once for looking and once for writing at most. Who has it open for writing looks there, too. */
+/** What one command has opened: its store once for looking and once for writing at most. Who has it open for writing looks there, too. */
 export class OpenedStores {
   readonly #options: Options
+  readonly #others: Promise<Store>[] = []
   #reading: Promise<Store> | undefined
   #writing: Promise<Store> | undefined
 
@@ -35,9 +42,16 @@ export class OpenedStores {
     return this.#writing ?? (this.#reading ??= openStoreOptions(this.#options, false))
   }
 
+  /** For writing, with all else as the options say. */
+  other({ root, driver }: OtherStore): Promise<Store> {
+    const opening = openStoreOptions({ ...this.#options, root, driver }, true)
+    this.#others.push(opening)
+    return opening
+  }
+
   /** Whoever could not open one has heard of it. */
   async close(): Promise<void> {
-    for (const store of await Promise.allSettled([this.#reading, this.#writing]))
+    for (const store of await Promise.allSettled([this.#reading, this.#writing, ...this.#others]))
       if (store.status === 'fulfilled') await store.value?.close()
   }
 }

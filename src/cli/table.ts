@@ -6,6 +6,7 @@ type Load = () => Promise<{ readonly command: Command }>
 export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['load', () => import('./commands/load.js')],
   ['save', () => import('./commands/save.js')],
+  ['copy', () => import('./commands/copy.js')],
   ['images', () => import('./commands/images.js')],
   ['inspect', () => import('./commands/inspect.js')],
   ['history', () => import('./commands/history.js')],
@@ -36,6 +37,7 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
       ['list', 'images'],
       ['load', 'load'],
       ['save', 'save'],
+      ['copy', 'copy'],
       ['inspect', 'inspect'],
       ['history', 'history'],
       ['tag', 'tag'],

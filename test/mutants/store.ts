@@ -32,9 +32,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'each layer is published as soon as it is written',
     file: 'src/images/copy.ts',
-    find: '    return [content, await writeLayer(layer, jobs, op)]',
+    find: '      return [content, await writeLayer(layer, jobs, op)]',
     replace:
-      "    const output = await writeLayer(layer, jobs, op)\n      await (await import('node:fs/promises')).copyFile(output.staged, output.staged.slice(0, output.staged.indexOf('/phyllo/stages')) + '/packed/' + content + '.tar.lz4')\n      return [content, output]",
+      "      const output = await writeLayer(layer, jobs, op)\n      await (await import('node:fs/promises')).copyFile(output.staged, output.staged.slice(0, output.staged.indexOf('/phyllo/stages')) + '/packed/' + content + '.tar.lz4')\n      return [content, output]",
     test: 'test/store/hostile.test.ts',
   },
   {

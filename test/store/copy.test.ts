@@ -1,13 +1,16 @@
 /** Copies between stores of driver packed: what arrives, under which names, and that damage does not. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { PhylloError, Store, type StoreOptions } from '../../src/index.js'
 import { configOf, digestOf, imageIdOf, layerTar, legacyArchive, type MadeImage } from '../build/image.js'
 import { Random } from '../build/random-tar.js'
+import { compiledRoot } from '../build/repo.js'
 import { archiveFile, leftovers, published, scratchDir, scratchStore } from '../build/store.js'
 import { dir, file, tar } from '../build/tar.js'
 
@@ -18,8 +21,11 @@ const child: MadeImage = { layers: [base, upper, base], tags: ['app:v1', 'app:v2
 const unnamed: MadeImage = { layers: [layerTar({ u: '3' })] }
 const empty: MadeImage = { layers: [], tags: ['none:1'] }
 
+/** On this thread: most tests here need no other, and starting one takes longer than they do. */
+const newStore = (t: TestContext, options: StoreOptions = {}) => scratchStore(t, { workers: 0, ...options })
+
 async function sourceOf(t: TestContext, images: readonly MadeImage[], options: StoreOptions = {}): Promise<Store> {
-  const store = await scratchStore(t, options)
+  const store = await newStore(t, options)
   const parents =
     images.includes(parent) && images.includes(child) ? { [images.indexOf(child)]: imageIdOf(parent) } : {}
   await store.load(archiveFile(t, legacyArchive(images, parents)))
@@ -40,7 +46,7 @@ for (const [from, to] of [
       const images = [parent, child, unnamed, empty]
       const source = await sourceOf(t, images, { compression: from })
       const expected = await sourceOf(t, images, { compression: to })
-      const target = await scratchStore(t, { compression: to, workers })
+      const target = await newStore(t, { compression: to, workers })
       const copied = await source.copy(images.map(imageIdOf), target)
       assert.deepEqual(
         copied.map(({ id, parent, layers }) => [id, parent, layers.map(({ diffId }) => diffId)]),
@@ -73,7 +79,7 @@ test('names come along as they do for save: a repository with all of its tags, a
     [imageIdOf(child), []],
     [imageIdOf(unnamed).slice('sha256:'.length, 20), []],
   ] as const) {
-    const target = await scratchStore(t)
+    const target = await newStore(t)
     await source.copy(words, target)
     assert.deepEqual(await tagsIn(target), expected)
   }
@@ -82,7 +88,7 @@ test('names come along as they do for save: a repository with all of its tags, a
 test('a parent is told if it is copied, too', async t => {
   const source = await sourceOf(t, [parent, child])
   const parentOf = async (words: string[]) => {
-    const target = await scratchStore(t)
+    const target = await newStore(t)
     await source.copy(words, target)
     return (await target.image(imageIdOf(child)))?.parent
   }
@@ -120,7 +126,7 @@ test('a source that is open for reading only is read, and not a byte of it is wr
   const { root } = await sourceOf(t, [parent, child])
   const before = published(root)
   await using source = await Store.open(root, { readOnly: true })
-  const target = await scratchStore(t)
+  const target = await newStore(t)
   await source.copy('app', target)
   assert.deepEqual(await tagsIn(target), ['app:base', 'app:v1', 'app:v2'])
   assert.deepEqual(published(root), before)
@@ -152,7 +158,7 @@ test('refused: no image of that name, a target for reading only, one that is clo
   assert.deepEqual([published(target.root), leftovers(target.root)], [before, []])
   await using reading = await Store.open(target.root, { readOnly: true })
   await assert.rejects(Promise.resolve(source.copy('app:v1', reading)), { code: 'STORE_READ_ONLY' })
-  const closed = await scratchStore(t)
+  const closed = await newStore(t)
   await closed.close()
   assert.throws(() => source.copy('app:v1', closed), { code: 'STORE_CLOSED' })
   assert.throws(() => closed.copy('app:v1', source), { code: 'STORE_CLOSED' })
@@ -166,7 +172,7 @@ test("the target's limits count, whatever those of the source are", async t => {
     [{ imageLayers: 2 }, 'imageLayers'],
     [{ jsonBytes: 100 }, 'jsonBytes'],
   ] as const) {
-    const target = await scratchStore(t, { limits })
+    const target = await newStore(t, { limits })
     const before = published(target.root)
     await assert.rejects(Promise.resolve(source.copy('app:v1', target)), { code: 'LIMIT_EXCEEDED', limit })
     assert.deepEqual([published(target.root), leftovers(target.root)], [before, []])
@@ -175,7 +181,7 @@ test("the target's limits count, whatever those of the source are", async t => {
 
 test('closing either store waits for the copy', async t => {
   for (const closes of ['source', 'target'] as const) {
-    const stores = { source: await sourceOf(t, [child]), target: await scratchStore(t) }
+    const stores = { source: await sourceOf(t, [child]), target: await newStore(t) }
     const copying = stores.source.copy('app:v1', stores.target)
     await stores[closes].close()
     const [copied] = await copying
@@ -191,7 +197,7 @@ for (const compression of ['lz4', 'none'] as const)
     const source = await sourceOf(t, [child], { compression })
     const path = join(source.root, contentOf(upper))
     const good = readFileSync(path)
-    let target = await scratchStore(t, { compression })
+    let target = await newStore(t, { compression })
     const before = published(target.root)
     for (let n = 0; n < 40; n++) {
       const bad = Buffer.from(good)
@@ -208,7 +214,7 @@ for (const compression of ['lz4', 'none'] as const)
       }
       // Of some bytes nothing depends: a few headers, and zeros between sections.
       assert.ok(readFileSync(join(target.root, contentOf(upper))).equals(good), `byte ${at}`)
-      target = await scratchStore(t, { compression })
+      target = await newStore(t, { compression })
     }
   })
 
@@ -235,7 +241,7 @@ const large = Array.from({ length: 3 }, (_, i) =>
 for (const workers of [0, 2])
   test(`workers: ${workers}: aborted at any time, a copy leaves nothing behind`, async t => {
     const source = await sourceOf(t, [{ layers: large, tags: ['large:1'] }])
-    const target = await scratchStore(t, { workers })
+    const target = await newStore(t, { workers })
     const before = published(target.root)
     const reason = new Error('changed my mind')
     let aborted = 0
@@ -262,3 +268,9 @@ for (const workers of [0, 2])
 
 /** Owners' own files have no dot in their names. */
 const leases = (root: string) => readdirSync(join(root, 'phyllo/owners')).filter(name => name.includes('.'))
+
+test('the example of a copy runs', async () => {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(compiledRoot, 'examples/copy.js')])
+  assert.equal(stderr, '')
+  assert.equal(stdout, 'copied hello:v1 to packed\n1 layer, the same image: true\nhello\n')
+})
