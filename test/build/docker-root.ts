@@ -14,8 +14,7 @@ export function metadataOf(root: string): string[] {
     lines.push(`${mode} ${shown}/`)
     for (const name of readdirSync(path).sort()) visit(join(path, name), `${shown}/${name}`)
   }
-  for (const part of ['repositories.json', 'imagedb', 'layerdb/sha256'])
-    visit(join(root, 'image/overlay2', part), part)
+  for (const part of ['repositories.json', 'imagedb', 'layerdb/sha256']) visit(join(root, 'image/overlay2', part), part)
   for (const [directory, name] of names) {
     const path = join(root, 'overlay2', directory)
     if (/^[0-9a-f]{64}$/.test(directory)) {

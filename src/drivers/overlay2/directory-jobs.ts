@@ -33,5 +33,5 @@ export class DirectoryJobs implements ContentJobs {
 /** Nobody helps with it. */
 function jobOf<Output>(output: Promise<Output>): ContentJob<Output> {
   const gone = async () => void (await output.catch(() => undefined))
-  return { output, left: () => undefined, gone }
+  return { output, wantHelp: () => undefined, left: () => undefined, gone }
 }
