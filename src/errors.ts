@@ -38,6 +38,10 @@ export const errorCodes = {
   MANIFEST_AMBIGUOUS: 'A manifest could be read in two ways (an index and a manifest at once, duplicate keys).',
   MANIFEST_INVALID: 'A manifest, index or manifest.json is not of the expected shape.',
   METADATA_INVALID: 'Owner, mode, device number, time or xattr of an entry is out of range.',
+  MOUNT_FAILED: 'The kernel did not mount or unmount; `operation`, `path` and `errno` say what and why.',
+  NAME_COLLISION:
+    'Two names of the image are one to the file system that it is unpacked to, which folds cases or forms of Unicode; `names` are both.',
+  OUTPUT_EXISTS: 'What was to be made is there already, and nothing that could be replaced.',
   OUTPUT_IO: 'Writing an output file or stream failed; `path` and `cause` say where and why.',
   PATH_ESCAPE: 'An entry or a hard link points outside of its layer.',
   PLATFORM_NOT_FOUND: 'The index holds no image for the platform asked for; `available` lists what is there.',

@@ -9,8 +9,9 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import type { LoadOptions } from './archive/load.js'
 import type { ArchiveInput } from './archive/open.js'
-import type { ArchiveFormat } from './archive/save-target.js'
+import type { SaveOptions } from './archive/save-target.js'
 import type {
   Container,
   Containers,
@@ -28,11 +29,13 @@ import type { Root } from './disk/root.js'
 import type { Driver } from './drivers/driver.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
 import { PhylloError } from './errors.js'
+import type { CopyOptions } from './images/copy-images.js'
 import type { Image } from './images/image.js'
 import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
 import { ReferenceStore } from './images/reference-store.js'
 import type { Removed } from './images/remove.js'
+import type { UnpackOptions, UnpackReport, UnpackSource } from './images/unpack.js'
 import { Views } from './images/views.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers } from './layers/open-layers.js'
@@ -41,20 +44,6 @@ import { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
 import { Pool } from './pool/pool.js'
 import type { StoreOptions } from './store-options.js'
-
-export interface LoadOptions {
-  readonly signal?: AbortSignal
-  /** `os/architecture[/variant]`, to choose from an index. Default: the host's. */
-  readonly platform?: string
-  /** What messages call the input. Default: the file's name. */
-  readonly name?: string
-}
-
-export interface SaveOptions {
-  readonly signal?: AbortSignal
-  /** Default `docker-archive`. */
-  readonly format?: ArchiveFormat
-}
 
 export class Store implements AsyncDisposable {
   readonly #root: Root
@@ -163,6 +152,50 @@ export class Store implements AsyncDisposable {
     }, signal)
   }
 
+  /**
+   * Writes all that an image shows into a directory that is not there yet, or empty; it gets its name when it is whole. As root
+   * with full fidelity, else with a report of what could not be set: see docs/unpack.md.
+   */
+  unpack(image: string, directory: string, { signal, links }: UnpackOptions = {}): Operation<UnpackReport> {
+    return this.#operation(async op => {
+      const { unpackImage } = await import('./images/unpack.js')
+      const [layers, open, catalog, root] = [this.#layers, this.#open, this.#catalog, this.#root]
+      const contentSource: UnpackSource['contentSource'] = layer => layers.driver.contentSource(layer)
+      const from = { layers, open, catalog, root, contentSource, pool: () => this.#workers() }
+      return unpackImage({ image, directory, links }, from, op)
+    }, signal)
+  }
+
+  /** Mounts an overlay2 store's image, read-only. @throws DRIVER_MISMATCH, IMAGE_NOT_FOUND, LIMIT_EXCEEDED, MOUNT_FAILED */
+  async mount(image: string, directory: string): Promise<void> {
+    this.#assertOpen()
+    const { mountImage } = await import('./images/mount.js')
+    await mountImage(image, directory, { layers: this.#layers, catalog: this.#catalog, paths: this.#root.paths })
+  }
+
+  /** Undoes `mount`. @throws MOUNT_FAILED, also for what is no mount of Phyllo */
+  async unmount(directory: string): Promise<void> {
+    await (await import('./drivers/overlay2/mount.js')).unmountLayers(directory)
+  }
+
+  /**
+   * Copies images into another store, of whichever driver: what words mean, and which names come along, is as for save. Published
+   * there only when every layer of every image is verified. A store that has all of them already stays as it is.
+   */
+  copy(words: string | readonly string[], to: Store, { signal }: CopyOptions = {}): Operation<readonly Image[]> {
+    if (!(#root in to)) throw new TypeError('copy: the target is not a Store, or one of another copy of Phyllo')
+    to.#assertOpen()
+    const operation = this.#operation(async op => {
+      to.#root.assertWritable()
+      const { copyImages } = await import('./images/copy-images.js')
+      const from = { layers: this.#layers, images: this.#images, references: this.#references, name: this.root }
+      const target = { root: to.#root, to: to.#copyTarget() }
+      const copied = await copyImages(typeof words === 'string' ? [words] : words, from, target, op)
+      return Promise.all(copied.map(({ id, layers }) => to.#catalog.get(id, layers)))
+    }, signal)
+    return to.#hold(operation)
+  }
+
   /** The images, newest first: without those that only others are built on, unless `all`. */
   images(options: ListOptions = {}): Promise<Image[]> {
     return this.#catalog.list(options)
@@ -257,7 +290,11 @@ export class Store implements AsyncDisposable {
 
   #operation<T>(work: ConstructorParameters<typeof Operation<T>>[0], signal: AbortSignal | undefined): Operation<T> {
     this.#assertOpen()
-    const operation = new Operation(work, signal)
+    return this.#hold(new Operation(work, signal))
+  }
+
+  /** close() waits for it. */
+  #hold<T>(operation: Operation<T>): Operation<T> {
     // Its own handle on the failure: close() waits for the end and does not care which, while the user's promise still
     // says it, and a failure that nobody awaits is still reported.
     const ended = operation.ended

@@ -3,6 +3,7 @@ import { readRange } from '../src/disk/read-range.js'
 import { plannedTar } from '../src/layerfile/planned-tar.js'
 import { job } from '../src/pool/wire.js'
 import { writeLayerContent } from '../src/unpack/layer-content.js'
+import { counted } from './layer-input.js'
 
 export default job('commit-directory', async ({ plan, ...input }, { progress }) => {
   let done = 0
@@ -14,14 +15,3 @@ export default job('commit-directory', async ({ plan, ...input }, { progress }) 
     },
   )
 })
-
-async function* counted(
-  chunks: AsyncIterable<Buffer>,
-  tell: (bytes: number) => void,
-): AsyncGenerator<Buffer, void, void> {
-  let bytes = 0
-  for await (const chunk of chunks) {
-    yield chunk
-    tell((bytes += chunk.length))
-  }
-}

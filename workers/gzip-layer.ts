@@ -2,13 +2,9 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { compressGzip } from '../src/compression/gzip.js'
-import { openLayerTar } from '../src/layerfile/layer-tar.js'
-import { chunkBytes } from '../src/limits.js'
 import type { Digest } from '../src/oci/digest.js'
-import type { TarSource } from '../src/pool/jobs.js'
 import { job } from '../src/pool/wire.js'
-import { verifiedTar } from '../src/tar/verified-tar.js'
-import { assembleLayer } from '../src/unpack/assemble-layer.js'
+import { counted, layerTar } from './layer-input.js'
 
 /** Part of every OCI archive's digests: changing it changes the bytes that a save gives. */
 const level = 6
@@ -16,8 +12,7 @@ const level = 6
 export default job('gzip-layer', async ({ source, diffId, target }, { progress }) => {
   const fd = openSync(target, 'wx', 0o600)
   try {
-    const path = 'layerFile' in source ? source.layerFile : source.tarSplit
-    const tar = counted(verifiedTar(tarOf(source), { diffId, path }), progress)
+    const tar = counted(layerTar(source, diffId), progress)
     const hash = createHash('sha256')
     let sizeBytes = 0
     for await (const chunk of compressGzip(tar, { level })) {
@@ -30,22 +25,3 @@ export default job('gzip-layer', async ({ source, diffId, target }, { progress }
     closeSync(fd)
   }
 })
-
-/** In chunks that are the consumer's until it asks for the next one. */
-async function* tarOf(source: TarSource): AsyncGenerator<Uint8Array, void, void> {
-  if (!('layerFile' in source)) return yield* assembleLayer(source)
-  const tar = await openLayerTar(source.layerFile)
-  try {
-    for (const { bytes } of tar.parts(0, tar.tarBytes, Buffer.allocUnsafeSlow(chunkBytes))) yield bytes
-  } finally {
-    tar.close()
-  }
-}
-
-async function* counted(chunks: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
-  let bytes = 0
-  for await (const chunk of chunks) {
-    progress((bytes += chunk.length))
-    yield chunk
-  }
-}

@@ -1,24 +1,45 @@
-/** Job: one pass over a layer as it stands in an archive: decompress → hash → scan → layer file in the stage. */
+/** Job: one pass over a layer as it stands in an archive or a store: decompress → hash → scan → layer file in the stage. */
 import { closeSync, openSync } from 'node:fs'
-import { BlobHash } from '../src/compression/blob-hash.js'
-import { decompress } from '../src/compression/compression.js'
-import { readRange } from '../src/disk/read-range.js'
+import { copyLayerFile } from '../src/layerfile/copy-layer-file.js'
+import { openLayerTar } from '../src/layerfile/layer-tar.js'
+import type { WrittenLayer } from '../src/layerfile/tar-pass.js'
 import { writeLayerFile } from '../src/layerfile/writer.js'
-import { job } from '../src/pool/wire.js'
+import type { WriteLayerInput, WriteLayerOutput } from '../src/pool/jobs.js'
+import { type JobContext, job } from '../src/pool/wire.js'
+import { plainTar } from './layer-input.js'
 
-export default job('write-layer', async (input, { progress, memory }) => {
-  const { source, label, target, compression, limits } = input
-  const blob = new BlobHash(input.digestAlgorithm)
-  const fd = openSync(target, 'wx', 0o600)
+export default job('write-layer', async (input, context) => {
+  const fd = openSync(input.target, 'wx', 0o600)
   try {
-    const plain = decompress(blob.tap(readRange(source, label), progress), {
-      limits,
-      label,
-      onSniffed: name => blob.sniffed(name),
-    })
-    const written = await writeLayerFile(plain, { fd, label, compression, limits, ...(memory && { ring: memory }) })
-    return { ...written, digest: blob.digest() ?? written.diffId }
+    const copied = await copyBlocks(input, context, fd)
+    return copied === undefined ? await writeBlocks(input, context, fd) : { ...copied, digest: copied.diffId }
   } finally {
     closeSync(fd)
   }
 })
+
+async function writeBlocks(
+  { source, label, compression, limits, digestAlgorithm }: WriteLayerInput,
+  { progress, memory }: JobContext,
+  fd: number,
+): Promise<WriteLayerOutput> {
+  const { chunks, digest } = plainTar(source, { label, limits, digestAlgorithm, progress })
+  const written = await writeLayerFile(chunks, { fd, label, compression, limits, ...(memory && { ring: memory }) })
+  return { ...written, digest: digest() ?? written.diffId }
+}
+
+/** Undefined unless the input is a layer file that is compressed as is wanted. */
+async function copyBlocks(
+  { source, label, compression, limits }: WriteLayerInput,
+  { progress }: JobContext,
+  fd: number,
+): Promise<WrittenLayer | undefined> {
+  if (!('tar' in source && 'layerFile' in source.tar)) return undefined
+  const tar = await openLayerTar(source.tar.layerFile)
+  try {
+    if (tar.compression !== compression) return undefined
+    return await copyLayerFile(tar, { fd, label, limits, onProgress: bytes => progress(bytes) })
+  } finally {
+    tar.close()
+  }
+}

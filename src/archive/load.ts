@@ -5,6 +5,14 @@ import type { Limits } from '../limits.js'
 import type { OperationContext } from '../operation.js'
 import { type ArchiveInput, openArchive } from './open.js'
 
+export interface LoadOptions {
+  readonly signal?: AbortSignal
+  /** `os/architecture[/variant]`, to choose from an index. Default: the host's. */
+  readonly platform?: string
+  /** What messages call the input. Default: the file's name. */
+  readonly name?: string
+}
+
 export interface LoadTarget {
   readonly root: Root
   readonly limits: Limits

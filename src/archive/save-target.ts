@@ -14,6 +14,12 @@ import { type GzippedLayer, OciArchiveTarget } from './oci-archive-target.js'
 
 export type ArchiveFormat = 'docker-archive' | 'oci-archive'
 
+export interface SaveOptions {
+  readonly signal?: AbortSignal
+  /** Default `docker-archive`. */
+  readonly format?: ArchiveFormat
+}
+
 export interface SaveTargetOptions {
   readonly format: ArchiveFormat
   readonly durable: boolean

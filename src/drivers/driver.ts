@@ -9,7 +9,7 @@
 import type { DriverName } from '../disk/paths.js'
 import type { Limits } from '../limits.js'
 import type { ChainId, DiffId } from '../oci/digest.js'
-import type { ByteRange, CommitLayerOutput, WriteLayerOutput } from '../pool/jobs.js'
+import type { ByteRange, CommitLayerOutput, ContentSource, LayerInput, WriteLayerOutput } from '../pool/jobs.js'
 import type { Pool, RunOptions } from '../pool/pool.js'
 import type { PlannedContent } from '../tar/layer-plan.js'
 import type { Layer, LayerTar } from './layer.js'
@@ -48,8 +48,8 @@ export interface PublishedContent {
 
 /** What a job makes the content of a layer of. */
 export interface WriteContent {
-  readonly source: ByteRange
-  /** Where in the archive it stands, for messages. */
+  readonly source: LayerInput
+  /** Where in the archive or store it stands, for messages. */
   readonly label: string
   /** File or directory to create, inside a stage. */
   readonly target: string
@@ -113,6 +113,8 @@ export interface Driver {
   open(content: LayerContent): Promise<OpenLayer>
   /** The layer's exact tar, where the layer itself is not read out of it. */
   openTar(content: LayerContent): Promise<OpenTar>
+  /** Where a job finds the contents of a layer that this driver has opened. */
+  contentSource(layer: Layer): ContentSource
   /** Where a job finds the content of a file of a layer that this driver has opened. */
   contentOf(layer: Layer, inode: number): PlannedContent
   jobs(parts: ContentJobsParts): ContentJobs

@@ -17,6 +17,7 @@ import type { Limits } from '../limits.js'
 import { type DiffId, type ImageId, isDigest, shortId } from '../oci/digest.js'
 import { familiarName } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
+import type { LayerInput, TarSource } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
 import type { ImageStore } from './image-store.js'
 import { LayerJobs, type WrittenLayer } from './layer-jobs.js'
@@ -70,7 +71,7 @@ async function followArrivals(source: ImageSource, { layers }: CopyTarget, jobs:
     const named = `sha256:${range.member.slice(range.member.lastIndexOf('/') + 1)}`
     // Only to spare the work: whether the layer is there is asked again under the lease.
     if (isDigest(named) && !isMissing((await layers.look([named as DiffId]))[0])) continue
-    void jobs.write({ range, member: range.member, subject: range.member })
+    void jobs.write({ source: range, member: range.member, subject: range.member })
   }
 }
 
@@ -109,14 +110,17 @@ async function findMissing(
       const layer = { ...image.layers[index]!, content }
       missing.set(content, isMissing(look) ? layer : undefined)
       if (isMissing(look)) continue
-      op.report.bytesReused += layer.range?.sizeBytes ?? 0
+      op.report.bytesReused += bytesOf(layer)
       op.emit({ type: 'layer', subject: shortId(look.diffId), message: 'Layer already exists' })
     }
   }
   // The largest first: what is left for the end is then small, and no core waits long for another.
-  const size = ({ range }: MissingLayer) => range?.sizeBytes ?? 0
-  const largestFirst = [...missing.values()].filter(layer => layer !== undefined).sort((a, b) => size(b) - size(a))
-  return { missing: largestFirst, unknown }
+  const absent = [...missing.values()].filter(layer => layer !== undefined)
+  return { missing: absent.sort((a, b) => bytesOf(b) - bytesOf(a)), unknown }
+}
+
+function bytesOf({ range, stored }: SourceLayer): number {
+  return (range ?? stored)?.sizeBytes ?? 0
 }
 
 async function writeLayers(
@@ -136,15 +140,20 @@ async function writeLayers(
   return new Map(await Promise.all(written))
 }
 
+async function inputOf({ range, stored, diffId }: SourceLayer): Promise<LayerInput> {
+  const input = range ?? (await stored?.tar())
+  if (input !== undefined) return input
+  throw new PhylloError('ARCHIVE_INVALID', 'the archive does not hold this layer, and neither does the store', {
+    diffId,
+  })
+}
+
 async function writeLayer(layer: MissingLayer, jobs: LayerJobs, op: OperationContext): Promise<WrittenLayer> {
-  const { range, member, diffId, digest, content } = layer
+  const { member, diffId, digest, content } = layer
   const subject = shortId(diffId)
-  if (range === undefined)
-    throw new PhylloError('ARCHIVE_INVALID', 'the archive does not hold this layer, and neither does the store', {
-      diffId,
-    })
-  const output = await jobs.write({ range, member, subject, content, ...(digest && { digest }) })
-  verify(layer, output)
+  const source = await jobs.find(() => inputOf(layer))
+  const output = await jobs.write({ source, member, subject, content, ...(digest && { digest }) })
+  verify(layer, source, output)
   for (const message of output.warnings) op.emit({ type: 'warning', subject, message })
   op.report.bytesWritten += output.fileBytes
   op.emit({ type: 'layer', subject, message: 'Loaded layer' })
@@ -152,15 +161,21 @@ async function writeLayer(layer: MissingLayer, jobs: LayerJobs, op: OperationCon
 }
 
 /** A job that was started on an arriving stream did not know what to expect. */
-function verify({ diffId, digest }: SourceLayer, output: WrittenLayer): void {
+function verify({ diffId, digest }: SourceLayer, source: LayerInput, output: WrittenLayer): void {
   if (digest !== undefined && output.digest !== digest) {
     const facts = { expected: digest, actual: output.digest }
     throw new PhylloError('DIGEST_MISMATCH', `hashes to ${output.digest}, not to ${digest}`, facts)
   }
   if (output.diffId !== diffId) {
     const facts = { expected: diffId, actual: output.diffId }
+    if ('tar' in source) throw damaged(source.tar, facts)
     throw new PhylloError('DIFF_ID_MISMATCH', `invalid diffID: expected ${diffId}, got ${output.diffId}`, facts)
   }
+}
+
+function damaged(tar: TarSource, facts: { readonly expected: string; readonly actual: string }): PhylloError {
+  const path = 'layerFile' in tar ? tar.layerFile : tar.tarSplit
+  return new PhylloError('STORE_CORRUPT', `${path}: holds ${facts.actual}, not ${facts.expected}`, { path, ...facts })
 }
 
 interface Verified {

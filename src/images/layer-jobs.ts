@@ -1,7 +1,7 @@
 /**
- * The jobs of one load: at most one for each content that the store needs, started as early as its bytes are known.
+ * The jobs of one load or copy: at most one for each content that the store needs, started as early as its bytes are known.
  *
- * Invariant: after `stop`, no job runs any more, and none of their threads.
+ * Invariant: after `stop`, no job runs any more, and none of their threads, and nobody looks for what they should read.
  */
 import { setMaxListeners } from 'node:events'
 import type { Stage } from '../disk/stage.js'
@@ -9,12 +9,12 @@ import type { ContentJobs } from '../drivers/driver.js'
 import { withFacts } from '../errors.js'
 import { algorithmOf, type Digest } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
-import type { ByteRange, WriteLayerOutput } from '../pool/jobs.js'
+import type { LayerInput, WriteLayerOutput } from '../pool/jobs.js'
 
 export interface LayerJobOptions {
   readonly contents: ContentJobs
   readonly stage: Stage
-  /** Name of the archive, for messages. */
+  /** Name of the archive or store, for messages. */
   readonly archive: string
 }
 
@@ -24,8 +24,8 @@ export interface WrittenLayer extends WriteLayerOutput {
 }
 
 export interface LayerJob {
-  readonly range: ByteRange
-  /** The archive member, for messages. */
+  readonly source: LayerInput
+  /** The archive member, or the layer of a store, for messages. */
   readonly member: string
   /** What moves, in progress events. */
   readonly subject: string
@@ -35,7 +35,7 @@ export interface LayerJob {
 }
 
 interface Running {
-  readonly range: ByteRange
+  readonly source: LayerInput
   readonly output: Promise<WrittenLayer>
   content: string | undefined
 }
@@ -47,6 +47,7 @@ export class LayerJobs {
   /** What still works for them. */
   readonly #leaving: Promise<void>[] = []
   readonly #stop = new AbortController()
+  #finding: Promise<unknown> = Promise.resolve()
   readonly #onAbort: () => void
 
   constructor(options: LayerJobOptions, operation: OperationContext) {
@@ -58,10 +59,20 @@ export class LayerJobs {
     operation.signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
+  /** Finds what a job is to read: one after the other, in the order of the calls, and no more after `stop`. */
+  find<T>(work: () => Promise<T>): Promise<T> {
+    const found = this.#finding.then(() => {
+      this.#stop.signal.throwIfAborted()
+      return work()
+    })
+    this.#finding = found.catch(() => undefined)
+    return found
+  }
+
   /** The content that these bytes become; the same promise for the same bytes and content. */
   write(layer: LayerJob): Promise<WrittenLayer> {
-    const { range, content } = layer
-    const running = this.#running.find(job => job.range === range && (job.content ?? content) === content)
+    const { source, content } = layer
+    const running = this.#running.find(job => job.source === source && (job.content ?? content) === content)
     // A job that was not told of a digest has made a sha256 one; for any other the bytes are read again.
     if (running !== undefined && !layer.digest?.startsWith('sha512:')) {
       running.content = content
@@ -70,7 +81,7 @@ export class LayerJobs {
     const output = this.#start(layer, `layer-${this.#running.length}`)
     // Whether a failure matters is known when somebody needs the layer: bytes that only look like one may fail.
     output.catch(() => undefined)
-    this.#running.push({ range, output, content })
+    this.#running.push({ source, output, content })
     return output
   }
 
@@ -78,23 +89,24 @@ export class LayerJobs {
   async stop(reason?: unknown): Promise<void> {
     this.#operation.signal.removeEventListener('abort', this.#onAbort)
     this.#stop.abort(reason)
+    await this.#finding
     await Promise.allSettled(this.#running.map(({ output }) => output))
     await Promise.all(this.#leaving)
   }
 
-  async #start({ range, member, subject, digest }: LayerJob, name: string): Promise<WrittenLayer> {
+  async #start({ source, member, subject, digest }: LayerJob, name: string): Promise<WrittenLayer> {
     const { contents, stage, archive } = this.#options
     const { report, emit } = this.#operation
     const label = `${archive}: ${member}`
     const staged = stage.file(name)
     let done = 0
     const onProgress = (bytes: number) => {
-      if (range.growing === undefined) report.bytesRead += bytes - done
+      if (!isGrowing(source)) report.bytesRead += bytes - done
       done = bytes
-      job.left(range.sizeBytes - bytes)
-      emit({ type: 'progress', subject, done: bytes, total: range.sizeBytes })
+      job.left(source.sizeBytes - bytes)
+      emit({ type: 'progress', subject, done: bytes, total: source.sizeBytes })
     }
-    const content = { source: range, label, target: staged, ...(digest && { digestAlgorithm: algorithmOf(digest) }) }
+    const content = { source, label, target: staged, ...(digest && { digestAlgorithm: algorithmOf(digest) }) }
     const job = contents.write(content, { signal: this.#stop.signal, onProgress })
     job.wantHelp()
     try {
@@ -105,4 +117,9 @@ export class LayerJobs {
       this.#leaving.push(job.gone())
     }
   }
+}
+
+/** Whoever writes it counts its bytes. */
+function isGrowing(source: LayerInput): boolean {
+  return 'growing' in source && source.growing !== undefined
 }

@@ -1,17 +1,10 @@
 /** The way out of a store: the images that words mean, their layers open for as long as a target writes them. */
 import type { LayerTar } from '../drivers/layer.js'
-import type { LayerStore } from '../layers/layer-store.js'
 import { type OpenLayers, releaseAll, type TarHandle } from '../layers/open-layers.js'
-import type { ImageStore } from './image-store.js'
-import type { ReferenceStore } from './reference-store.js'
-import { imageNotFound } from './resolve.js'
-import { type Selected, selectImages } from './select.js'
+import { type Selected, type SelectSource, selectLeased } from './select.js'
 import type { ImageTarget, StoredImage } from './target.js'
 
-export interface SaveSource {
-  readonly layers: LayerStore
-  readonly images: ImageStore
-  readonly references: ReferenceStore
+export interface SaveSource extends SelectSource {
   readonly open: OpenLayers
 }
 
@@ -21,15 +14,11 @@ export interface SaveSource {
  * @throws IMAGE_NOT_FOUND, STORE_CORRUPT, and what the target throws
  */
 export async function saveImages(words: readonly string[], from: SaveSource, target: ImageTarget): Promise<void> {
-  const selected = await selectImages(words, from.images, from.references)
-  await using _lease = await from.layers.lease({
-    stacks: selected.map(({ image }) => image.config.diffIds),
-    images: selected.map(({ image }) => image.id),
-  })
+  await using leased = await selectLeased(words, from)
   const handles: TarHandle[] = []
   try {
     const stored: StoredImage[] = []
-    for (const item of selected) stored.push(await openImage(item, from, handles))
+    for (const item of leased.selected) stored.push(await openImage(item, from, handles))
     await target.write(stored)
   } finally {
     await releaseAll(handles)
@@ -41,8 +30,6 @@ async function openImage(
   from: SaveSource,
   handles: TarHandle[],
 ): Promise<StoredImage> {
-  // Selected before the lease stood: so look again.
-  if (!(await from.images.has(image.id))) throw imageNotFound(image.id)
   const layers: LayerTar[] = []
   for (const record of await from.layers.chainOf(image.config.diffIds)) {
     const handle = await from.open.acquireTar(record)

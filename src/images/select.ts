@@ -1,4 +1,5 @@
-/** Which images, with which references, the words of a `save` mean: Docker's rules (docker save, tarexport). */
+/** Which images, with which references, the words of a `save` or a copy mean: Docker's rules (docker save, tarexport). */
+import type { LayerStore } from '../layers/layer-store.js'
 import { familiarRepository, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
 import type { ImageRecord, ImageStore } from './image-store.js'
 import type { ReferenceStore } from './reference-store.js'
@@ -8,6 +9,37 @@ export interface Selected {
   readonly image: ImageRecord
   /** References with a tag, to be written beside it. */
   readonly references: Reference[]
+}
+
+export interface SelectSource {
+  readonly layers: LayerStore
+  readonly images: ImageStore
+  readonly references: ReferenceStore
+}
+
+/** A lease keeps them until this is disposed of. */
+export interface Leased extends AsyncDisposable {
+  readonly selected: readonly Selected[]
+}
+
+/** @throws IMAGE_NOT_FOUND */
+export async function selectLeased(
+  words: readonly string[],
+  { layers, images, references }: SelectSource,
+): Promise<Leased> {
+  const selected = await selectImages(words, images, references)
+  const lease = await layers.lease({
+    stacks: selected.map(({ image }) => image.config.diffIds),
+    images: selected.map(({ image }) => image.id),
+  })
+  try {
+    // Selected before the lease stood: so look again.
+    for (const { image } of selected) if (!(await images.has(image.id))) throw imageNotFound(image.id)
+  } catch (error) {
+    await lease.release()
+    throw error
+  }
+  return { selected, [Symbol.asyncDispose]: () => lease.release() }
 }
 
 /**

@@ -11,6 +11,7 @@ import type { PhylloError } from '../errors.js'
 import { KiB } from '../limits.js'
 import type { Lz4 } from '../native/lz4.js'
 import type { FileBlocks } from './block-cache.js'
+import type { ReadyBlock } from './block-ring.js'
 import type { BlockTable } from './block-table.js'
 import type { Checksums } from './checksum.js'
 import { readAll, readAllSync } from './file-io.js'
@@ -78,7 +79,7 @@ export class BlockContents {
 
   /** Blocks that stand next to each other, with one read: a direct one, or a group. */
   runSync(first: number, end: number, into: Uint8Array): void {
-    const { fd, path, table, cache, lz4 } = this.#options
+    const { fd, path, table, cache } = this.#options
     const begin = table.fileOffset(first)
     if (this.isDirect(first)) {
       readAllSync(fd, into, begin + lengthBytes, path)
@@ -87,17 +88,38 @@ export class BlockContents {
     }
     const memory = cache.take()
     try {
-      const stored = memory.subarray(0, table.fileOffset(end) - begin)
-      readAllSync(fd, stored, begin, path)
-      for (let block = first, at = 0; block < end; block++) {
-        const part = into.subarray(at, (at += table.contentBytes(block)))
-        const bytes = this.#verified(block, stored, begin)
-        if (table.isStored(block)) part.set(bytes)
-        else this.#decompressed(block, () => lz4.decompressSync(bytes, part))
-      }
+      this.#groupSync(first, end, into, memory)
     } finally {
       cache.giveBack(memory)
     }
+  }
+
+  /**
+   * Blocks that stand next to each other, with one read: what they hold goes into `into`, and they themselves, which the answer is,
+   * into `memory`.
+   */
+  storedRunSync(first: number, end: number, into: Uint8Array, memory: Buffer): ReadyBlock[] {
+    const { table } = this.#options
+    const stored = this.#groupSync(first, end, into, memory)
+    return Array.from({ length: end - first }, (_, index) => {
+      const block = first + index
+      const ready = this.#bytesOf(block, stored, table.fileOffset(first))
+      return { contentBytes: table.contentBytes(block), ready, checksum: table.checksum(block) }
+    })
+  }
+
+  #groupSync(first: number, end: number, into: Uint8Array, memory: Buffer): Buffer {
+    const { fd, path, table, lz4 } = this.#options
+    const begin = table.fileOffset(first)
+    const stored = memory.subarray(0, table.fileOffset(end) - begin)
+    readAllSync(fd, stored, begin, path)
+    for (let block = first, at = 0; block < end; block++) {
+      const part = into.subarray(at, (at += table.contentBytes(block)))
+      const bytes = this.#verified(block, stored, begin)
+      if (table.isStored(block)) part.set(bytes)
+      else this.#decompressed(block, () => lz4.decompressSync(bytes, part))
+    }
+    return stored
   }
 
   /** The same off this thread. */
@@ -159,11 +181,15 @@ export class BlockContents {
 
   /** A block of a group that begins at `begin` of the file. */
   #verified(block: number, stored: Uint8Array, begin: number): Uint8Array {
-    const { table } = this.#options
-    const from = table.fileOffset(block) - begin + lengthBytes
-    const bytes = stored.subarray(from, from + table.storedBytes(block))
+    const bytes = this.#bytesOf(block, stored, begin)
     this.#verify(block, bytes)
     return bytes
+  }
+
+  #bytesOf(block: number, stored: Uint8Array, begin: number): Uint8Array {
+    const { table } = this.#options
+    const from = table.fileOffset(block) - begin + lengthBytes
+    return stored.subarray(from, from + table.storedBytes(block))
   }
 
   #verify(block: number, stored: Uint8Array): void {

@@ -1,4 +1,5 @@
 /** The block table of an open layer file: where each block stands, what it holds, and its checksum. */
+import { blockBytes } from '../limits.js'
 import { lengthBytes } from './frame.js'
 
 const wordsPerRow = 6
@@ -35,6 +36,22 @@ export class BlockTable {
   /** Stored as it is: a compressed block is always shorter than its content. */
   isStored(block: number): boolean {
     return this.storedBytes(block) === this.contentBytes(block)
+  }
+
+  isAllStored(): boolean {
+    for (let block = 0; block < this.count; block++) if (!this.isStored(block)) return false
+    return true
+  }
+
+  /** Whether a writer can have written a block of these lengths. */
+  isPossible(block: number): boolean {
+    const [content, stored] = [this.contentBytes(block), this.storedBytes(block)]
+    return stored > 0 && stored <= content && content <= blockBytes
+  }
+
+  checksum(block: number): readonly [low: number, high: number] {
+    const at = block * wordsPerRow + 4
+    return [this.#words[at]!, this.#words[at + 1]!]
   }
 
   matches(block: number, [low, high]: readonly [number, number]): boolean {

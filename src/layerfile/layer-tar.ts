@@ -5,13 +5,18 @@
  * Invariant: every byte that is given out was compared with the checksum of its block.
  */
 import { closeSync, openSync } from 'node:fs'
+import { chunkBytes } from '../limits.js'
 import type { DiffId } from '../oci/digest.js'
+import type { BlockCompression } from '../pool/jobs.js'
 import { BlockCache } from './block-cache.js'
+import { BlockContents, type BlockContentsOptions } from './block-contents.js'
 import { BlockReader } from './block-reader.js'
+import type { ReadyBlock } from './block-ring.js'
 import { BlockTable } from './block-table.js'
 import { ioError } from './file-io.js'
 import { readFooter, readSection } from './footer-reader.js'
-import { requireLittleEndian } from './format.js'
+import { corrupt, requireLittleEndian } from './format.js'
+import { lengthBytes } from './frame.js'
 
 /** A part of the tar: whole blocks. Its bytes stand there until the next part is asked for. */
 export interface TarPart {
@@ -19,14 +24,24 @@ export interface TarPart {
   readonly bytes: Uint8Array
 }
 
+/** Whole blocks as they are stored, and the tar's bytes that they hold. All stands there until the next part is asked for. */
+export interface StoredPart {
+  readonly bytes: Uint8Array
+  readonly blocks: readonly ReadyBlock[]
+}
+
 export interface LayerTar {
   readonly diffId: DiffId
   readonly tarBytes: number
+  /** `none` if no block is compressed. */
+  readonly compression: BlockCompression
   /**
    * The blocks that begin in [from, to), as many at a time as fit into `buffer`, which holds at least one of the largest.
    * Throws STORE_CORRUPT and STORE_IO.
    */
   parts(from: number, to: number, buffer: Buffer): Generator<TarPart>
+  /** All of it as it is stored; the same of `buffer`, and the same is thrown. */
+  stored(buffer: Buffer): Generator<StoredPart>
   close(): void
 }
 
@@ -39,13 +54,30 @@ export async function openLayerTar(path: string, cache: BlockCache = new BlockCa
     const footer = await readFooter(fd, path, checksums)
     const bytes = await readSection(fd, path, footer, 'blocks', checksums)
     const table = new BlockTable(new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4))
-    const reader = new BlockReader({ fd, path, table, lz4, checksums, cache: cache.openFile() })
+    const options = { fd, path, table, lz4, checksums, cache: cache.openFile() }
+    const reader = new BlockReader(options)
     const { diffId, tarBytes } = footer
-    const parts = (from: number, to: number, buffer: Buffer) => partsOf(table, reader, buffer, from, to)
-    return { diffId, tarBytes, parts, close: () => closeSync(fd) }
+    return {
+      diffId,
+      tarBytes,
+      compression: table.isAllStored() ? 'none' : 'lz4',
+      parts: (from, to, buffer) => partsOf(table, reader, buffer, from, to),
+      stored: buffer => storedParts(options, buffer),
+      close: () => closeSync(fd),
+    }
   } catch (error) {
     closeSync(fd)
     throw error
+  }
+}
+
+/** All of it, in chunks that are the consumer's until it asks for the next one. Throws as `openLayerTar`. */
+export async function* wholeLayerTar(path: string): AsyncGenerator<Uint8Array, void, void> {
+  const tar = await openLayerTar(path)
+  try {
+    for (const { bytes } of tar.parts(0, tar.tarBytes, Buffer.allocUnsafeSlow(chunkBytes))) yield bytes
+  } finally {
+    tar.close()
   }
 }
 
@@ -65,6 +97,22 @@ function* partsOf(
     reader.readSync(offset, bytes)
     yield { offset, bytes }
     block = next
+  }
+}
+
+function* storedParts(options: BlockContentsOptions, buffer: Buffer): Generator<StoredPart> {
+  const { table, path } = options
+  const contents = new BlockContents(options)
+  const memory = Buffer.allocUnsafeSlow(buffer.length)
+  for (let first = 0, end = 0; first < table.count; first = end) {
+    for (let bytes = 0, stored = 0; end < table.count; end++) {
+      if (!table.isPossible(end)) throw corrupt(path, `block ${end} of the index has an impossible length`)
+      bytes += table.contentBytes(end)
+      stored += table.storedBytes(end) + lengthBytes
+      if (Math.max(bytes, stored) > buffer.length) break
+    }
+    const bytes = buffer.subarray(0, table.contentOffset(end) - table.contentOffset(first))
+    yield { bytes, blocks: contents.storedRunSync(first, end, bytes, memory) }
   }
 }
 

@@ -10,7 +10,8 @@ import type { BlockCompression } from '../pool/jobs.js'
 import { fileBytes, ioError, readAllSync } from './file-io.js'
 import { corrupt, readUint64 } from './format.js'
 import { contentLength, decodeLength, frameHeaderBytes, isFrameHeader, lengthBytes } from './frame.js'
-import { type WrittenLayer, writeLayerFile } from './writer.js'
+import type { WrittenLayer } from './tar-pass.js'
+import { writeLayerFile } from './writer.js'
 
 export interface RebuildOptions {
   /** File to create. */

@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { type DirectoryLayer, openDirectoryLayer } from '../../src/drivers/overlay2/directory-layer.js'
+import type { UpperDisk } from '../../src/drivers/overlay2/upper-disk.js'
 import type { DirectoryUpper } from '../../src/drivers/overlay2/upper-in-directory.js'
 import type { SystemCalls } from '../../src/native/system-calls.js'
 import type { DiffId } from '../../src/oci/digest.js'
@@ -19,14 +20,16 @@ export class DirectoryContainer implements AsyncDisposable {
   readonly at: string
   readonly #calls: SystemCalls
   readonly #options: UnionOptions
+  readonly #disk: (() => UpperDisk) | undefined
   layers: readonly DirectoryLayer[] = []
   upper!: DirectoryUpper
   union!: Union
 
-  private constructor(at: string, calls: SystemCalls, options: UnionOptions) {
+  private constructor(at: string, calls: SystemCalls, options: UnionOptions, disk: (() => UpperDisk) | undefined) {
     this.at = at
     this.#calls = calls
     this.#options = options
+    this.#disk = disk
   }
 
   /** `trees` base first; `at` is made, and gone in the end. */
@@ -35,8 +38,9 @@ export class DirectoryContainer implements AsyncDisposable {
     calls: SystemCalls,
     trees: readonly TreeNodes[],
     options: UnionOptions = {},
+    disk?: () => UpperDisk,
   ): Promise<DirectoryContainer> {
-    const made = new DirectoryContainer(at, calls, options)
+    const made = new DirectoryContainer(at, calls, options, disk)
     fs.mkdirSync(join(at, 'merged'), { recursive: true })
     for (const [index, tree] of trees.entries()) makeTree(calls, join(at, `l${index}`), tree)
     made.layers = await Promise.all(trees.map((_, index) => made.#layer(index)))
@@ -45,13 +49,20 @@ export class DirectoryContainer implements AsyncDisposable {
   }
 
   async open(): Promise<void> {
-    this.upper = await directoryUpper(this.at, { calls: this.#calls, layers: this.layers, root: rootOf() })
+    const disk = this.#disk?.()
+    const { layers } = this
+    this.upper = await directoryUpper(this.at, { calls: this.#calls, layers, root: rootOf(), ...(disk && { disk }) })
     this.union = unionOf(this.layers, this.upper, this.#options)
   }
 
   /** Closed and read again by a union that has seen nothing yet. */
   async reopen(): Promise<void> {
     await this.upper.close()
+    await this.open()
+  }
+
+  /** Opened anew, as after a death of whoever had it open. */
+  async abandon(): Promise<void> {
     await this.open()
   }
 

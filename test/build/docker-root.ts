@@ -49,7 +49,7 @@ function textOf(path: string): string {
   if (!path.endsWith('.gz')) return readFileSync(path, 'utf8')
   return gunzipSync(readFileSync(path))
     .toString('utf8')
-    .replace(/\{"type":2,"position":\d+\}\n$/, '')
+    .replace(/\{"type":2,"payload":"","position":\d+\}\n$/, '')
 }
 
 function told(text: string, names: ReadonlyMap<string, string>): string {

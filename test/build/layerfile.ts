@@ -6,7 +6,8 @@ import type { TestContext } from 'node:test'
 import { type ByteString, toText } from '../../src/byte-string.js'
 import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/packed-layer.js'
 import { BlockCache } from '../../src/layerfile/block-cache.js'
-import { type WrittenLayer, writeLayerFile } from '../../src/layerfile/writer.js'
+import type { WrittenLayer } from '../../src/layerfile/tar-pass.js'
+import { writeLayerFile } from '../../src/layerfile/writer.js'
 import { defaultLimits, type Limits } from '../../src/limits.js'
 
 export interface WriteOptions {

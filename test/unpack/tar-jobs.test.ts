@@ -12,7 +12,7 @@ import type { DiffId } from '../../src/oci/digest.js'
 import type { PlaceLayersInput } from '../../src/pool/jobs.js'
 import { chunked } from '../build/compressed.js'
 import { digestOf } from '../build/image.js'
-import { splitLayer } from '../build/split-layer.js'
+import { splitFile, splitLayer } from '../build/split-layer.js'
 import { scratchDir } from '../build/store.js'
 import { file, tar } from '../build/tar.js'
 
@@ -122,4 +122,26 @@ test('a damaged layer is not gzipped to its end: STORE_CORRUPT, of both kinds', 
     pool.run('gzip-layer', { source: other.source, diffId: digestOf(small) as DiffId, target: `${path}2` }),
     { code: 'STORE_CORRUPT', actual: layer.diffId },
   )
+})
+
+test('of a layer that is not whole the damaged file is named, and where the lines are wrong, both digests', async t => {
+  await using pool = new Pool({ workers: 1 })
+  const place = async (layer: Placed) => {
+    const layers = [layer]
+    await pool.run('place-layers', {
+      target: target(t, layer.tarBytes),
+      layers,
+      pieceBytes: 700_000,
+      counts: countsOf(layers),
+    })
+  }
+  const layer = await unpacked(t, medium, 0)
+  const { diff, tarSplit } = layer.source as { diff: string; tarSplit: string }
+  await place(layer)
+  await splitFile(tarSplit, Buffer.concat([medium, Buffer.alloc(512)]))
+  const longer = { ...layer, tarBytes: medium.length + 512 }
+  await assert.rejects(place(longer), { code: 'STORE_CORRUPT', path: tarSplit, expected: layer.diffId })
+  await splitFile(tarSplit, medium)
+  writeFileSync(join(diff, 'tail'), 'y')
+  await assert.rejects(place(layer), { code: 'STORE_CORRUPT', path: join(diff, 'tail'), entry: 'tail' })
 })

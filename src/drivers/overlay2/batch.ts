@@ -1,8 +1,8 @@
 /**
  * What a batch of changes has to do on the disk when it ends.
  *
- * The order of effects: attributes of what has them new, opaque marks among them; then names (name-changes.ts); then what nobody
- * has any more is deleted; then times, of directories too, for all of that has changed them.
+ * The order of effects: attributes of what has them new, opaque marks among them, and times of what has no name yet; then names
+ * (name-changes.ts); then what nobody has any more is deleted; then other times, of directories too, for all of that has changed them.
  */
 import type { ByteString } from '../../byte-string.js'
 import { WHITEOUT } from '../layer.js'
@@ -79,6 +79,7 @@ export class Batch {
 
   end(): void {
     this.#setAttributes()
+    this.#setTimesInWork()
     const slots = [...this.#slots.values()].flatMap(named => [...named.values()])
     if (slots.length > 0) {
       const { tree, disk, places } = this.#parts
@@ -100,6 +101,17 @@ export class Batch {
       this.#times.add(node)
     }
     for (const [, path] of this.#standing(this.#opaque)) disk.setOpaque(path)
+  }
+
+  /** What gets its first name has its times by then. */
+  #setTimesInWork(): void {
+    const { disk, places } = this.#parts
+    for (const node of [...this.#times]) {
+      const path = places.inWork(node.id)
+      if (path === undefined) continue
+      disk.setTimes(path, node)
+      this.#times.delete(node)
+    }
   }
 
   #setTimes(): void {

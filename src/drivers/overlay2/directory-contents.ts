@@ -7,7 +7,7 @@
  * - A file whose content is taken from a draft is replaced in one rename for each of its names.
  */
 import fs from 'node:fs'
-import type { ByteString } from '../../byte-string.js'
+import { type ByteString, fromText } from '../../byte-string.js'
 import { MiB } from '../../limits.js'
 import type { Member } from '../layer.js'
 import type { ContentPlace, Lowers, UpperNode } from '../upper.js'
@@ -168,7 +168,7 @@ export class DirectoryContents {
       place: (stored): ContentPlace => {
         const content = stored as StoredFile | KeptFile
         const file = 'file' in content ? content.file : keep(content)
-        return { file: disk.hostPath(file!), offset: 0, bytes: content.bytes }
+        return { file: fromText(disk.hostPath(file!)), offset: 0, bytes: content.bytes }
       },
       release: () => {
         this.#held.delete(number)

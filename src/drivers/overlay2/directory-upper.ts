@@ -20,6 +20,8 @@ export interface DirectoryUpperOptions {
   readonly calls: SystemCalls
   /** The layers below it. */
   readonly lowers: Lowers
+  /** For tests: what it does to the disk. */
+  readonly disk?: UpperDisk
 }
 
 /**
@@ -50,7 +52,7 @@ export async function makeDirectoryUpper(
  * @throws STORE_IO, STORE_CORRUPT; ENTRY_UNSUPPORTED for one whose names or contents are partly elsewhere (redirect_dir, metacopy)
  */
 export async function openDirectoryUpper(directory: string, options: DirectoryUpperOptions): Promise<DirectoryUpper> {
-  const disk = new UpperDisk(directory, options.calls)
+  const disk = options.disk ?? new UpperDisk(directory, options.calls)
   disk.prepare()
   return open(disk, options, { readOnly: false, syncfs: (await loadLibc())?.syncfs })
 }

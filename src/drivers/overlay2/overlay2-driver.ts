@@ -102,9 +102,12 @@ export class Overlay2Driver implements Driver {
   }
 
   contentOf(layer: Layer, inode: number): PlannedContent {
-    if (layer instanceof DirectoryLayer)
-      return { file: `${fromText(layer.directory)}/${layer.path(inode)}` as ByteString, offset: 0 }
-    throw new TypeError(`layer ${layer.diffId} is no directory`)
+    const opened = directoryLayer(layer)
+    return { file: `${fromText(opened.directory)}/${opened.path(inode)}` as ByteString, offset: 0 }
+  }
+
+  contentSource(layer: Layer): { readonly diff: string } {
+    return { diff: directoryLayer(layer).directory }
   }
 
   jobs(parts: ContentJobsParts): ContentJobs {
@@ -167,4 +170,9 @@ export class Overlay2Driver implements Driver {
       }
     return ids
   }
+}
+
+function directoryLayer(layer: Layer): DirectoryLayer {
+  if (layer instanceof DirectoryLayer) return layer
+  throw new TypeError(`layer ${layer.diffId} is no directory`)
 }

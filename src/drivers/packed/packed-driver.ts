@@ -73,8 +73,12 @@ export class PackedDriver implements Driver {
   }
 
   contentOf(layer: Layer, inode: number): PlannedContent {
+    return { layer: this.contentSource(layer).layerFile, inode }
+  }
+
+  contentSource(layer: Layer): { readonly layerFile: string } {
     const { source } = layer.tar ?? {}
-    if (source !== undefined && 'layerFile' in source) return { layer: source.layerFile, inode }
+    if (source !== undefined && 'layerFile' in source) return source
     throw new TypeError(`layer ${layer.diffId} is not in a layer file`)
   }
 

@@ -1,5 +1,5 @@
 /** The jobs that write layer files: they are helped with their blocks while there are threads that nobody else wants. */
-import type { CommitLayerOutput, JobName, Jobs, WriteLayerOutput } from '../../pool/jobs.js'
+import type { CommitLayerOutput, JobName, Jobs, LayerInput, WriteLayerOutput } from '../../pool/jobs.js'
 import type { RunOptions } from '../../pool/pool.js'
 import type { CommitContent, ContentJob, ContentJobs, ContentJobsParts, WriteContent } from '../driver.js'
 import { BlockHelp } from './block-help.js'
@@ -15,7 +15,7 @@ export class PackedJobs implements ContentJobs {
 
   write(content: WriteContent, options: RunOptions): ContentJob<WriteLayerOutput> {
     const { limits, compression } = this.#parts
-    return this.#run('write-layer', { ...content, limits, compression }, content.source.sizeBytes, options)
+    return this.#run('write-layer', { ...content, limits, compression }, toCompress(content.source), options)
   }
 
   commit(content: CommitContent, tarBytes: number, options: RunOptions): ContentJob<CommitLayerOutput> {
@@ -35,4 +35,9 @@ export class PackedJobs implements ContentJobs {
     }
     return { output, wantHelp: () => help?.want(), left: (left: number) => help?.left(left), gone }
   }
+}
+
+/** Bytes of the input that have to be compressed: blocks of a layer file have been, most of the time. */
+function toCompress(source: LayerInput): number {
+  return 'tar' in source && 'layerFile' in source.tar ? 0 : source.sizeBytes
 }

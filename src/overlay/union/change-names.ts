@@ -15,9 +15,11 @@ export function placeNew(union: Union, directory: Dentry, name: ByteString, fiel
   const upper = upperOf(union)
   return upper.atomically(() => {
     const node = upper.create(fields)
-    const dentry = place(union, directory, name, node)
-    upper.release(node)
-    return dentry
+    try {
+      return place(union, directory, name, node)
+    } finally {
+      upper.release(node)
+    }
   })
 }
 

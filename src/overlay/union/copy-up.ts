@@ -32,10 +32,13 @@ export function copyUp(union: Union, dentry: Dentry, content?: ContentDraft | 'e
     // What lost its name while it was open is copied up without one
     const directory = union.tree.isLinked(dentry) ? copyUp(union, dentry.parent) : undefined
     const node = upper.create(copyOf(union, dentry, content === undefined))
-    if (content !== undefined && content !== 'empty') upper.adopt(node, content)
-    if (directory !== undefined) upper.place(directory, dentry.name, node)
-    for (let opens = dentry.opens; opens > 0; opens--) upper.hold(node)
-    upper.release(node)
+    try {
+      if (content !== undefined && content !== 'empty') upper.adopt(node, content)
+      if (directory !== undefined) upper.place(directory, dentry.name, node)
+      for (let opens = dentry.opens; opens > 0; opens--) upper.hold(node)
+    } finally {
+      upper.release(node)
+    }
     union.tree.raised(dentry, stackOf(node))
     return node
   })

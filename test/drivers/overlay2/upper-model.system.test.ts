@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Upper } from '../../../src/drivers/upper.js'
-import { directoryUpper } from '../../build/directory-upper.js'
+import { directoryUpper, possibleStep } from '../../build/directory-upper.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper } from '../../build/memory-upper.js'
 import { systemCalls } from '../../build/real-tree.js'
@@ -19,20 +19,6 @@ for (let round = 0; round < 12; round++) {
     inDirectory(directory => sequence(seed, directory)),
   )
 }
-
-/** Nothing lies below this upper, and the kernel has no xattrs of users but on files and directories, and no owner -1. */
-function possible(step: Step): Step {
-  if (step.do !== 'make') return step
-  const { lowers: _, lowerContent: __, origin: ___, ...node } = step.node
-  const gid = Math.min(node.gid, 2 ** 32 - 2)
-  const device = (node.mode & 0o170000) === 0o020000
-  const deviceMinor = device ? Math.max(1, node.deviceMinor ?? 0) : 0
-  return { ...step, node: { ...node, gid, ...(device && { xattrs: [], deviceMinor }) } }
-}
-
-const isPossible = (upper: Upper, step: Step) =>
-  (step.do !== 'xattrs' || [0o04, 0o10].includes((upper.mode(step.id) >> 12) & 0o17)) &&
-  (step.do !== 'attributes' || ((upper.mode(step.id) >> 12) & 0o17) !== 0o12)
 
 /** A line for every name, without what a directory does not keep: numbers, and two of the times. */
 function shown(upper: Upper) {
@@ -91,8 +77,8 @@ async function sequence(seed: number, directory: string): Promise<void> {
     )
   }
   for (let at = 0; at < 200; at++) {
-    const step = possible(nextStep(random, model, held[0], at))
-    if (!isPossible(model, step)) continue
+    const step = possibleStep(model, nextStep(random, model, held[0], at))
+    if (step === undefined) continue
     const mine = translated(step)
     const before = model.inodeCount
     take(model, step, held[0])
