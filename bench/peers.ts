@@ -16,6 +16,7 @@ const programs = {
   podman: { args: ['--version'], debian: 'podman' },
   skopeo: { args: ['--version'], debian: 'skopeo' },
   tar: { args: ['--version'], debian: 'tar' },
+  umoci: { args: ['--version'], debian: 'umoci' },
   taskset: { args: ['--version'], debian: 'util-linux' },
 } as const
 

@@ -262,7 +262,7 @@ const containers: readonly Omit<Target, 'issue'>[] = [
   },
 ]
 
-const overlay2: readonly Omit<Target, 'issue'>[] = [
+const dockersStore: readonly Omit<Target, 'issue'>[] = [
   {
     measure: 'overlay2: docker load / load',
     what: 'load app.tar, driver overlay2: docker load ÷ phyllo',
@@ -287,10 +287,26 @@ const overlay2: readonly Omit<Target, 'issue'>[] = [
     bound: 5,
     question: 'overlay2',
   },
+  {
+    measure: 'unpack: umoci unpack / phyllo unpack',
+    what: 'unpack app:v1: umoci unpack ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 6,
+    question: 'unpack',
+  },
+  {
+    measure: 'unpack: tar -x of all layers / phyllo unpack',
+    what: 'unpack app:v1: GNU tar -x of all layers in turn ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 1.3,
+    question: 'unpack',
+  },
 ]
 
 export const targets: readonly Target[] = [
   ...packedStore.map(target => ({ issue: 2, ...target })),
   ...containers.map(target => ({ issue: 3, ...target })),
-  ...overlay2.map(target => ({ issue: 4, ...target })),
+  ...dockersStore.map(target => ({ issue: 4, ...target })),
 ]

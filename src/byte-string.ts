@@ -14,6 +14,11 @@ export function byteString(bytes: Uint8Array, start = 0, end = bytes.length): By
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII
 const beyondAscii = /[^\x00-\x7f]/
 
+/** Whether the bytes and the text that they are in UTF-8 are one and the same string. */
+export function isAscii(bytes: ByteString): boolean {
+  return !beyondAscii.test(bytes)
+}
+
 /** The bytes of a text in UTF-8. */
 export function fromText(text: string): ByteString {
   return (beyondAscii.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text) as ByteString

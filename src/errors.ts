@@ -30,12 +30,18 @@ export const errorCodes = {
   DRIVER_UNSUPPORTED:
     'This machine, user or file system cannot keep a store of that driver; the message says what is missing.',
   ENTRY_UNSUPPORTED: 'A layer holds an entry of a kind that cannot be represented (sparse file, unknown type).',
+  IMAGE_IN_USE:
+    'The image, or its last name, is in use and stays; the message says by what, and whether `force` removes it all the same.',
   IMAGE_NOT_FOUND: 'No such image in this store.',
   INPUT_IO: 'Reading an input file failed; `path` and `cause` say where and why.',
   LIMIT_EXCEEDED: 'A bound was passed; `limit`, `max` and `seen` say which. Bounds are options of Store.open.',
   MANIFEST_AMBIGUOUS: 'A manifest could be read in two ways (an index and a manifest at once, duplicate keys).',
   MANIFEST_INVALID: 'A manifest, index or manifest.json is not of the expected shape.',
   METADATA_INVALID: 'Owner, mode, device number, time or xattr of an entry is out of range.',
+  MOUNT_FAILED: 'The kernel did not mount or unmount; `operation`, `path` and `errno` say what and why.',
+  NAME_COLLISION:
+    'Two names of the image are one to the file system that it is unpacked to, which folds cases or forms of Unicode; `names` are both.',
+  OUTPUT_EXISTS: 'What was to be made is there already, and nothing that could be replaced.',
   OUTPUT_IO: 'Writing an output file or stream failed; `path` and `cause` say where and why.',
   PATH_ESCAPE: 'An entry or a hard link points outside of its layer.',
   PLATFORM_NOT_FOUND: 'The index holds no image for the platform asked for; `available` lists what is there.',

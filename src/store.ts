@@ -21,55 +21,32 @@ import type {
   OpenContainerOptions,
 } from './containers/containers.js'
 import type { ContainerInfo } from './containers/record.js'
+import type { RemoveOptions } from './containers/remove-image.js'
 import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
 import { removeAtExit } from './disk/remove-at-exit.js'
-import type { Root } from './disk/root.js'
-import type { Driver } from './drivers/driver.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
 import { PhylloError } from './errors.js'
 import type { CopyOptions } from './images/copy-images.js'
 import type { Image } from './images/image.js'
-import { ImageCatalog, type ListOptions } from './images/image-catalog.js'
-import { ImageStore } from './images/image-store.js'
-import { ReferenceStore } from './images/reference-store.js'
-import { Views } from './images/views.js'
-import { LayerStore } from './layers/layer-store.js'
-import { OpenLayers } from './layers/open-layers.js'
-import { defaultLimits, type Limits } from './limits.js'
+import type { ListOptions } from './images/image-catalog.js'
+import type { Removed } from './images/remove.js'
+import type { UnpackOptions, UnpackReport } from './images/unpack.js'
 import { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
-import { Pool } from './pool/pool.js'
 import type { StoreOptions } from './store-options.js'
+import { StoreParts } from './store-parts.js'
 
 export class Store implements AsyncDisposable {
-  readonly #root: Root
-  readonly #options: StoreOptions
-  readonly #limits: Limits
-  readonly #images: ImageStore
-  readonly #references: ReferenceStore
-  readonly #layers: LayerStore
-  readonly #open: OpenLayers
-  readonly #catalog: ImageCatalog
-  readonly #views: Views
+  readonly #parts: StoreParts
   readonly #running = new Set<Promise<unknown>>()
   #containers: Promise<Containers> | undefined
-  #pool: Pool | undefined
   #closing: Promise<void> | undefined
   /** Of a temporary store: removes it. */
   #forget: (() => Promise<void>) | undefined
 
-  private constructor(root: Root, driver: Driver, options: StoreOptions) {
-    this.#root = root
-    this.#options = options
-    this.#limits = { ...defaultLimits, ...options.limits }
-    this.#images = new ImageStore(root, this.#limits)
-    this.#references = new ReferenceStore(root)
-    this.#layers = new LayerStore(root, driver)
-    this.#open = new OpenLayers(driver)
-    const [images, references, layers, open] = [this.#images, this.#references, this.#layers, this.#open]
-    this.#catalog = new ImageCatalog({ images, references, layers, open, driver: this.driver })
-    this.#views = new Views({ layers, open, catalog: this.#catalog })
+  private constructor(parts: StoreParts) {
+    this.#parts = parts
   }
 
   /**
@@ -86,7 +63,7 @@ export class Store implements AsyncDisposable {
       ...(readOnly && { readOnly }),
       ...(durability && { durability }),
     })
-    return new Store(opened, await driverOf(opened, { compression }), { ...options })
+    return new Store(new StoreParts(opened, await driverOf(opened, { compression }), { ...options }))
   }
 
   /** A store in a new temporary directory, which close(), or the end of the process, removes. Nothing in it has to survive: durability is none. */
@@ -100,16 +77,16 @@ export class Store implements AsyncDisposable {
 
   /** The directory. */
   get root(): string {
-    return this.#root.paths.root
+    return this.#parts.root.paths.root
   }
 
   get driver(): DriverName {
-    return this.#root.paths.driver
+    return this.#parts.root.paths.driver
   }
 
   /** Why the store can only be read, or undefined. */
   get readOnlyReason(): string | undefined {
-    return this.#root.readOnlyReason
+    return this.#parts.root.readOnlyReason
   }
 
   /**
@@ -118,11 +95,12 @@ export class Store implements AsyncDisposable {
    */
   load(input: ArchiveInput, { signal, platform, name }: LoadOptions = {}): Operation<readonly Image[]> {
     return this.#operation(async op => {
-      this.#root.assertWritable()
+      this.#parts.root.assertWritable()
       const { loadArchive } = await import('./archive/load.js')
-      const target = { root: this.#root, limits: this.#limits, to: () => this.#copyTarget() }
+      const { root, limits } = this.#parts
+      const target = { root, limits, to: () => this.#parts.copyTarget() }
       const copied = await loadArchive(input, { platform, name }, target, op)
-      return Promise.all(copied.map(({ id, layers }) => this.#catalog.get(id, layers)))
+      return Promise.all(copied.map(({ id, layers }) => this.#parts.catalog.get(id, layers)))
     }, signal)
   }
 
@@ -137,16 +115,39 @@ export class Store implements AsyncDisposable {
         import('./images/save.js'),
         import('./archive/save-target.js'),
       ])
-      const from = { layers: this.#layers, images: this.#images, references: this.#references, open: this.#open }
       await using target = createSaveTarget(output, {
         format,
-        durable: this.#root.durability === 'full',
+        durable: this.#parts.root.durability === 'full',
         operation: op,
-        pool: () => this.#workers(),
+        pool: () => this.#parts.workers(),
       })
-      await saveImages(typeof words === 'string' ? [words] : words, from, target)
+      await saveImages(typeof words === 'string' ? [words] : words, this.#parts, target)
       op.report.bytesWritten += target.bytesWritten
     }, signal)
+  }
+
+  /**
+   * Writes all that an image shows into a directory that is not there yet, or empty; it gets its name when it is whole. As root
+   * with full fidelity, else with a report of what could not be set: see docs/unpack.md.
+   */
+  unpack(image: string, directory: string, { signal, links }: UnpackOptions = {}): Operation<UnpackReport> {
+    return this.#operation(async op => {
+      const { unpackImage } = await import('./images/unpack.js')
+      return unpackImage({ image, directory, links }, this.#parts, op)
+    }, signal)
+  }
+
+  /** Mounts an overlay2 store's image, read-only. @throws DRIVER_MISMATCH, IMAGE_NOT_FOUND, LIMIT_EXCEEDED, MOUNT_FAILED */
+  async mount(image: string, directory: string): Promise<void> {
+    this.#assertOpen()
+    const { mountImage } = await import('./images/mount.js')
+    const { layers, catalog, root } = this.#parts
+    await mountImage(image, directory, { layers, catalog, paths: root.paths })
+  }
+
+  /** Undoes `mount`. @throws MOUNT_FAILED, also for what is no mount of Phyllo */
+  async unmount(directory: string): Promise<void> {
+    await (await import('./drivers/overlay2/mount.js')).unmountLayers(directory)
   }
 
   /**
@@ -154,27 +155,28 @@ export class Store implements AsyncDisposable {
    * there only when every layer of every image is verified. A store that has all of them already stays as it is.
    */
   copy(words: string | readonly string[], to: Store, { signal }: CopyOptions = {}): Operation<readonly Image[]> {
-    if (!(#root in to)) throw new TypeError('copy: the target is not a Store, or one of another copy of Phyllo')
+    if (!(#parts in to)) throw new TypeError('copy: the target is not a Store, or one of another copy of Phyllo')
     to.#assertOpen()
     const operation = this.#operation(async op => {
-      to.#root.assertWritable()
+      to.#parts.root.assertWritable()
       const { copyImages } = await import('./images/copy-images.js')
-      const from = { layers: this.#layers, images: this.#images, references: this.#references, name: this.root }
-      const target = { root: to.#root, to: to.#copyTarget() }
+      const { layers, images, references } = this.#parts
+      const from = { layers, images, references, name: this.root }
+      const target = { root: to.#parts.root, to: to.#parts.copyTarget() }
       const copied = await copyImages(typeof words === 'string' ? [words] : words, from, target, op)
-      return Promise.all(copied.map(({ id, layers }) => to.#catalog.get(id, layers)))
+      return Promise.all(copied.map(({ id, layers }) => to.#parts.catalog.get(id, layers)))
     }, signal)
     return to.#hold(operation)
   }
 
   /** The images, newest first: without those that only others are built on, unless `all`. */
   images(options: ListOptions = {}): Promise<Image[]> {
-    return this.#catalog.list(options)
+    return this.#parts.catalog.list(options)
   }
 
   /** The image that a reference, an id or the beginning of an id names. */
   image(name: string): Promise<Image | undefined> {
-    return this.#catalog.find(name)
+    return this.#parts.catalog.find(name)
   }
 
   /**
@@ -185,7 +187,7 @@ export class Store implements AsyncDisposable {
    */
   async view(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<View> {
     this.#assertOpen()
-    return this.#views.open(name, cwd)
+    return this.#parts.views.open(name, cwd)
   }
 
   /**
@@ -223,7 +225,22 @@ export class Store implements AsyncDisposable {
 
   /** Gives a reference to an image, taking it from whichever had it. */
   async tag(source: string, target: string): Promise<void> {
-    await this.#catalog.tag(source, target)
+    await this.#parts.catalog.tag(source, target)
+  }
+
+  /**
+   * Takes a name away, as `docker rmi` does, and the image with it when that was its last one; an id takes the image with its one
+   * name. The answer is what went: names, then the image and those of its layers that nothing else needs, from the top. They
+   * are out of the store at once; when the operation has ended their room is free.
+   *
+   * @throws IMAGE_NOT_FOUND, IMAGE_IN_USE, REFERENCE_INVALID, STORE_READ_ONLY
+   */
+  remove(name: string, { signal, ...options }: RemoveOptions = {}): Operation<readonly Removed[]> {
+    return this.#operation(async op => {
+      this.#parts.root.assertWritable()
+      const { removeImageOf } = await import('./containers/remove-image.js')
+      return removeImageOf(this.#parts, name, options, op)
+    }, signal)
   }
 
   /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */
@@ -237,9 +254,8 @@ export class Store implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await Promise.allSettled(this.#running)
-    await Promise.all([this.#views.close(), (await this.#containers)?.close()])
-    await this.#pool?.close()
-    await this.#root.close()
+    await (await this.#containers)?.close()
+    await this.#parts.close()
     await this.#forget?.()
   }
 
@@ -264,26 +280,15 @@ export class Store implements AsyncDisposable {
 
   /** Loaded when the first container is asked for. */
   #boxes(): Promise<Containers> {
-    const [root, layers, catalog, open, limits] = [this.#root, this.#layers, this.#catalog, this.#open, this.#limits]
+    const { root, layers, catalog, open, limits } = this.#parts
     const parts: ContainersParts = {
       ...{ root, layers, catalog, open, limits },
       start: (work, signal) => this.#operation(work, signal),
-      copyTarget: () => this.#copyTarget(),
+      copyTarget: () => this.#parts.copyTarget(),
       exportTo: async (...words) => (await import('./archive/export.js')).exportTo(...words),
       extractInto: async (union, path, input, op) =>
         (await import('./archive/extract.js')).extractInto(union, path, { input, limits }, op),
     }
     return (this.#containers ??= import('./containers/containers.js').then(({ Containers }) => new Containers(parts)))
-  }
-
-  #copyTarget() {
-    const [layers, images, references, limits] = [this.#layers, this.#images, this.#references, this.#limits]
-    return { layers, images, references, limits, pool: this.#workers() }
-  }
-
-  #workers(): Pool {
-    const { pool, workers, workersDir } = this.#options
-    if (pool !== undefined) return pool
-    return (this.#pool ??= new Pool({ ...(workers !== undefined && { workers }), ...(workersDir && { workersDir }) }))
   }
 }

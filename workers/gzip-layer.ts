@@ -4,8 +4,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { compressGzip } from '../src/compression/gzip.js'
 import type { Digest } from '../src/oci/digest.js'
 import { job } from '../src/pool/wire.js'
-import { verifiedTar } from '../src/tar/verified-tar.js'
-import { counted, storedTar } from './layer-input.js'
+import { counted, layerTar } from './layer-input.js'
 
 /** Part of every OCI archive's digests: changing it changes the bytes that a save gives. */
 const level = 6
@@ -13,8 +12,7 @@ const level = 6
 export default job('gzip-layer', async ({ source, diffId, target }, { progress }) => {
   const fd = openSync(target, 'wx', 0o600)
   try {
-    const path = 'layerFile' in source ? source.layerFile : source.tarSplit
-    const tar = counted(verifiedTar(storedTar(source), { diffId, path }), progress)
+    const tar = counted(layerTar(source, diffId), progress)
     const hash = createHash('sha256')
     let sizeBytes = 0
     for await (const chunk of compressGzip(tar, { level })) {

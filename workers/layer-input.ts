@@ -8,9 +8,11 @@ import { decompress } from '../src/compression/compression.js'
 import { readRange } from '../src/disk/read-range.js'
 import { wholeLayerTar } from '../src/layerfile/layer-tar.js'
 import type { Limits } from '../src/limits.js'
-import type { Digest } from '../src/oci/digest.js'
+import type { DiffId, Digest } from '../src/oci/digest.js'
 import type { LayerInput, TarSource } from '../src/pool/jobs.js'
+import { verifiedTar } from '../src/tar/verified-tar.js'
 import { assembleLayer } from '../src/unpack/assemble-layer.js'
+import { verifiedLayer } from '../src/unpack/verified-layer.js'
 
 export interface PlainTarOptions {
   readonly label: string
@@ -41,6 +43,12 @@ export function plainTar(source: LayerInput, { label, limits, digestAlgorithm, p
 /** The exact tar of a layer. Throws STORE_CORRUPT, naming the file that is damaged, STORE_VERSION and STORE_IO. */
 export function storedTar(source: TarSource): AsyncGenerator<Uint8Array, void, void> {
   return 'layerFile' in source ? wholeLayerTar(source.layerFile) : assembleLayer(source)
+}
+
+/** The same, proved to be the layer. */
+export function layerTar(source: TarSource, diffId: DiffId): AsyncGenerator<Uint8Array, void, void> {
+  if (!('layerFile' in source)) return verifiedLayer(source, diffId)
+  return verifiedTar(storedTar(source), { diffId, path: source.layerFile })
 }
 
 /** Tells how many bytes there are in the chunks so far, each when the next one is asked for. */

@@ -10,8 +10,8 @@ import { type LayerTar, openLayerTar } from '../src/layerfile/layer-tar.js'
 import { blockBytes, KiB } from '../src/limits.js'
 import type { PlaceLayersInput } from '../src/pool/jobs.js'
 import { job } from '../src/pool/wire.js'
-import { verifiedTar } from '../src/tar/verified-tar.js'
-import { assembleLayer, type SplitLayer } from '../src/unpack/assemble-layer.js'
+import type { SplitLayer } from '../src/unpack/assemble-layer.js'
+import { verifiedLayer } from '../src/unpack/verified-layer.js'
 
 /** Bytes of one write: together with what is read for them they stay in the processor's cache. */
 const partBytes = Math.max(blockBytes, 512 * KiB)
@@ -86,7 +86,7 @@ class LayerFiles {
 async function* wholeTar(source: SplitLayer, { diffId, tarBytes }: PlacedLayer): AsyncGenerator<Part, void, void> {
   const path = source.tarSplit
   let offset = 0
-  for await (const bytes of verifiedTar(assembleLayer(source), { diffId, path })) {
+  for await (const bytes of verifiedLayer(source, diffId)) {
     if (offset + bytes.length > tarBytes)
       throw new PhylloError('STORE_CORRUPT', `${path}: holds more than the ${tarBytes} bytes of layer ${diffId}`, {
         path,

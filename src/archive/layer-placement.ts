@@ -4,12 +4,11 @@
  *
  * Invariant: when it settles, no job of it runs any more, and none of their threads.
  */
-import { setMaxListeners } from 'node:events'
 import { PhylloError } from '../errors.js'
 import { MiB } from '../limits.js'
 import type { OperationContext } from '../operation.js'
-import type { PlaceLayersInput } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
+import { runAll } from '../pool/run-all.js'
 import type { Placed } from './archive-layout.js'
 import type { WriteOptions } from './archive-writer.js'
 
@@ -35,9 +34,13 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     if (pool.workers === 0 || bytes < leastBytes || layers.length < contents.length) return false
     const counts = new SharedArrayBuffer(8 * (layers.length + 1))
     const input = { target: file.writtenAs, layers, pieceBytes, counts }
-    const tell = progressOf(contents, new BigInt64Array(counts), options.operation)
+    const onProgress = progressOf(contents, new BigInt64Array(counts), options.operation)
+    const { signal } = options.operation
     try {
-      await runAll(pool, Math.min(pool.workers, Math.ceil(bytes / pieceBytes)), input, options.operation.signal, tell)
+      await runAll(pool, 'place-layers', input, Math.min(pool.workers, Math.ceil(bytes / pieceBytes)), {
+        signal,
+        onProgress,
+      })
     } catch (error) {
       throw error instanceof PhylloError && error.code === 'OUTPUT_IO' ? renamed(error, file.path) : error
     }
@@ -50,31 +53,6 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     }
     return true
   }
-}
-
-/** The first failure, or an abort, ends all of them. */
-async function runAll(
-  pool: Pool,
-  count: number,
-  input: PlaceLayersInput,
-  signal: AbortSignal,
-  onProgress: () => void,
-): Promise<void> {
-  const stop = new AbortController()
-  // Every job listens to it.
-  setMaxListeners(0, stop.signal)
-  const abort = () => stop.abort(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  const job = async () => {
-    try {
-      await pool.run('place-layers', input, { signal: stop.signal, onProgress })
-    } catch (error) {
-      stop.abort(error)
-    }
-  }
-  await Promise.all(Array.from({ length: count }, job))
-  signal.removeEventListener('abort', abort)
-  stop.signal.throwIfAborted()
 }
 
 /** Tells how far each layer is, if it has moved. */

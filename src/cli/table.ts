@@ -11,6 +11,7 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['inspect', () => import('./commands/inspect.js')],
   ['history', () => import('./commands/history.js')],
   ['tag', () => import('./commands/tag.js')],
+  ['rmi', () => import('./commands/rmi.js')],
   ['create', () => import('./commands/create.js')],
   ['ps', () => import('./commands/ps.js')],
   ['rm', () => import('./commands/rm.js')],
@@ -19,6 +20,9 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['export', () => import('./commands/export.js')],
   ['cp', () => import('./commands/cp.js')],
   ['put', () => import('./commands/put.js')],
+  ['unpack', () => import('./commands/unpack.js')],
+  ['mount', () => import('./commands/mount.js')],
+  ['unmount', () => import('./commands/unmount.js')],
   ['ls', () => import('./commands/ls.js')],
   ['cat', () => import('./commands/cat.js')],
   ['version', () => import('./commands/version.js')],
@@ -37,6 +41,8 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
       ['inspect', 'inspect'],
       ['history', 'history'],
       ['tag', 'tag'],
+      ['rm', 'rmi'],
+      ['remove', 'rmi'],
     ]),
   ],
   ['system', new Map<string, string>()],
@@ -58,12 +64,12 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
 ])
 
 /** Docker's commands that are not here yet (or, for those about running processes, never will be). */
-const later = 'build import login logout pull push rmi search'
+const later = 'build import login logout pull push search'
 const never =
   'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
   'stack start stats stop swarm top trust unpause update volume wait'
 const laterManaged: Readonly<Record<string, string>> = {
-  image: 'build import prune pull push rm',
+  image: 'build import prune pull push',
   system: 'df prune info events',
   container:
     'inspect prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',

@@ -10,6 +10,7 @@
 import { ifThere } from '../disk/io.js'
 import { randomId } from '../disk/random-id.js'
 import type { Root } from '../disk/root.js'
+import type { ContainerPlace, Uppers } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import type { ImageRecord } from '../images/image-store.js'
 import type { LayerStore } from '../layers/layer-store.js'
@@ -24,8 +25,11 @@ export interface NewContainer {
   /** Default: two random words. */
   readonly name?: string
   readonly bounds: ContainerBounds
-  /** Writes into the container's directory what has to be there from the beginning. `created`: RFC 3339. */
-  readonly begin?: (directory: string, created: string) => Promise<void>
+  /**
+   * Writes into the container's directory what has to be there from the beginning. `created`: RFC 3339; `below`: cache-id of the
+   * topmost layer.
+   */
+  readonly begin?: (directory: string, created: string, below: string | undefined) => Promise<void>
 }
 
 /** A container that nobody else can open or remove; or one to look into, whose layers stay. */
@@ -90,7 +94,7 @@ export class ContainerStore {
    * @throws CONTAINER_NAME_INVALID, CONTAINER_NAME_TAKEN, STORE_CORRUPT when a layer of the image is not there
    */
   async create(made: NewContainer): Promise<HeldContainer> {
-    this.#assertPacked()
+    this.#root.assertWritable()
     let held: HeldContainer | undefined
     try {
       await this.#create(made, now => (held = now))
@@ -109,14 +113,14 @@ export class ContainerStore {
       stacks: [diffIds],
       images: base === undefined ? [] : [base.image.id],
     })
-    await this.#layers.settle(diffIds)
+    const below = (await this.#layers.settle(diffIds)).at(-1)?.cacheId
     const id = randomId(this.#root.io)
     const mountId = randomId(this.#root.io)
     const created = new Date().toISOString()
     await using stage = await this.#root.stage()
     const upper = stage.file('upper')
     await this.#root.io.mkdir(upper, 0o700)
-    await begin?.(upper, created)
+    await begin?.(upper, created, below)
     await this.#root.withLock(async () => {
       const { records, damaged } = await this.scan()
       if (wanted !== undefined) assertFree(wanted, records)
@@ -133,7 +137,7 @@ export class ContainerStore {
         mountId,
         bounds,
       }
-      await this.#publish(record, stage)
+      await this.#publish(record, stage, below)
       tell(await this.#hold(record))
     })
   }
@@ -164,11 +168,12 @@ export class ContainerStore {
     const trashed: (string | undefined)[] = []
     try {
       await this.#root.withLock(async () => {
+        const takeUpper = await this.#uppers.remove(placeOf(record))
         trashed.push(await this.#root.toTrash(paths.container(record.id)))
         // On the disk it goes before the rest, too.
         await this.#root.flush(paths.containers)
         trashed.push(await this.#root.toTrash(paths.mount(record.id)))
-        trashed.push(await this.#root.toTrash(paths.containerUpper(record.mountId)))
+        trashed.push(await takeUpper())
       })
     } finally {
       await release()
@@ -181,7 +186,7 @@ export class ContainerStore {
    * record cannot be read, for what it names is not known.
    */
   async tidy(): Promise<void> {
-    this.#assertPacked()
+    this.#root.assertWritable()
     await this.#root.withLock(async () => {
       const { records, damaged } = await this.scan()
       if (damaged.length === 0) await this.#clear(records)
@@ -205,15 +210,20 @@ export class ContainerStore {
   }
 
   /** Under the root lock: what is published first is what the record speaks of. */
-  async #publish(record: ContainerRecord, stage: { file(name: string): string }): Promise<void> {
+  async #publish(
+    record: ContainerRecord,
+    stage: { file(name: string): string },
+    below: string | undefined,
+  ): Promise<void> {
     const { io, paths } = this.#root
     const [upper, mount] = [stage.file('upper'), stage.file('mount')]
-    await this.#root.publishDirectory(upper, paths.containerUpper(record.mountId))
+    const recorded = await this.#uppers.publish(upper, placeOf(record), below)
     await io.mkdir(mount, 0o755)
     await this.#root.writeStaged(paths.below(mount, 'mount-id'), record.mountId, 0o644)
     if (record.chainId !== undefined) await this.#root.writeStaged(paths.below(mount, 'parent'), record.chainId, 0o644)
     await this.#root.publishDirectory(mount, paths.mount(record.id))
     await this.#root.replaceFile(paths.container(record.id), containerText(record), 0o600)
+    await recorded()
   }
 
   /** Under the root lock. */
@@ -227,21 +237,15 @@ export class ContainerStore {
   }
 
   /** Under the root lock, so that nothing of it is of a container that is being made. */
-  async #clear(records: readonly ContainerRecord[]): Promise<void> {
-    const { io, paths } = this.#root
-    const [ids, mountIds] = [new Set(records.map(({ id }) => id)), new Set(records.map(({ mountId }) => mountId))]
-    for (const [directory, known] of [
-      [paths.mounts, ids],
-      [paths.uppers, mountIds],
-    ] as const)
-      for (const name of (await ifThere(io.readdir(directory))) ?? [])
-        if (!known.has(name)) await this.#root.toTrash(paths.below(directory, name))
+  #clear(records: readonly ContainerRecord[]): Promise<void> {
+    return this.#uppers.clear(records.map(placeOf))
   }
 
-  #assertPacked(): void {
-    this.#root.assertWritable()
-    const { root, driver } = this.#root.paths
-    if (driver === 'packed') return
-    throw new PhylloError('COMMAND_UNSUPPORTED', `${root}: no containers in a store of driver ${driver} yet`)
+  get #uppers(): Uppers {
+    return this.#layers.driver.uppers
   }
+}
+
+function placeOf({ id, mountId }: ContainerRecord): ContainerPlace {
+  return { container: id, mountId }
 }

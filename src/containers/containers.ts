@@ -2,6 +2,7 @@
  * The containers of a store as its users see them: made, opened, listed and removed, and closed when the store is.
  */
 
+import type { Uppers } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import type { LayerStore } from '../layers/layer-store.js'
@@ -9,12 +10,12 @@ import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-la
 import type { Limits } from '../limits.js'
 import type { ImageConfig } from '../oci/config.js'
 import type { ContainerFs } from '../overlay/face/container-face.js'
+import { lowersBelow } from '../overlay/union/lowers.js'
 import { type ContainerExtras, openContainer, rootOf } from './container.js'
 import { ContainerStore, type HeldContainer } from './container-store.js'
 import { containerNotFound } from './names.js'
 import { type ContainerBounds, type ContainerInfo, type ContainerRecord, checkBounds, infoOf } from './record.js'
 import { type ContainerSizes, sizesOf } from './sizes.js'
-import { driversUppers } from './upper.js'
 import { type ContainerWork, containerWork, type WorkParts } from './work.js'
 
 export interface CreateOptions extends ContainerBounds {
@@ -52,7 +53,6 @@ export interface ContainersParts extends WorkParts {
 
 export class Containers {
   readonly #parts: ContainersParts
-  readonly #uppers = driversUppers()
   readonly #containers: ContainerStore
   readonly #opened = new Set<Container>()
   #closed = false
@@ -73,13 +73,13 @@ export class Containers {
       image === 'scratch' ? undefined : { image: (await this.#parts.catalog.resolve(image)).image, name: image }
     const wanted = { bounds: checked, ...(base && { base }), ...(name !== undefined && { name }) }
     const below: LayerHandle[] = []
-    const begin = async (directory: string, created: string) => {
+    const begin = async (directory: string, created: string, top: string | undefined) => {
       below.push(...(await this.#layersOf(base?.image.config)))
       const root = rootOf(
         below.map(({ layer }) => layer),
         Date.parse(created),
       )
-      await this.#uppers.make(directory, root)
+      await this.#uppers.make(directory, root, top)
     }
     try {
       const held = await this.#containers.create({ ...wanted, begin })
@@ -136,8 +136,9 @@ export class Containers {
     const { record } = held
     const handles = await this.#layersOf(record.config)
     try {
-      const openUpper = readOnly ? this.#uppers.look : this.#uppers.open
-      const upper = await openUpper(await containers.upperDirectory(record))
+      const directory = await containers.upperDirectory(record)
+      const lowers = async () => lowersBelow(handles.map(({ layer }) => layer))
+      const upper = await (readOnly ? this.#uppers.look(directory, lowers) : this.#uppers.open(directory, lowers))
       const onClose = () => void this.#opened.delete(container)
       const { face, union } = openContainer({ held, handles, upper, containers, readOnly, cwd, onClose })
       const container: Container = Object.assign(face, containerWork(union, record, this.#parts))
@@ -151,14 +152,23 @@ export class Containers {
     }
   }
 
+  get #uppers(): Uppers {
+    return this.#parts.layers.driver.uppers
+  }
+
   async #isThere({ id }: ContainerRecord): Promise<boolean> {
     return (await this.#containers.list()).some(record => record.id === id)
   }
 
   /** Undefined for a container that is gone by now. */
   async #sizesOf(record: ContainerRecord): Promise<ContainerSizes | undefined> {
+    const handles: LayerHandle[] = []
+    const lowers = async () => {
+      handles.push(...(await this.#layersOf(record.config)))
+      return lowersBelow(handles.map(({ layer }) => layer))
+    }
     try {
-      const upper = await this.#uppers.look(await this.#containers.upperDirectory(record))
+      const upper = await this.#uppers.look(await this.#containers.upperDirectory(record), lowers)
       const layers = await this.#parts.layers.chainOf(record.config?.diffIds ?? [])
       const sizes = sizesOf(upper, layers)
       await upper.close()
@@ -166,6 +176,8 @@ export class Containers {
     } catch (error) {
       if (await this.#isThere(record)) throw error
       return undefined
+    } finally {
+      await releaseAll(handles)
     }
   }
 }

@@ -192,6 +192,11 @@ export class StorePaths {
     return { file: join(this.root, 'volumes/metadata.db'), directory: join(this.root, 'buildkit'), ending: '.db' }
   }
 
+  /** Where a dockerd that has used this root keeps its containers, a directory each. */
+  dockerContainers(): string | undefined {
+    return this.driver === 'overlay2' ? join(this.root, 'containers') : undefined
+  }
+
   blob(digest: Digest): string {
     return join(this.root, 'blobs', algorithmOf(digest), hexOf(digest))
   }

@@ -48,7 +48,7 @@ export class Root {
   /** For reading, and for what is neither a read nor a publication; publishing goes through the methods below. */
   readonly io: Io
   readonly #mode: Writing | ReadOnly
-  #sweeping: Promise<void> | undefined
+  #sweeping: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
 
   constructor({ io, paths, durability, mode }: RootParts) {
@@ -172,8 +172,13 @@ export class Root {
 
   /** What nobody who lives is about to make or to take away. See intent.ts. */
   freeIntents(): Promise<WrittenIntent[]> {
+    return this.withLock(() => this.freeIntentsLocked())
+  }
+
+  /** The same for whoever holds the root lock already. */
+  freeIntentsLocked(): Promise<WrittenIntent[]> {
     const { flock, owner } = this.#writing()
-    return this.withLock(() => freeIntents(this, flock, owner))
+    return freeIntents(this, flock, owner)
   }
 
   /** See limbo.ts. */
@@ -199,10 +204,11 @@ export class Root {
     return this.withLock(() => reapDeadOwners(this, flock, owner))
   }
 
-  /** Deletes what is in the trash, in the background; close() ends it early. One sweep at a time. */
+  /** Deletes what is in the trash by now; close() ends it early. One sweep at a time: it comes after those that were asked for before. */
   sweep(): Promise<void> {
     this.assertWritable()
-    this.#sweeping ??= emptyTrash(this, () => this.#closing !== undefined).finally(() => (this.#sweeping = undefined))
+    const stopped = () => this.#closing !== undefined
+    this.#sweeping = this.#sweeping.catch(() => undefined).then(() => emptyTrash(this, stopped))
     return this.#sweeping
   }
 

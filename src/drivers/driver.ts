@@ -9,10 +9,11 @@
 import type { DriverName } from '../disk/paths.js'
 import type { Limits } from '../limits.js'
 import type { ChainId, DiffId } from '../oci/digest.js'
-import type { ByteRange, CommitLayerOutput, LayerInput, WriteLayerOutput } from '../pool/jobs.js'
+import type { ByteRange, CommitLayerOutput, ContentSource, LayerInput, WriteLayerOutput } from '../pool/jobs.js'
 import type { Pool, RunOptions } from '../pool/pool.js'
 import type { PlannedContent } from '../tar/layer-plan.js'
 import type { Layer, LayerTar } from './layer.js'
+import type { Lowers, NewNode, Upper } from './upper.js'
 
 /** What a record says of a layer's content. */
 export interface LayerContent {
@@ -98,6 +99,31 @@ export interface Removal {
   done(cacheId: string): Promise<void>
 }
 
+export interface ContainerPlace {
+  /** The container's id. */
+  readonly container: string
+  readonly mountId: string
+}
+
+/** What containers have changed: each in a directory of its own, `paths.containerUpper(mountId)`. */
+export interface Uppers {
+  /**
+   * Begins one in an empty directory of a stage. `root`: attributes of the union's root. `below`: cache-id of the topmost layer;
+   * undefined: from scratch.
+   */
+  make(staged: string, root: NewNode, below: string | undefined): Promise<void>
+  /** For whoever holds the container. `lowers` is asked for by an upper that has to know what lies below. */
+  open(directory: string, lowers: () => Promise<Lowers>): Promise<Upper>
+  /** For somebody who only looks. */
+  look(directory: string, lowers: () => Promise<Lowers>): Promise<Upper>
+  /** Puts it in its place. Called under the root lock; the answer when the container's record stands. */
+  publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<() => Promise<void>>
+  /** The container's record is about to go. The answer is called when it is gone, and says where in the trash the directory is. */
+  remove(place: ContainerPlace): Promise<() => Promise<string | undefined>>
+  /** Takes away what died before it had a record, or after. Under the root lock, so that nothing of it is being made. */
+  clear(containers: readonly ContainerPlace[]): Promise<void>
+}
+
 export interface Driver {
   readonly name: DriverName
   /** Layers of one image at most. */
@@ -113,10 +139,13 @@ export interface Driver {
   open(content: LayerContent): Promise<OpenLayer>
   /** The layer's exact tar, where the layer itself is not read out of it. */
   openTar(content: LayerContent): Promise<OpenTar>
+  /** Where a job finds the contents of a layer that this driver has opened. */
+  contentSource(layer: Layer): ContentSource
   /** Where a job finds the content of a file of a layer that this driver has opened. */
   contentOf(layer: Layer, inode: number): PlannedContent
   jobs(parts: ContentJobsParts): ContentJobs
 
+  readonly uppers: Uppers
   removal(): Removal
   /**
    * cache-ids of layers that something stands on which is no layer: containers and builds, also of others. `except`: directories

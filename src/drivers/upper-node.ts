@@ -35,7 +35,7 @@ export class Node implements UpperNode {
   readonly origin: Member | undefined
   lowerContent: Member | undefined
   readonly children: Map<ByteString, Child>
-  readonly lowers: Stack
+  lowers: Stack
   /** Content bytes of a file. */
   contentBytes: number
   /** Where content of its own is; undefined while there is none. */

@@ -103,6 +103,11 @@ export class UpperTree extends UpperMetadata {
     this.#happen({ op: 'xattrs', id: node.id, xattrs })
   }
 
+  /** The directory merges with nothing from now on. Recorded by nobody: only uppers without a journal do it. */
+  detach(directory: UpperNode): void {
+    this.#changing(directory.id).lowers = []
+  }
+
   setContent(node: UpperNode, sizeBytes: number, stored: unknown): void {
     this.#happen({ op: 'content', id: node.id, sizeBytes, stored })
   }

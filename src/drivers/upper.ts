@@ -60,6 +60,15 @@ export interface NewNode extends Attributes {
   readonly lowers?: Stack
 }
 
+/** What lies below an upper, for one that has to know. Members are numbered as the union numbers its trees: 1 is the topmost layer. */
+export interface Lowers {
+  /** The roots of all layers. */
+  readonly root: Stack
+  /** What a name shows in a directory's stack; empty: nothing. */
+  lookup(directory: Stack, name: ByteString): Stack
+  tree(lower: number): Tree
+}
+
 /** Content that is being copied: nothing of it is anywhere before `adopt`. */
 export interface ContentDraft {
   readonly bytes: number
@@ -102,7 +111,10 @@ export interface Upper extends Tree {
    */
   atomically<T>(changes: () => T): T
 
-  /** A node that has no name yet and is held once (see `hold`). */
+  /**
+   * A node that has no name yet and is held once (see `hold`). An upper with `detach` copies what `lowerContent` says at once: no
+   * node of it has one.
+   */
   create(node: NewNode): UpperNode
   /** Gives a name to a node, taking it from whatever had it, a whiteout included. */
   place(directory: UpperNode, name: ByteString, node: UpperNode): void
@@ -112,6 +124,12 @@ export interface Upper extends Tree {
   whiteout(directory: UpperNode, name: ByteString): void
   setAttributes(node: UpperNode, attributes: Partial<Attributes>): void
   setXattrs(node: UpperNode, xattrs: readonly Xattr[]): void
+
+  /**
+   * Of an upper that has to hold all that it shows under another name than the layers do, as an upper of the kernel has to: the
+   * directory merges with nothing from now on. All that it shows is in it.
+   */
+  detach?(directory: UpperNode): void
 
   /** Keeps a node that may lose its names: an open file. */
   hold(node: UpperNode): void

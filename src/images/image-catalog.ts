@@ -39,7 +39,8 @@ export class ImageCatalog {
     const associations = await references.list()
     const records = await Promise.all((await images.list()).map(id => images.get(id)))
     const there = records.filter(record => record !== undefined)
-    const listed = await Promise.all(there.map(record => this.#put(record, associations)))
+    const put = await Promise.all(there.map(record => this.#ifThere(record, associations)))
+    const listed = put.filter(image => image !== undefined)
     const created = (image: Image) => Date.parse(image.config.created ?? '') || 0
     listed.sort((a, b) => created(b) - created(a))
     return filterImages({ images: listed, all, filters: parsed, resolve: name => this.find(name) })
@@ -75,6 +76,16 @@ export class ImageCatalog {
     const record = await this.#parts.images.get(id)
     if (record === undefined) throw imageNotFound(id)
     return this.#imageOf(record, await this.#parts.references.list(), chain)
+  }
+
+  /** Undefined for one that somebody has removed since it was read: then its layers are gone as well. */
+  async #ifThere(record: ImageRecord, associations: readonly Association[]): Promise<Image | undefined> {
+    try {
+      return await this.#put(record, associations)
+    } catch (error) {
+      if (await this.#parts.images.has(record.id)) throw error
+      return undefined
+    }
   }
 
   async #put(record: ImageRecord, associations: readonly Association[]): Promise<Image> {

@@ -7,10 +7,11 @@
  */
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
+import { settled } from '../disk/settle.js'
 import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import { type ImageConfig, parseImageConfig } from '../oci/config.js'
-import { type ImageId, isDigest, parseDigest, sha256Digest } from '../oci/digest.js'
+import { type DiffId, type ImageId, isDigest, parseDigest, sha256Digest } from '../oci/digest.js'
 
 export interface ImageRecord {
   readonly id: ImageId
@@ -35,7 +36,10 @@ export class ImageStore {
 
   /** @throws STORE_CORRUPT when the bytes are not what the name says, CONFIG_INVALID when they are no config */
   async get(id: ImageId): Promise<ImageRecord | undefined> {
-    const path = this.#root.paths.imageConfig(id)
+    return this.#read(id, this.#root.paths.imageConfig(id))
+  }
+
+  async #read(id: ImageId, path: string): Promise<ImageRecord | undefined> {
     const configBytes = await ifThere(this.#root.io.readFile(path, this.#limits.jsonBytes))
     if (configBytes === undefined) return undefined
     if (sha256Digest(configBytes) !== id)
@@ -46,8 +50,11 @@ export class ImageStore {
     return { id, configBytes, config, parent: isDigest(parent) ? (parent as ImageId) : undefined, lastUpdated }
   }
 
+  /** Under a lease: puts back what a remover has just set aside, who will see the lease. */
   async has(id: ImageId): Promise<boolean> {
-    return (await ifThere(this.#root.io.status(this.#root.paths.imageConfig(id)))) !== undefined
+    const { io, paths } = this.#root
+    const path = paths.imageConfig(id)
+    return (await settled(this.#root, path, () => ifThere(io.status(path)))) !== undefined
   }
 
   /** Ids of all images. Names that are no digest are leftovers and not looked at. */
@@ -71,6 +78,73 @@ export class ImageStore {
     const id = sha256Digest<ImageId>(configBytes)
     await this.#root.publishBytes(this.#root.paths.imageConfig(id), configBytes, 0o600)
     return id
+  }
+
+  /** Images that say that they were built from this one. */
+  async children(id: ImageId): Promise<ImageId[]> {
+    const ids = (await this.list()).filter(other => other !== id)
+    const parents = await Promise.all(ids.map(other => this.#metadata(other, 'parent')))
+    return ids.filter((_, at) => parents[at] === id)
+  }
+
+  /**
+   * Removes an image that no reference names, unless `inUse` says, once it is set aside, that somebody needs it: then it comes
+   * back, and the answer is false. Under the root lock, so that only the dead have one set aside for longer. Layers stay.
+   */
+  async remove(id: ImageId, inUse: () => Promise<boolean>): Promise<boolean> {
+    const { paths } = this.#root
+    const config = await this.#root.setAside(paths.imageConfig(id))
+    if (config === undefined) return false
+    const metadata = await this.#root.setAside(paths.imageMetadata(id))
+    let gone = false
+    try {
+      const needed = await inUse()
+      // On the disk it is gone before its layers are.
+      if (!needed) await this.#root.flush(paths.imageConfigs)
+      gone = !needed && (await this.#root.condemn(config))
+    } finally {
+      if (metadata !== undefined) await (gone ? this.#root.condemn(metadata) : this.#root.restore(metadata))
+      if (!gone) await this.#root.restore(config)
+    }
+    return gone
+  }
+
+  /**
+   * diffIds of every image, also of those that somebody has set aside and may put back: what a collector has to keep.
+   * `known`: what was read before, added to.
+   *
+   * @throws STORE_CORRUPT, CONFIG_INVALID for an image that cannot be read: nothing may be collected then
+   */
+  async stacks(known = new Map<ImageId, readonly DiffId[]>()): Promise<(readonly DiffId[])[]> {
+    const ids = new Set([...(await this.list()), ...(await this.#aside()), ...(await this.list())])
+    const stacks: (readonly DiffId[])[] = []
+    for (const id of ids) {
+      const read = async () => (await this.get(id)) ?? (await this.#getAside(id)) ?? (await this.get(id))
+      const stack = known.get(id) ?? (await read())?.config.diffIds
+      if (stack === undefined) continue
+      known.set(id, stack)
+      stacks.push(stack)
+    }
+    return stacks
+  }
+
+  async #aside(): Promise<ImageId[]> {
+    const { io, paths } = this.#root
+    const prefix = `${paths.placeOf(paths.imageConfigs)}!`
+    const names = (await ifThere(io.readdir(paths.limbo))) ?? []
+    return names
+      .filter(name => name.startsWith(prefix))
+      .map(name => `sha256:${name.slice(prefix.length, name.lastIndexOf('@'))}`)
+      .filter((id): id is ImageId => isDigest(id))
+  }
+
+  async #getAside(id: ImageId): Promise<ImageRecord | undefined> {
+    const { paths } = this.#root
+    for (const name of await this.#root.inLimbo(paths.imageConfig(id))) {
+      const image = await this.#read(id, paths.below(paths.limbo, name))
+      if (image !== undefined) return image
+    }
+    return undefined
   }
 
   async setParent(id: ImageId, parent: ImageId): Promise<void> {

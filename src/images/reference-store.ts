@@ -43,24 +43,12 @@ export class ReferenceStore {
 
   /** All references, sorted by canonical name. */
   async list(): Promise<Association[]> {
-    const found: Association[] = []
-    for (const [, keys] of await this.#read()) {
-      for (const [key, imageId] of keys) {
-        const reference = parseKey(key)
-        if (reference !== undefined && isDigest(imageId)) found.push({ reference, imageId: imageId as ImageId })
-      }
-    }
-    return found
-      .map(association => ({ association, name: canonicalName(association.reference) }))
-      .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
-      .map(({ association }) => association)
+    return associationsOf(await this.#read())
   }
 
   /** The image that a reference names; with a digest, the tag does not count. */
   async get(reference: Reference): Promise<ImageId | undefined> {
-    const key = keyOf(reference)
-    const imageId = (await this.#read()).get(familiarRepository(reference))?.get(key)
-    return isDigest(imageId) ? (imageId as ImageId) : undefined
+    return imageOf(await this.#read(), reference)
   }
 
   /**
@@ -70,15 +58,23 @@ export class ReferenceStore {
    */
   async tag(reference: Reference, imageId: ImageId): Promise<ImageId | undefined> {
     checkTaggable(reference)
-    const repository = familiarRepository(reference)
-    const key = keyOf(reference)
+    return this.edit(async names => {
+      const before = names.get(reference)
+      names.put(reference, imageId)
+      return before
+    })
+  }
+
+  /**
+   * Decides on references, and changes them, while nobody else does: under the root lock, which is not reentrant. What was changed
+   * is written when `work` has ended well, or earlier by `save`.
+   */
+  async edit<T>(work: (names: ReferenceEdit) => Promise<T>): Promise<T> {
     return this.#root.withLock(async () => {
-      const repositories = await this.#read()
-      const keys = repositories.get(repository) ?? new Map<string, string>()
-      const before = keys.get(key)
-      if (before === imageId) return imageId
-      await this.#write(repositories.set(repository, keys.set(key, imageId)))
-      return isDigest(before) ? (before as ImageId) : undefined
+      const edit = new ReferenceEdit(await this.#read(), repositories => this.#write(repositories))
+      const result = await work(edit)
+      await edit.save()
+      return result
     })
   }
 
@@ -92,6 +88,71 @@ export class ReferenceStore {
     const sorted = sortedMap(new Map([...repositories].map(([name, keys]) => [name, sortedMap(keys)])))
     return this.#root.replaceFile(this.#root.paths.repositories, goJson({ Repositories: sorted }), 0o600)
   }
+}
+
+/** The references while nobody else changes them. See ReferenceStore.edit. */
+export class ReferenceEdit {
+  readonly #repositories: Repositories
+  readonly #write: (repositories: Repositories) => Promise<void>
+  #changed = false
+
+  constructor(repositories: Repositories, write: (repositories: Repositories) => Promise<void>) {
+    this.#repositories = repositories
+    this.#write = write
+  }
+
+  /** All references, sorted by canonical name. */
+  list(): Association[] {
+    return associationsOf(this.#repositories)
+  }
+
+  get(reference: Reference): ImageId | undefined {
+    return imageOf(this.#repositories, reference)
+  }
+
+  put(reference: Reference, imageId: ImageId): void {
+    if (this.get(reference) === imageId) return
+    const repository = familiarRepository(reference)
+    const keys = this.#repositories.get(repository) ?? new Map<string, string>()
+    this.#repositories.set(repository, keys.set(keyOf(reference), imageId))
+    this.#changed = true
+  }
+
+  /** A reference that is not there is not an error. A repository goes with its last key. */
+  remove(reference: Reference): void {
+    const repository = familiarRepository(reference)
+    const keys = this.#repositories.get(repository)
+    if (keys?.delete(keyOf(reference)) !== true) return
+    if (keys.size === 0) this.#repositories.delete(repository)
+    this.#changed = true
+  }
+
+  /** What was changed is on the disk afterwards. */
+  async save(): Promise<void> {
+    if (!this.#changed) return
+    await this.#write(this.#repositories)
+    this.#changed = false
+  }
+}
+
+function associationsOf(repositories: Repositories): Association[] {
+  const found: Association[] = []
+  for (const [, keys] of repositories) {
+    for (const [key, imageId] of keys) {
+      const reference = parseKey(key)
+      if (reference !== undefined && isDigest(imageId)) found.push({ reference, imageId: imageId as ImageId })
+    }
+  }
+  return found
+    .map(association => ({ association, name: canonicalName(association.reference) }))
+    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
+    .map(({ association }) => association)
+}
+
+/** With a digest, the tag does not count. */
+function imageOf(repositories: Repositories, reference: Reference): ImageId | undefined {
+  const imageId = repositories.get(familiarRepository(reference))?.get(keyOf(reference))
+  return isDigest(imageId) ? (imageId as ImageId) : undefined
 }
 
 export function checkTaggable(reference: Reference): void {

@@ -23,7 +23,7 @@ export class Views {
     const { layers, open, catalog } = this.#parts
     const [{ createView }, { image }] = await Promise.all([import('../overlay/face/view.js'), catalog.resolve(name)])
     const { diffIds } = image.config
-    const lease = await layers.lease({ stacks: [diffIds], images: [image.id] })
+    const lease = await layers.lease({ stacks: [diffIds] })
     try {
       const handles = await open.acquireAll(await layers.chainOf(diffIds))
       const onClose = async () => {

@@ -105,6 +105,14 @@ export class LayerFile {
     return wanted.length
   }
 
+  /** `readTar` on this thread. */
+  readTarSync(position: number, into: Uint8Array): number {
+    const wanted = this.#within(this.tarBytes, position, into)
+    this.#requireOpen()
+    if (wanted.length > 0) this.#parts.reader.readSync(position, wanted)
+    return wanted.length
+  }
+
   /** Waits for reads that are under way. Idempotent. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())

@@ -52,14 +52,16 @@ export interface Collected {
 export async function collectLayers(root: Root, layers: LayerStore, options: CollectOptions): Promise<Collected> {
   const collection = { root, layers, options, removal: layers.driver.removal() }
   if (options.dryRun) return dryRun(collection)
-  return root.withCollectLock(async () => {
+  const collected = await root.withCollectLock(async () => {
     await root.assertAlone()
     await root.reap()
     const removed = await collectRecords(collection)
     const contents = await collectContents(collection, removed)
-    await root.sweep()
     return { layers: removed, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
   })
+  // Gone already, and the next collector need not wait while the bytes go, too.
+  await root.sweep()
+  return collected
 }
 
 interface Collection {

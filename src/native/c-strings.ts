@@ -4,27 +4,29 @@
  * Invariant: a zero among the bytes is refused, as node:fs refuses it. C would stop there and mean another file.
  */
 import { inspect } from 'node:util'
-import type { ByteString } from '../byte-string.js'
+import { type ByteString, toBytes } from '../byte-string.js'
 import type { CallPath } from './system-calls.js'
 
+/** For a parameter `const char *`: koffi writes text as UTF-8 and closes it; of bytes it passes the address, so they are closed here. */
+export type CString = string | Buffer
+
 /** @throws {TypeError} ERR_INVALID_ARG_VALUE for a path that holds a zero. */
-export function cPath(path: CallPath, argument = 'path'): Buffer {
-  if (typeof path === 'string') return cText(path, argument, 'utf8')
-  if (path.includes(0)) throw zeroInside(path, argument)
-  const closed = Buffer.allocUnsafe(path.length + 1)
-  path.copy(closed)
-  closed[path.length] = 0
-  return closed
+export function cPath(path: CallPath, argument = 'path'): CString {
+  if (path.includes('\0')) throw zeroInside(path, argument)
+  return typeof path === 'string' ? path : closed(path)
 }
 
 /** @throws {TypeError} ERR_INVALID_ARG_VALUE for a name that holds a zero. */
-export function cName(name: ByteString): Buffer {
-  return cText(name, 'name', 'latin1')
+export function cName(name: ByteString): CString {
+  if (name.includes('\0')) throw zeroInside(name, 'name')
+  return Buffer.byteLength(name) === name.length ? name : closed(toBytes(name))
 }
 
-function cText(text: string, argument: string, encoding: 'utf8' | 'latin1'): Buffer {
-  if (text.includes('\0')) throw zeroInside(text, argument)
-  return Buffer.from(`${text}\0`, encoding)
+function closed(bytes: Buffer): Buffer {
+  const longer = Buffer.allocUnsafe(bytes.length + 1)
+  bytes.copy(longer)
+  longer[bytes.length] = 0
+  return longer
 }
 
 function zeroInside(value: unknown, argument: string): TypeError {

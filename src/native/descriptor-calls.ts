@@ -25,12 +25,12 @@ const entriesBytes = 32 * 1024
 
 export function bindDescriptorCalls({ library, numbers, attempt, once }: LinuxLibc): DescriptorCalls {
   const openat2 = library.func(
-    'long syscall(long number, long directory, const void *path, const void *how, long size)',
+    'long syscall(long number, long directory, const char *path, const void *how, long size)',
   )
   const getdents64 = library.func('long syscall(long number, long directory, void *entries, long size)')
   const close = library.func('int close(int fd)')
   const syncfs = library.func('int syncfs(int fd)')
-  const how = Buffer.allocUnsafeSlow(24)
+  const how = Buffer.alloc(24)
   let entries: Buffer | undefined
   return {
     openat2(directory, path, asked) {
@@ -56,11 +56,11 @@ export function bindDescriptorCalls({ library, numbers, attempt, once }: LinuxLi
   }
 }
 
-/** struct open_how. Answers how often to try. */
+/** struct open_how: flags, mode, resolve, 8 bytes each, of which the upper halves stay zero. Answers how often to try. */
 function putHow(how: Buffer, { flags, mode = 0, resolve }: OpenHow): number {
-  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC | files.O_NOFOLLOW), 0)
-  how.writeBigUInt64LE(BigInt(mode), 8)
-  how.writeBigUInt64LE(BigInt(resolve), 16)
+  how.writeUInt32LE(flags | O_CLOEXEC | files.O_NOFOLLOW, 0)
+  how.writeUInt32LE(mode, 8)
+  how.writeUInt32LE(resolve, 16)
   return (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) === 0 ? 1 : resolveAttempts
 }
 

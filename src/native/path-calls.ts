@@ -11,18 +11,19 @@ const AT_SYMLINK_NOFOLLOW = 0x100
 const majorMax = 0xfff
 const minorMax = 0xfffff
 const nsecMax = 999_999_999
+const timesBytes = 32
 
 export function bindPathCalls({
   library,
   numbers,
   attempt,
 }: LinuxLibc): Pick<SystemCalls, 'mknod' | 'utimensat' | 'renameat2'> {
-  const mknodat = library.func('long syscall(long number, long directory, const void *path, long mode, long device)')
+  const mknodat = library.func('long syscall(long number, long directory, const char *path, long mode, long device)')
   const renameat2 = library.func(
-    'long syscall(long number, long fromDirectory, const void *from, long toDirectory, const void *to, long flags)',
+    'long syscall(long number, long fromDirectory, const char *from, long toDirectory, const char *to, long flags)',
   )
-  const utimensat = library.func('int utimensat(int directory, const void *path, const void *times, int flags)')
-  const times = Buffer.allocUnsafeSlow(32)
+  const utimensat = library.func('int utimensat(int directory, const char *path, const void *times, int flags)')
+  const times = Buffer.alloc(timesBytes)
   return {
     mknod(path, mode, major, minor) {
       const device = deviceNumber(major, minor)
@@ -34,7 +35,7 @@ export function bindPathCalls({
     },
     utimensat(path, atime, mtime) {
       const set =
-        putTime(times, 0, atime) && putTime(times, 16, mtime)
+        putTime(times, 0, atime) && putTime(times, timesBytes / 2, mtime)
           ? attempt(utimensat, AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW)
           : -constants.errno.EINVAL
       checked(set, 'utimensat', path)
@@ -56,10 +57,11 @@ function deviceNumber(major: number, minor: number): number | undefined {
   return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0
 }
 
-/** struct timespec. False for what is no time; nanoseconds above the range mean "now" and "leave it" to the kernel. */
+/** struct timespec: seconds (8), nanoseconds (8, of which the upper half stays zero). False for what is no time; nanoseconds above the range mean "now" and "leave it" to the kernel. */
 function putTime(times: Buffer, offset: number, { sec, nsec }: CallTime): boolean {
   if (!Number.isSafeInteger(sec) || !Number.isInteger(nsec) || nsec < 0 || nsec > nsecMax) return false
-  times.writeBigInt64LE(BigInt(sec), offset)
-  times.writeBigInt64LE(BigInt(nsec), offset + 8)
+  times.writeUInt32LE(sec >>> 0, offset)
+  times.writeInt32LE(Math.floor(sec / 2 ** 32), offset + 4)
+  times.writeUInt32LE(nsec, offset + 8)
   return true
 }

@@ -17,11 +17,11 @@ const firstBytes = 1024
 
 export function bindXattrCalls({ library, attempt }: LinuxLibc): XattrCalls {
   const set = library.func(
-    'int lsetxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
+    'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
   )
-  const get = library.func('long lgetxattr(const void *path, const void *name, void *value, size_t size)')
-  const list = library.func('long llistxattr(const void *path, void *list, size_t size)')
-  const remove = library.func('int lremovexattr(const void *path, const void *name)')
+  const get = library.func('long lgetxattr(const char *path, const char *name, void *value, size_t size)')
+  const list = library.func('long llistxattr(const char *path, void *list, size_t size)')
+  const remove = library.func('int lremovexattr(const char *path, const char *name)')
   const scratch = new Scratch()
   return {
     lsetxattr(path, name, value) {

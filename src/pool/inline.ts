@@ -16,5 +16,6 @@ export const jobModules: { readonly [K in JobName]: () => Promise<JobModule<K>> 
   'commit-directory': () => import('../../workers/commit-directory.js'),
   'compress-blocks': () => import('../../workers/compress-blocks.js'),
   'gzip-layer': () => import('../../workers/gzip-layer.js'),
+  'write-tree': () => import('../../workers/write-tree.js'),
   'place-layers': () => import('../../workers/place-layers.js'),
 }

@@ -81,6 +81,9 @@ export interface UnpackLayerInput {
 /** `fileBytes`: of contents and tar-split. */
 export type UnpackLayerOutput = WriteLayerOutput
 
+/** Where the contents of a layer's files are: blocks of its tar, or files of their own. */
+export type ContentSource = { readonly layerFile: string } | { readonly diff: string }
+
 /** Blocks of a write-layer job compressed on another thread, in the ring that is the memory of both. */
 export type CompressBlocksInput = Readonly<Record<string, never>>
 export interface CompressBlocksOutput {
@@ -141,6 +144,41 @@ export interface CommitDirectoryInput extends Omit<CommitLayerInput, 'compressio
   readonly durable?: boolean
 }
 
+/** What a file or directory that this process makes there belongs to, and the permission bits that it can be born with. */
+export interface Born {
+  readonly uid: number
+  readonly gid: number
+  readonly modeBits: number
+}
+
+/** A merged tree written into a directory, after the plan that main wrote: see unpack/tree-plan.ts. */
+export interface WriteTreeInput {
+  /** The directory: is there, empty at first, and nobody else's. */
+  readonly tree: string
+  readonly plan: string
+  /** Its parts, which several jobs share, while it is still being written: see unpack/plan-board.ts. */
+  readonly board: SharedArrayBuffer
+  /** Directories without attributes, then everything else, then the attributes of directories, from the last line of the plan to the first. */
+  readonly step: 'directories' | 'nodes' | 'attributes'
+  /** Where contents come from. */
+  readonly sources: readonly ContentSource[]
+  readonly born: Born
+  /** How files may share their contents with the `diff` of their source. */
+  readonly links?: 'reflink' | 'hardlink'
+  /** Whether each file and directory goes to the disk by itself. */
+  readonly sync: boolean
+}
+export interface WriteTreeOutput {
+  readonly entries: number
+  readonly bytes: number
+  readonly shared: number
+  /** By kind: how many paths, and the first of them as ByteStrings. */
+  readonly notSet: Readonly<Record<NotSetKind, { readonly count: number; readonly examples: readonly string[] }>>
+}
+
+/** See unpack/not-set.ts. */
+export type NotSetKind = 'owners' | 'setid' | 'modes' | 'xattrs' | 'devices' | 'fifos' | 'times'
+
 export interface Jobs {
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
   readonly 'unpack-layer': { readonly input: UnpackLayerInput; readonly output: UnpackLayerOutput }
@@ -148,6 +186,7 @@ export interface Jobs {
   readonly 'commit-directory': { readonly input: CommitDirectoryInput; readonly output: CommitLayerOutput }
   readonly 'compress-blocks': { readonly input: CompressBlocksInput; readonly output: CompressBlocksOutput }
   readonly 'gzip-layer': { readonly input: GzipLayerInput; readonly output: GzipLayerOutput }
+  readonly 'write-tree': { readonly input: WriteTreeInput; readonly output: WriteTreeOutput }
   readonly 'place-layers': { readonly input: PlaceLayersInput; readonly output: PlaceLayersOutput }
 }
 

@@ -158,10 +158,13 @@ export class SplitWriter implements SplitSink {
   }
 
   #writeSegment(bytes: number): void {
-    this.#text('{"type":2,"payload":"')
-    for (let at = 0; at < bytes; at += pieceBytes)
-      this.#text(this.#segment.toString('base64', at, Math.min(at + pieceBytes, bytes)))
-    this.#line('"')
+    let start = '{"type":2,"payload":"'
+    let at = 0
+    for (; bytes - at > pieceBytes; at += pieceBytes) {
+      this.#text(start + this.#segment.toString('base64', at, at + pieceBytes))
+      start = ''
+    }
+    this.#line(`${start}${this.#segment.toString('base64', at, bytes)}"`)
   }
 
   /** The end of a line. */

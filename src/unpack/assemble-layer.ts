@@ -1,7 +1,7 @@
 /**
  * The exact tar of a layer out of its `tar-split.json.gz` and its `diff/` (facts: docker-store 6.7), in the tar's order and without
  * any mount. Every file's size and checksum are compared; whether the whole is the layer, only its diffId can tell: see
- * tar/verified-tar.ts.
+ * verified-layer.ts.
  */
 import { closeSync, readSync } from 'node:fs'
 import type { ByteString } from '../byte-string.js'
@@ -20,12 +20,20 @@ export interface SplitLayer {
   readonly diff: string
 }
 
+export interface AssembleOptions {
+  /** Compare the checksums of files. Default: true. */
+  readonly checksums?: boolean
+}
+
 /**
  * The tar in chunks of 1 MiB, which all stand in the same memory: each is the consumer's until it asks for the next one. Throws
  * STORE_CORRUPT, naming the file that is damaged, and STORE_IO.
  */
-export async function* assembleLayer({ tarSplit, diff }: SplitLayer): AsyncGenerator<Buffer, void, void> {
-  const assembly = new Assembly(diff, await loadCrc64())
+export async function* assembleLayer(
+  { tarSplit, diff }: SplitLayer,
+  { checksums = true }: AssembleOptions = {},
+): AsyncGenerator<Buffer, void, void> {
+  const assembly = new Assembly(diff, checksums ? await loadCrc64() : undefined)
   const reader = new SplitReader(tarSplit)
   for await (const lines of splitLines(tarSplit)) yield* assembly.take(reader.push(lines))
   reader.end()
@@ -46,11 +54,11 @@ export async function splitTarBytes(tarSplit: string): Promise<number> {
 /** Puts parts one behind the other into one buffer. */
 class Assembly {
   readonly #contents: LayerContents
-  readonly #crc: Crc64
+  readonly #crc: Crc64 | undefined
   readonly #buffer = Buffer.allocUnsafeSlow(chunkBytes)
   #filled = 0
 
-  constructor(diff: string, crc: Crc64) {
+  constructor(diff: string, crc: Crc64 | undefined) {
     this.#contents = new LayerContents(diff)
     this.#crc = crc
   }
@@ -78,18 +86,19 @@ class Assembly {
   *#read({ name, sizeBytes, crc }: SplitFile): Generator<Buffer, void, void> {
     const fd = this.#contents.open(name, sizeBytes)
     try {
-      this.#crc.init()
+      this.#crc?.init()
       for (let left = sizeBytes; left > 0; ) {
         const count = this.#readSome(fd, name, Math.min(left, chunkBytes - this.#filled))
         if (count === 0) throw this.#contents.corrupt(name, `ends after ${sizeBytes - left} of ${sizeBytes} bytes`)
-        this.#crc.update(this.#buffer.subarray(this.#filled, this.#filled + count))
+        this.#crc?.update(this.#buffer.subarray(this.#filled, this.#filled + count))
         left -= count
         yield* this.#advance(count)
       }
     } finally {
       closeSync(fd)
     }
-    if (this.#crc.digest() !== crc) throw this.#contents.corrupt(name, 'its checksum is not the one of tar-split')
+    if (this.#crc !== undefined && this.#crc.digest() !== crc)
+      throw this.#contents.corrupt(name, 'its checksum is not the one of tar-split')
   }
 
   #readSome(fd: number, name: ByteString, bytes: number): number {

@@ -2,15 +2,18 @@
  * The tar of an unpacked layer, read by position, for those who cannot leave it to a job. It is assembled from its beginning on and
  * not kept: reads in ascending order, which may be asked for together, go over it once; a step back begins again.
  *
- * Invariant: the reads are served one after the other, in the order in which they were asked for.
+ * Invariant: the reads are served one after the other, in the order in which they were asked for. Between the first one and `close`,
+ * or the end of the tar, a file is open and some MiB are in use.
  */
 import { assembleLayer, type SplitLayer } from './assemble-layer.js'
+
+const nothing: Buffer = Buffer.alloc(0)
 
 export class AssembledTar {
   readonly #layer: SplitLayer
   #chunks: AsyncGenerator<Buffer, void, void> | undefined
   /** The part of the tar from `#offset` on that is in memory. */
-  #chunk: Buffer = Buffer.alloc(0)
+  #chunk: Buffer = nothing
   #offset = 0
   #last: Promise<unknown> = Promise.resolve()
 
@@ -38,7 +41,7 @@ export class AssembledTar {
       const end = this.#offset + this.#chunk.length
       const next = await this.#chunks.next()
       this.#offset = end
-      this.#chunk = next.done ? this.#chunk.subarray(0, 0) : next.value
+      this.#chunk = next.done ? nothing : next.value
       if (next.done) return 0
     }
     return this.#chunk.copy(into, 0, position - this.#offset)
@@ -47,7 +50,7 @@ export class AssembledTar {
   async #rewind(): Promise<void> {
     const chunks = this.#chunks
     this.#chunks = undefined
-    this.#chunk = this.#chunk.subarray(0, 0)
+    this.#chunk = nothing
     this.#offset = 0
     await chunks?.return()
   }

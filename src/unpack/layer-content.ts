@@ -29,7 +29,7 @@ export interface LayerContent extends Omit<UnpackedLayer, 'contentBytes'> {
   readonly fileBytes: number
 }
 
-/** Headers shrink to a tenth either way. Measured on 62,000 entries: level 1 takes a third of the time of 6, for a fifth more bytes. */
+/** Lines shrink to a sixteenth or less. Measured on 33,500 entries: level 1 takes a third of the time of 6, for a fifth more bytes. */
 const level = 1
 
 /** Throws as `unpackLayer`. */
@@ -54,7 +54,8 @@ export async function writeLayerContent(
     const { contentBytes, ...layer } = await unpackLayer(plain, { ...options, ...place, calls: files, root, split })
     split.end()
     gzip.end()
-    // One flush of the file system for all that was made: fsync of every file takes many times as long.
+    // One flush of the file system for all that was made. Measured on ext4, 6,768 entries of 200 MB: 1.5 s more, where fsync of every
+    // file and directory takes 5.2 s more, and each of them would have to be opened again.
     if (durable) calls.syncfs(fd)
     return { ...layer, fileBytes: contentBytes + fstatSync(fd).size }
   } finally {

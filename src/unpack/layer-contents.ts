@@ -33,9 +33,9 @@ export class LayerContents {
    * file, and STORE_IO.
    */
   open(name: ByteString, sizeBytes: number): number {
-    const parts = name.split('/').filter(part => part !== '' && part !== '.') as ByteString[]
+    const parts = cleanParts(name)
     const leaf = parts.pop()
-    if (leaf === undefined || leaf === '..' || name.includes('\0')) throw this.corrupt(name, 'is no name of a file')
+    if (leaf === undefined || name.includes('\0')) throw this.corrupt(name, 'is no name of a file')
     const path = this.#pathOf(`${this.#parentOf(parts, name)}/${leaf}` as ByteString)
     const stats = this.#lstat(path, name)
     if (stats === undefined) throw this.corrupt(name, 'is not there')
@@ -114,4 +114,14 @@ export class LayerContents {
       throw this.failed('readlink', name, cause)
     }
   }
+}
+
+/** As Docker reads a name before it follows anything: `a/../b` is `b` whatever `a` is, and the root is as high as it goes. */
+function cleanParts(name: ByteString): ByteString[] {
+  const parts: ByteString[] = []
+  for (const part of name.split('/') as ByteString[]) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return parts
 }

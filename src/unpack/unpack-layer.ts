@@ -101,7 +101,9 @@ class Pass {
     this.#tree = new TreeBuilder(limits, 'refused')
     const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 }
     const hasRoom = () => statfsSync(root).bavail > 0
-    this.#directory = new LayerDirectory({ calls, root, rootBytes, tree: this.#tree, limits, owner, hasRoom })
+    this.#directory = this.#named(
+      () => new LayerDirectory({ calls, root, rootBytes, tree: this.#tree, limits, owner, hasRoom }),
+    )
     this.#scanner = new TarScanner({
       limits,
       onEntry: entry => this.#entry(entry),
@@ -157,9 +159,9 @@ class Pass {
 
   /** As much of the open file's content as the chunk has. */
   #tellContent(): void {
-    if (this.#left === 0) return
     const start = this.#told
     const end = Math.min(this.#chunk.length, start + this.#left)
+    if (start === end) return
     this.#directory.content(this.#chunk, start, end)
     this.#left -= end - start
     this.#told = end

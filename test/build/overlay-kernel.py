@@ -6,6 +6,8 @@ In:  {"layers": [tree, ...] (base first), "ops": [[name, args...], ...], "looks"
      "target", "rdev": [major, minor], "opaque", "children", "link": path of an earlier node of the same layer}; a root is
      the node of a whole tree. Names and data are latin-1 text of their bytes.
      "looks": the merged tree is looked at when so many operations are done, 0 is before the first.
+     {"at": directory, "lowers": count, "ops", "looks", "mount"} mounts what is there: layers `l0` (base) and on, `diff`, `work`,
+     `merged`, and leaves it there.
 Out: {"results": [result or {"errno": name}, ...], "trees": [root, ...], "upper": root, "remounted": root}
      "remounted" is left out unless "remount" is asked for. In an upper "overlay" tells what overlayfs notes in other xattrs
      than that of opaque directories; what a reader may leave out ("origin", "impure", "uuid") is left out.
@@ -222,10 +224,10 @@ def inside(merged, ops, looks):
     return answer
 
 
-def mount(lowers, work, options):
-    merged = work + "/m"
+def mount(lowers, work, options, names=("u", "w", "m")):
+    upper, workdir, merged = (f"{work}/{name}" for name in names)
     lower = ":".join(reversed(lowers))
-    given = f"lowerdir={lower},upperdir={work}/u,workdir={work}/w{options}"
+    given = f"lowerdir={lower},upperdir={upper},workdir={workdir}{options}"
     if libc.mount(b"overlay", merged.encode(), b"overlay", 0, given.encode()) != 0:
         raise OSError(ctypes.get_errno(), given)
     return merged
@@ -264,10 +266,21 @@ def sequence(request, base):
         shutil.rmtree(work)
 
 
+def there(request):
+    at = request["at"]
+    merged = mount([f"{at}/l{i}" for i in range(request["lowers"])], at, request.get("mount", ""), ("diff", "work", "merged"))
+    try:
+        answer = inside(merged, request["ops"], request["looks"])
+    finally:
+        unmount(merged)
+    return {**answer, "upper": whole(os.fsencode(f"{at}/diff"), upper=True)}
+
+
 def main():
     base = sys.argv[1]
     for line in sys.stdin:
-        print(json.dumps(sequence(json.loads(line), base)), flush=True)
+        request = json.loads(line)
+        print(json.dumps(there(request) if "at" in request else sequence(request, base)), flush=True)
 
 
 main()

@@ -29,6 +29,14 @@ export interface KernelRequest {
   readonly remount?: boolean
 }
 
+/** Of layers and an upper that are there. */
+export interface ThereRequest extends Pick<KernelRequest, 'ops' | 'looks' | 'mount'> {
+  /** Holds the layers `l0` (base) and on, `diff`, `work` and `merged`. */
+  readonly at: string
+  /** How many layers. */
+  readonly lowers: number
+}
+
 /** A process in a mount namespace of its own, which makes mounts and runs operations on them. */
 export class Kernel implements AsyncDisposable {
   /** A directory that is gone with it. */
@@ -44,7 +52,7 @@ export class Kernel implements AsyncDisposable {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  async run(request: KernelRequest): Promise<KernelAnswer> {
+  async run(request: KernelRequest | ThereRequest): Promise<KernelAnswer> {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`)
     const { value, done } = await this.#lines.next()
     if (done) throw new Error('the process with the mounts has ended')

@@ -17,7 +17,7 @@ const floors: readonly (readonly string[])[] = [
   ['layers'],
   ['overlay'],
   ['images'],
-  ['archive', 'registry', 'containers', 'store-options.ts'],
+  ['archive', 'registry', 'containers', 'store-options.ts', 'store-parts.ts'],
   ['store.ts'],
   ['index.ts'],
   ['cli'],

@@ -14,6 +14,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
+import { Overlay2Driver } from '../../src/drivers/overlay2/overlay2-driver.js'
+import { LayerStore } from '../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { type ChainId, type DiffId, hexOf } from '../../src/oci/digest.js'
 import { addStack, diffIdOf, packedLayers } from '../build/layers.js'
@@ -243,7 +245,8 @@ test('an overlay2 root of Docker: any cache-id, a directory as content', async t
     writeFileSync(join(chain, file), text)
   }
   chmodSync(path, 0o710)
-  const layers = packedLayers(await openRoot(path, { readOnly: true }))
+  const root = await openRoot(path, { readOnly: true })
+  const layers = new LayerStore(root, new Overlay2Driver(root))
   assert.equal((await layers.chainOf(docker.diffIds.slice(0, 1)))[0]?.cacheId, 'layer-0')
   assert.equal(existsSync(join(path, 'phyllo')), false)
 })

@@ -111,7 +111,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the offset of a place is forgotten',
-    file: 'workers/commit-layer.ts',
+    file: 'src/layerfile/planned-tar.ts',
     find: 'content.offset + position',
     replace: 'position',
     test: 'test/images/commit.test.ts',

@@ -22,7 +22,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what a death leaves behind stays',
-    file: 'src/containers/container-store.ts',
+    file: 'src/drivers/packed/packed-uppers.ts',
     find: '        if (!known.has(name)) await this.#root.toTrash(paths.below(directory, name))',
     replace: '        if (!known.has(name)) paths.below(directory, name)',
     test: death,
@@ -79,7 +79,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a container begins without a journal',
     file: 'src/containers/container-store.ts',
-    find: 'await begin?.(upper, created)',
+    find: 'await begin?.(upper, created, below)',
     replace: '',
     test: lifecycle,
   },

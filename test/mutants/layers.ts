@@ -22,42 +22,43 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'records are not looked at again before they are condemned',
     file: collect,
-    find: 'await mark(root, options.roots, known)',
+    find: 'await mark(collection, known)',
     replace: 'new Set()',
     test: interleavings,
   },
   {
     name: 'leases do not hold contents',
     file: collect,
-    find: 'new Set([...(await root.readLeases()).diffIds].map(hexOf))',
-    replace: 'new Set<string>()',
+    find: '  for (const diffId of (await root.readLeases()).diffIds) use(diffId)\n',
+    replace: '',
     test: interleavings,
   },
   {
     name: 'the record goes before the content is there',
     file: store,
-    find: `    await this.#publishContent(cacheId, staged)
-    const below = parent === undefined ? undefined : { parent }
-    return this.#publishRecord({ chainId, diffId, sizeBytes, cacheId, ...below })
+    find: `    const content = await this.driver.publish({ chainId, diffId, staged, below: below?.cacheId })
+    const { cacheId } = content
+    const record = { chainId, diffId, sizeBytes, cacheId, ...(parent && { parent }) }
+    const standing = await this.#publishRecord(record, content)
 `,
-    replace: `    const below = parent === undefined ? undefined : { parent }
-    const record = await this.#publishRecord({ chainId, diffId, sizeBytes, cacheId, ...below })
-    await this.#publishContent(cacheId, staged)
-    return record
+    replace: `    const cacheId = this.driver.cacheIdOf(diffId)!
+    const record = { chainId, diffId, sizeBytes, cacheId, ...(parent && { parent }) }
+    const standing = await this.#publishRecord(record, { beside: [] } as unknown as PublishedContent)
+    const content = await this.driver.publish({ chainId, diffId, staged, below: below?.cacheId })
 `,
     test: interleavings,
   },
   {
     name: 'content that was not there a moment ago is thrown away',
-    file: store,
+    file: 'src/drivers/packed/packed-driver.ts',
     find: "return status?.type === 'file' && status.sizeBytes === 0",
     replace: 'return status === undefined || status.sizeBytes === 0',
     test: interleavings,
   },
   {
     name: 'nobody puts back what a collector holds',
-    file: store,
-    find: 'if (this.#root.readOnlyReason === undefined) await this.#root.restore(name)\n    else await',
+    file: 'src/disk/settle.ts',
+    find: 'if (root.readOnlyReason === undefined) await root.restore(name)\n  else await',
     replace: 'await',
     test: 'test/layers/collect.test.ts',
   },

@@ -116,7 +116,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a layer has more helpers than there are threads beside its own',
-    file: 'src/images/block-help.ts',
+    file: 'src/drivers/packed/block-help.ts',
     find: 'Math.min(helpersAtMost, this.#pool.workers - 1)',
     replace: 'helpersAtMost',
     test: 'test/store/block-help.test.ts',
@@ -124,7 +124,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'helpers are not ended with their layer',
     file: 'src/images/layer-jobs.ts',
-    find: '    await Promise.all(this.#helpers)\n',
+    find: '    await Promise.all(this.#leaving)\n',
     replace: '',
     test: 'test/store/block-help.test.ts',
   },

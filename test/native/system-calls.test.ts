@@ -152,7 +152,7 @@ withCalls('utimensat: to the nanosecond, of a symlink itself', (calls, directory
     [1_700_000_000, 123_456_789],
     [0, 1],
     [-1, 999_999_999],
-    [2 ** 31, 0],
+    [2 ** 31 - 2, 0],
   ] as const) {
     calls.utimensat(link, { sec, nsec }, { sec: sec + 1, nsec })
     const { atimeNs, mtimeNs } = fs.lstatSync(link, { bigint: true })

@@ -4,12 +4,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Store } from '../../src/index.js'
-import { differencesOf, rootFacts } from '../build/docker-root.js'
 import { startDockerd } from '../build/dockerd.js'
 import { listDirectory, listView, untimedPaths } from '../build/full-listing.js'
 import { archiveOf, imageIdOf, layerTar, legacyArchive, type MadeImage } from '../build/image.js'
 import { oddImages } from '../build/odd-images.js'
 import { Random } from '../build/random-tar.js'
+import { differencesOf, rootFacts } from '../build/root-facts.js'
 import { leftovers, published, scratchStore } from '../build/store.js'
 import { dir, file, tar } from '../build/tar.js'
 

@@ -4,7 +4,7 @@
  *
  * Invariants:
  * - A directory is opened by openat2(2) from the top; what lies in it is looked at through that descriptor, and never followed.
- * - Nothing is written, not even times of access.
+ * - Nothing is written, not even times of access, but those of symlinks: the kernel knows no other way to read one.
  * - A failure is STORE_IO, or STORE_CORRUPT for what is not what it was when it was found. Both name the path.
  */
 import fs from 'node:fs'

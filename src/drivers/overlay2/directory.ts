@@ -31,14 +31,10 @@ export function linkOf(bytes: Uint8Array = randomBytes(17)): string {
 }
 
 /** What the `lower` of a child of this directory says: its parent first, the base last. */
-export async function lowerAbove({ io, paths }: Root, below: string): Promise<string> {
+export async function lowerAbove(root: Root, below: string): Promise<string> {
+  const { io, paths } = root
   const directory = paths.layerContent(below)
-  const path = paths.below(directory, 'link')
-  const link = (await ifThere(io.readFile(path, lowerBytes)))?.toString()
-  if (link === undefined || !linkGrammar.test(link)) {
-    const reason = link === undefined ? 'missing' : 'not the name of a link'
-    throw new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
-  }
+  const link = await linkAt(root, directory)
   const lower = (await ifThere(io.readFile(paths.below(directory, 'lower'), lowerBytes)))?.toString()
   const above = lower === undefined ? `l/${link}` : `l/${link}:${lower}`
   const depth = above.split(':').length
@@ -52,19 +48,31 @@ export async function lowerAbove({ io, paths }: Root, below: string): Promise<st
   )
 }
 
-/** Adds to a directory with `diff` in a stage what Docker has beside it. Answers with its link. */
-export async function completeDirectory(root: Root, staged: string, below: string | undefined): Promise<string> {
+/** Adds to a layer's directory with `diff`, in a stage, what Docker has beside it. Answers with its link. */
+export async function completeLayer(root: Root, staged: string, below: string | undefined): Promise<string> {
   const { io, paths } = root
-  const at = (name: string) => paths.below(staged, name)
+  await io.chmod(paths.below(staged, 'diff'), 0o755)
+  if (below !== undefined) await io.mkdir(paths.below(staged, 'work'), 0o700)
+  return describeDirectory(root, staged, below)
+}
+
+/** Says in a directory in a stage how it is called and what it stands on. Answers with its link. */
+export async function describeDirectory(root: Root, staged: string, below: string | undefined): Promise<string> {
+  const { io, paths } = root
   const link = linkOf()
-  await io.chmod(at('diff'), 0o755)
-  await io.writeNew(at('link'), link, 0o644, false)
-  if (below !== undefined) {
-    await io.mkdir(at('work'), 0o700)
-    await io.writeNew(at('lower'), await lowerAbove(root, below), 0o644, false)
-  }
+  await io.writeNew(paths.below(staged, 'link'), link, 0o644, false)
+  if (below !== undefined) await io.writeNew(paths.below(staged, 'lower'), await lowerAbove(root, below), 0o644, false)
   await io.chmod(staged, 0o710)
   return link
+}
+
+/** What a directory says that its link is. @throws STORE_CORRUPT */
+export async function linkAt({ io, paths }: Root, directory: string): Promise<string> {
+  const path = paths.below(directory, 'link')
+  const link = (await ifThere(io.readFile(path, lowerBytes)))?.toString()
+  if (link !== undefined && linkGrammar.test(link)) return link
+  const reason = link === undefined ? 'missing' : 'not the name of a link'
+  throw new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
 }
 
 /** Puts it in its place, under an intent. What stands on a layer marks it. */

@@ -27,10 +27,11 @@ import type {
   Removal,
 } from '../driver.js'
 import type { Layer } from '../layer.js'
-import { completeDirectory, lowersOf, placeDirectory, unlinkDirectory } from './directory.js'
+import { completeLayer, lowersOf, placeDirectory, unlinkDirectory } from './directory.js'
 import { DirectoryJobs } from './directory-jobs.js'
 import { DirectoryLayer, openDirectoryLayer } from './directory-layer.js'
 import { DirectoryRemoval } from './directory-removal.js'
+import { DirectoryUppers } from './directory-uppers.js'
 import { FileSystemSync } from './file-system-sync.js'
 import { refuse } from './refuse.js'
 
@@ -43,6 +44,7 @@ const idBytes = 4096
 export class Overlay2Driver implements Driver {
   readonly name = 'overlay2'
   readonly mostLayers = mostLayers
+  readonly uppers: DirectoryUppers
   readonly #root: Root
   readonly #sync: FileSystemSync
   #calls: Promise<SystemCalls> | undefined
@@ -50,6 +52,7 @@ export class Overlay2Driver implements Driver {
   constructor(root: Root) {
     this.#root = root
     this.#sync = new FileSystemSync(root)
+    this.uppers = new DirectoryUppers({ root, sync: this.#sync, calls: () => this.#toRead() })
   }
 
   cacheIdOf(): undefined {
@@ -74,7 +77,7 @@ export class Overlay2Driver implements Driver {
     const tarSplit = stage.file(tarSplitFile)
     await io.rename(paths.below(staged, tarSplitFile), tarSplit)
     await io.chmod(tarSplit, 0o644)
-    const link = await completeDirectory(root, staged, below)
+    const link = await completeLayer(root, staged, below)
     const id = randomId(io)
     const intent = await root.intend({ directory: id })
     await placeDirectory(root, staged, { id, link, below })
@@ -102,9 +105,12 @@ export class Overlay2Driver implements Driver {
   }
 
   contentOf(layer: Layer, inode: number): PlannedContent {
-    if (layer instanceof DirectoryLayer)
-      return { file: `${fromText(layer.directory)}/${layer.path(inode)}` as ByteString, offset: 0 }
-    throw new TypeError(`layer ${layer.diffId} is no directory`)
+    const opened = directoryLayer(layer)
+    return { file: `${fromText(opened.directory)}/${opened.path(inode)}` as ByteString, offset: 0 }
+  }
+
+  contentSource(layer: Layer): { readonly diff: string } {
+    return { diff: directoryLayer(layer).directory }
   }
 
   jobs(parts: ContentJobsParts): ContentJobs {
@@ -167,4 +173,9 @@ export class Overlay2Driver implements Driver {
       }
     return ids
   }
+}
+
+function directoryLayer(layer: Layer): DirectoryLayer {
+  if (layer instanceof DirectoryLayer) return layer
+  throw new TypeError(`layer ${layer.diffId} is no directory`)
 }

@@ -23,6 +23,7 @@ import type {
 import type { Layer } from '../layer.js'
 import { PackedJobs } from './packed-jobs.js'
 import type { PackedLayer } from './packed-layer.js'
+import { PackedUppers } from './packed-uppers.js'
 
 export interface PackedOptions {
   /** Of layers that are written. */
@@ -32,6 +33,7 @@ export interface PackedOptions {
 export class PackedDriver implements Driver {
   readonly name = 'packed'
   readonly mostLayers = Number.POSITIVE_INFINITY
+  readonly uppers: PackedUppers
   readonly #root: Root
   readonly #options: PackedOptions
   /** What is open shares its decompressed blocks. */
@@ -39,6 +41,7 @@ export class PackedDriver implements Driver {
 
   constructor(root: Root, options: PackedOptions = { compression: 'lz4' }) {
     this.#root = root
+    this.uppers = new PackedUppers(root)
     this.#options = options
   }
 
@@ -73,8 +76,12 @@ export class PackedDriver implements Driver {
   }
 
   contentOf(layer: Layer, inode: number): PlannedContent {
+    return { layer: this.contentSource(layer).layerFile, inode }
+  }
+
+  contentSource(layer: Layer): { readonly layerFile: string } {
     const { source } = layer.tar ?? {}
-    if (source !== undefined && 'layerFile' in source) return { layer: source.layerFile, inode }
+    if (source !== undefined && 'layerFile' in source) return source
     throw new TypeError(`layer ${layer.diffId} is not in a layer file`)
   }
 

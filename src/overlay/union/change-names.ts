@@ -6,6 +6,7 @@
 import type { ByteString } from '../../byte-string.js'
 import type { NewNode, UpperNode } from '../../drivers/upper.js'
 import { copyUp, lowerPositive, stackOf, upperOf } from './copy-up.js'
+import { copyUpToMove } from './copy-up-tree.js'
 import type { Dentry } from './dentry.js'
 import type { Union } from './union.js'
 
@@ -14,9 +15,11 @@ export function placeNew(union: Union, directory: Dentry, name: ByteString, fiel
   const upper = upperOf(union)
   return upper.atomically(() => {
     const node = upper.create(fields)
-    const dentry = place(union, directory, name, node)
-    upper.release(node)
-    return dentry
+    try {
+      return place(union, directory, name, node)
+    } finally {
+      upper.release(node)
+    }
   })
 }
 
@@ -56,8 +59,8 @@ export function move(
   target: Dentry | undefined,
 ): void {
   const upper = upperOf(union)
+  const node = copyUpToMove(union, source)
   upper.atomically(() => {
-    const node = copyUp(union, source)
     const from = source.parent
     const oldName = source.name
     upper.place(copyUp(union, directory), name, node)
@@ -78,8 +81,8 @@ export function move(
 /** Each of two takes the other's name. */
 export function exchange(union: Union, first: Dentry, second: Dentry): void {
   const upper = upperOf(union)
+  const [one, other] = [copyUpToMove(union, first), copyUpToMove(union, second)]
   upper.atomically(() => {
-    const [one, other] = [copyUp(union, first), copyUp(union, second)]
     const [place, otherPlace] = [
       { parent: first.parent, name: first.name },
       { parent: second.parent, name: second.name },

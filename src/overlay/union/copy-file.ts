@@ -134,6 +134,7 @@ function failed({ fail, undo }: Copying, error: unknown): unknown {
 
 /** Makes the target without a byte of its own, if it is new and the whole content lies in a layer. */
 function shareContent(union: Union, source: Dentry, to: PathArgument, permissions: number): boolean {
+  if (upperOf(union).detach !== undefined) return false
   const below = memberBelow(union, source)
   const place = union.locate(to)
   if (below === undefined || typeof place === 'string' || place.last !== 'name' || place.trailingSlash) return false

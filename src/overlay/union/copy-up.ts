@@ -2,12 +2,12 @@
  * What makes a change possible: everything that is changed, and every directory above it, has to be in the upper first.
  *
  * Invariants:
- * - Copying up copies attributes and no content, and shows nothing: only the inode number of a name whose lower inode has other
+ * - Copying up copies attributes and no content (an upper of real directories has to copy that, too), and shows nothing: only the inode number of a name whose lower inode has other
  *   names changes, as in the kernel with index=off (R-HL-2).
  * - Directories above keep their times (R-CU-2).
  */
 import type { ByteString } from '../../byte-string.js'
-import type { Upper, UpperNode } from '../../drivers/upper.js'
+import type { ContentDraft, Upper, UpperNode } from '../../drivers/upper.js'
 import type { Time } from '../../tar/numbers.js'
 import type { Dentry } from './dentry.js'
 import { lookup, type Stack } from './lookup.js'
@@ -20,18 +20,25 @@ export function upperOf(union: Union): Upper {
   return union.upper
 }
 
-/** Puts what a dentry stands for into the upper, with all directories above it, unless it is there. */
-export function copyUp(union: Union, dentry: Dentry): UpperNode {
+/**
+ * Puts what a dentry stands for into the upper, with all directories above it, unless it is there. `content`: what it has there
+ * instead of its own.
+ */
+export function copyUp(union: Union, dentry: Dentry, content?: ContentDraft | 'empty'): UpperNode {
   const there = union.nodeOf(dentry)
   if (there !== undefined) return there
   const upper = upperOf(union)
   return upper.atomically(() => {
     // What lost its name while it was open is copied up without one
     const directory = union.tree.isLinked(dentry) ? copyUp(union, dentry.parent) : undefined
-    const node = upper.create(copyOf(union, dentry))
-    if (directory !== undefined) upper.place(directory, dentry.name, node)
-    for (let opens = dentry.opens; opens > 0; opens--) upper.hold(node)
-    upper.release(node)
+    const node = upper.create(copyOf(union, dentry, content === undefined))
+    try {
+      if (content !== undefined && content !== 'empty') upper.adopt(node, content)
+      if (directory !== undefined) upper.place(directory, dentry.name, node)
+      for (let opens = dentry.opens; opens > 0; opens--) upper.hold(node)
+    } finally {
+      upper.release(node)
+    }
     union.tree.raised(dentry, stackOf(node))
     return node
   })
@@ -42,7 +49,7 @@ export function stackOf(node: UpperNode): Stack {
   return [{ lower: 0, inode: node.id }, ...node.lowers]
 }
 
-function copyOf(union: Union, dentry: Dentry) {
+function copyOf(union: Union, dentry: Dentry, withContent: boolean) {
   const { lower, inode, mode } = dentry
   const tree = union.treeOf(dentry)
   const attributes = tree.inode(inode)
@@ -62,7 +69,7 @@ function copyOf(union: Union, dentry: Dentry) {
     xattrs: tree.xattrs(inode),
     ...(union.tree.isSymlink(dentry) && { target: tree.readlink(inode) }),
     ...((dentry.directory !== undefined || nlink === 1) && { origin: member }),
-    ...((mode & S_IFMT) === S_IFREG && { lowerContent: { ...member, sizeBytes } }),
+    ...(withContent && (mode & S_IFMT) === S_IFREG && { lowerContent: { ...member, sizeBytes } }),
     ...(dentry.directory !== undefined && { lowers: dentry.directory.stack }),
   }
 }

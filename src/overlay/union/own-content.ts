@@ -58,7 +58,8 @@ export async function copyKept(union: Union, dentry: Dentry, position: number | 
 export function adopt(union: Union, dentry: Dentry, draft: ContentDraft): UpperNode {
   const upper = upperOf(union)
   return upper.atomically(() => {
-    const node = copyUp(union, dentry)
+    const node = union.nodeOf(dentry)
+    if (node === undefined) return copyUp(union, dentry, draft)
     upper.adopt(node, draft)
     return node
   })

@@ -129,7 +129,7 @@ function truncateTo(union: Union, dentry: Dentry, sizeBytes: number, draft: Cont
   const upper = upperOf(union)
   assertRoom(union, dentry, sizeBytes, 'ftruncate')
   upper.atomically(() => {
-    const node = draft === undefined ? copyUp(union, dentry) : adopt(union, dentry, draft)
+    const node = draft === undefined ? copyUp(union, dentry, 'empty') : adopt(union, dentry, draft)
     if (draft === undefined) upper.truncateSync(node, sizeBytes)
     modified(union, node)
   })

@@ -5,66 +5,20 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ByteString } from '../../../src/byte-string.js'
-import { type Member, type Metadata, WHITEOUT } from '../../../src/drivers/layer.js'
 import { openPackedUpper } from '../../../src/drivers/packed/open-upper.js'
 import type { PackedUpper } from '../../../src/drivers/packed/packed-upper.js'
 import { nodeUpperIo, type UpperIo } from '../../../src/drivers/packed/upper-io.js'
-import type { ContentPlace, Upper, UpperNode, UpperSnapshot } from '../../../src/drivers/upper.js'
+import type { Upper, UpperNode, UpperSnapshot } from '../../../src/drivers/upper.js'
 import { loadChecksums } from '../../../src/layerfile/checksum.js'
 import { inDirectory } from '../../build/in-directory.js'
 import { memoryUpper, plainRoot } from '../../build/memory-upper.js'
 import { packedUpper } from '../../build/packed-upper.js'
+import { bytesAt, toldByModel, toldBySnapshot } from '../../build/told-snapshot.js'
 import { nextStep, type Random, randomOf, take } from '../../build/upper-sequence.js'
 
 const firstSeed = Number(process.env.PHYLLO_TEST_SEED ?? Date.now() % 1_000_000)
 const checksums = await loadChecksums()
 const options = { root: plainRoot, checksums }
-
-const bytesAt = ({ file, offset, bytes }: ContentPlace) => readFileSync(file).subarray(offset, offset + bytes)
-const isFile = (mode: number) => (mode & 0o170000) === 0o100000
-
-/** Everything that a tree tells, by path. `content`: the bytes of a file that has its own. */
-function told(
-  tree: Metadata,
-  lowerContent: (id: number) => Member | undefined,
-  content: (id: number) => Buffer,
-): Map<string, unknown> {
-  const all = new Map<string, unknown>()
-  const visit = (path: string, id: number) => {
-    if (id === WHITEOUT) return void all.set(path, 'whiteout')
-    const [inode, below] = [tree.inode(id), lowerContent(id)]
-    const own = isFile(inode.mode) && below === undefined && inode.sizeBytes > 0
-    const bytes = own ? content(id).toString('latin1') : ''
-    const rest = [tree.mode(id), tree.opaque(id), tree.merges!(id), tree.readlink(id), tree.xattrs(id)]
-    all.set(path, { id, inode, below, bytes, rest })
-    tree.list(id, (name, child) => {
-      assert.equal(tree.lookup(id, name), child)
-      visit(`${path}/${name}`, child)
-    })
-  }
-  visit('', 0)
-  return all
-}
-
-function toldByModel(model: Upper): Map<string, unknown> {
-  return told(
-    model,
-    id => model.node(id).lowerContent,
-    id => {
-      const bytes = Buffer.alloc(model.node(id).sizeBytes)
-      model.readSync(id, 0, bytes)
-      return bytes
-    },
-  )
-}
-
-function toldBySnapshot(snapshot: UpperSnapshot): Map<string, unknown> {
-  return told(
-    snapshot,
-    id => snapshot.node(id).lowerContent,
-    id => bytesAt(snapshot.place(id)),
-  )
-}
 
 interface Taken {
   readonly snapshot: UpperSnapshot

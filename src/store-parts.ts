@@ -1,0 +1,68 @@
+/** What a store is composed of. Nothing of it starts a thread before somebody asks for the workers. */
+import type { Root } from './disk/root.js'
+import type { Driver } from './drivers/driver.js'
+import type { Layer } from './drivers/layer.js'
+import type { CopyTarget } from './images/copy.js'
+import { ImageCatalog } from './images/image-catalog.js'
+import { ImageStore } from './images/image-store.js'
+import { ReferenceStore } from './images/reference-store.js'
+import { Views } from './images/views.js'
+import { LayerStore } from './layers/layer-store.js'
+import { OpenLayers } from './layers/open-layers.js'
+import { defaultLimits, type Limits } from './limits.js'
+import type { ContentSource } from './pool/jobs.js'
+import { Pool } from './pool/pool.js'
+import type { StoreOptions } from './store-options.js'
+
+export class StoreParts {
+  readonly root: Root
+  readonly limits: Limits
+  readonly images: ImageStore
+  readonly references: ReferenceStore
+  readonly layers: LayerStore
+  readonly open: OpenLayers
+  readonly catalog: ImageCatalog
+  readonly views: Views
+  readonly contentSource: (layer: Layer) => ContentSource
+  /** For whoever may need none of them. */
+  readonly pool: () => Pool = () => this.workers()
+  readonly #options: StoreOptions
+  #pool: Pool | undefined
+
+  constructor(root: Root, driver: Driver, options: StoreOptions) {
+    this.root = root
+    this.limits = { ...defaultLimits, ...options.limits }
+    this.#options = options
+    const images = new ImageStore(root, this.limits)
+    const references = new ReferenceStore(root)
+    const layers = new LayerStore(root, driver)
+    const open = new OpenLayers(driver)
+    const catalog = new ImageCatalog({ images, references, layers, open, driver: driver.name })
+    this.images = images
+    this.references = references
+    this.layers = layers
+    this.open = open
+    this.catalog = catalog
+    this.views = new Views({ layers, open, catalog })
+    this.contentSource = layer => driver.contentSource(layer)
+  }
+
+  /** Where images are copied to. */
+  copyTarget(): CopyTarget {
+    const { layers, images, references, limits } = this
+    return { layers, images, references, limits, pool: this.workers() }
+  }
+
+  workers(): Pool {
+    const { pool, workers, workersDir } = this.#options
+    if (pool !== undefined) return pool
+    return (this.#pool ??= new Pool({ ...(workers !== undefined && { workers }), ...(workersDir && { workersDir }) }))
+  }
+
+  /** Views, its own threads, the root. */
+  async close(): Promise<void> {
+    await this.views.close()
+    await this.#pool?.close()
+    await this.root.close()
+  }
+}
