@@ -101,7 +101,11 @@ test('a thread that has not begun its job is not killed: it may be importing', a
   await using pool = new Pool({ workers: 1, workersDir, killAfterMs: 0 })
   const thread = async () => (await pool.run('write-layer', input('which thread'))).warnings
   const before = await thread()
-  const slow = { source: { layerFile: '/dev/null' }, diffId: `sha256:${'0'.repeat(64)}` as DiffId, target: join(dir, 'out') }
+  const slow = {
+    source: { layerFile: '/dev/null' },
+    diffId: `sha256:${'0'.repeat(64)}` as DiffId,
+    target: join(dir, 'out'),
+  }
   await assert.rejects(pool.run('gzip-layer', slow, { signal: AbortSignal.timeout(100) }), { name: 'TimeoutError' })
   assert.deepEqual(await thread(), before)
 })
