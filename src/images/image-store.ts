@@ -7,7 +7,6 @@
  */
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
-import { settled } from '../disk/settle.js'
 import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import { type ImageConfig, parseImageConfig } from '../oci/config.js'
@@ -50,11 +49,14 @@ export class ImageStore {
     return { id, configBytes, config, parent: isDigest(parent) ? (parent as ImageId) : undefined, lastUpdated }
   }
 
-  /** Under a lease: puts back what a remover has just set aside, who will see the lease. */
+  /** Under a lease, and not under the root lock: waits for a remover who has set it aside and will see the lease. */
   async has(id: ImageId): Promise<boolean> {
     const { io, paths } = this.#root
     const path = paths.imageConfig(id)
-    return (await settled(this.#root, path, () => ifThere(io.status(path)))) !== undefined
+    const look = async () => (await ifThere(io.status(path))) !== undefined
+    if (await look()) return true
+    const aside = this.#root.readOnlyReason === undefined && (await this.#root.inLimbo(path)).length > 0
+    return aside ? this.#root.withLock(look) : look()
   }
 
   /** Ids of all images. Names that are no digest are leftovers and not looked at. */
@@ -101,10 +103,11 @@ export class ImageStore {
       const needed = await inUse()
       // On the disk it is gone before its layers are.
       if (!needed) await this.#root.flush(paths.imageConfigs)
-      gone = !needed && (await this.#root.condemn(config))
+      gone = !needed
     } finally {
-      if (metadata !== undefined) await (gone ? this.#root.condemn(metadata) : this.#root.restore(metadata))
-      if (!gone) await this.#root.restore(config)
+      // The config last: what a death leaves in between comes back, and metadata alone would belong to nobody.
+      for (const name of [metadata, config])
+        if (name !== undefined) await (gone ? this.#root.condemn(name) : this.#root.restore(name))
     }
     return gone
   }

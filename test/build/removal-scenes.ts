@@ -94,7 +94,7 @@ export const removalScenes: readonly RemovalScene[] = [
       { run: ['rmi', 'names:1'], errors: ['No such image: names:1'] },
       { run: ['rmi', 'docker.io/other/names'], prints: ['Untagged: other/names:latest'] },
       { run: ['rmi', 'names:2'], prints: ['Untagged: names:2', ...deleted('a', 2, 1, 0)] },
-      { run: ['rmi', '{a}'], errors: ['No such image: sha256:{a}'] },
+      { run: ['rmi', '{a}'], errors: ['No such image: {a}'] },
     ],
   },
   {
@@ -118,9 +118,9 @@ export const removalScenes: readonly RemovalScene[] = [
     images: { a: { layers: ['one'], tags: ['several:1', 'several:2', 'several:3'] } },
     steps: [
       {
-        run: ['rmi', 'several:0', 'several:1', 'nothere'],
+        run: ['rmi', 'several:0', 'several:1', 'nothere:1'],
         prints: ['Untagged: several:1'],
-        errors: ['No such image: several:0', 'No such image: nothere:latest'],
+        errors: ['No such image: several:0', 'No such image: nothere:1'],
       },
       {
         run: ['rmi', '-f', 'several:0', 'several:2'],

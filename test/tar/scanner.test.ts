@@ -103,7 +103,7 @@ test('offsets: meta headers belong to the entry, global headers do not', () => {
   })
   scanner.push(join([globalPax({ comment: 'x' }), longName(`${'n/'.repeat(300)}n`), file('n', 'abc'), file('b')]))
   scanner.end()
-  assert.deepEqual(globals, [{ name: 'PaxHeaders.0/x', headerOffset: 0, nextOffset: 1024 }])
+  assert.deepEqual(globals, [{ name: 'PaxHeaders.0/x', headerOffset: 0, bodyEnd: 512 + 13, nextOffset: 1024 }])
   assert.deepEqual(
     entries.map(entry => [entry.headerOffset, entry.contentOffset]),
     [

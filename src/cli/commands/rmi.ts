@@ -1,5 +1,6 @@
 import { PhylloError } from '../../index.js'
 import { type Command, throwAll } from '../command.js'
+import { imageNotFound } from '../not-found.js'
 import { showProgress } from '../progress.js'
 
 export const command: Command = {
@@ -23,7 +24,7 @@ export const command: Command = {
         for (const note of (await shown).notes) context.stderr.write(`phyllo: ${note}\n`)
       } catch (error) {
         if (!(error instanceof PhylloError)) throw error
-        failures.push(error)
+        failures.push(error.code === 'IMAGE_NOT_FOUND' ? imageNotFound(name) : error)
       }
     }
     // As docker: with -f the command has failed only if something else did than that an image was not there.
