@@ -59,8 +59,9 @@ export function move(
   target: Dentry | undefined,
 ): void {
   const upper = upperOf(union)
-  const node = copyUpToMove(union, source)
+  copyUpToMove(union, source)
   upper.atomically(() => {
+    const node = copyUp(union, source)
     const from = source.parent
     const oldName = source.name
     upper.place(copyUp(union, directory), name, node)
@@ -81,8 +82,9 @@ export function move(
 /** Each of two takes the other's name. */
 export function exchange(union: Union, first: Dentry, second: Dentry): void {
   const upper = upperOf(union)
-  const [one, other] = [copyUpToMove(union, first), copyUpToMove(union, second)]
+  for (const dentry of [first, second]) copyUpToMove(union, dentry)
   upper.atomically(() => {
+    const [one, other] = [copyUp(union, first), copyUp(union, second)]
     const [place, otherPlace] = [
       { parent: first.parent, name: first.name },
       { parent: second.parent, name: second.name },

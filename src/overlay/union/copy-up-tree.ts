@@ -11,11 +11,11 @@ import { copyUp, hasLower, stackOf, upperOf } from './copy-up.js'
 import type { Dentry } from './dentry.js'
 import type { Union } from './union.js'
 
-export function copyUpToMove(union: Union, dentry: Dentry): UpperNode {
-  const upper = upperOf(union)
-  if (dentry.directory !== undefined && upper.detach !== undefined && hasLower(dentry))
-    copyTree(union, dentry, new Map())
-  return copyUp(union, dentry)
+/** Before the batch that moves it: there, copying up the dentry itself is one step with what follows. */
+export function copyUpToMove(union: Union, dentry: Dentry): void {
+  if (upperOf(union).detach === undefined) return
+  if (dentry.directory !== undefined && hasLower(dentry)) copyTree(union, dentry, new Map())
+  copyUp(union, dentry)
 }
 
 /** `linked`: nodes of inodes below that have other names. */

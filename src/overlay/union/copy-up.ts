@@ -2,8 +2,8 @@
  * What makes a change possible: everything that is changed, and every directory above it, has to be in the upper first.
  *
  * Invariants:
- * - Copying up copies attributes and no content (an upper of real directories has to copy that, too), and shows nothing: only the inode number of a name whose lower inode has other
- *   names changes, as in the kernel with index=off (R-HL-2).
+ * - Copying up copies attributes and no content (an upper of real directories has to copy that, too), and shows nothing: only the
+ *   inode number of a name whose lower inode has other names changes, as in the kernel with index=off (R-HL-2).
  * - Directories above keep their times (R-CU-2).
  */
 import type { ByteString } from '../../byte-string.js'
