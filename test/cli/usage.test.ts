@@ -47,13 +47,13 @@ const wrongWords: readonly (readonly [words: string, said: RegExp])[] = [
   ['images --durability half', /--durability is one of full, none, not half/],
   ['images --workers many', /--workers is a whole number, not many/],
   ['images --workers=-1', /--workers is a whole number, not -1/],
-  ['images --driver zfs', /--driver is one of packed, not zfs/],
+  ['images --driver zfs', /--driver is one of packed, overlay2, not zfs/],
 ]
 
 for (const [words, said] of wrongWords) test(`usage: phyllo ${words}`, () => fails(2, words.split(' '), said))
 
 const dockerOnly: readonly (readonly [words: string, said: RegExp])[] = [
-  ...['pull', 'push', 'rmi', 'import', 'login', 'image prune', 'image rm', 'system df'].map(
+  ...['pull', 'push', 'import', 'login', 'image prune', 'system df'].map(
     words => [words, new RegExp(`^phyllo: COMMAND_UNSUPPORTED: ${words}: not in this version of phyllo\n$`)] as const,
   ),
   ...['run', 'exec', 'volume', 'compose'].map(
