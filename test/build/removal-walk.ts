@@ -26,7 +26,7 @@ const stack = [diffIdOf('base')]
 export const image = imageOf(stack)
 const name = 'app:v1'
 
-type Role = 'remove' | 'remove by id' | 'load' | 'tag' | 'create' | 'collect'
+type Role = 'remove' | 'remove later' | 'remove by id' | 'load' | 'tag' | 'create' | 'collect'
 
 export interface RemovalWalk {
   readonly grain: Grain
@@ -36,6 +36,7 @@ export interface RemovalWalk {
 /** What may happen to each, when others are quicker. */
 const mayFail: Readonly<Record<Role, readonly string[]>> = {
   remove: ['IMAGE_NOT_FOUND', 'IMAGE_IN_USE'],
+  'remove later': [],
   'remove by id': ['IMAGE_NOT_FOUND', 'IMAGE_IN_USE'],
   load: [],
   tag: ['IMAGE_NOT_FOUND'],
@@ -73,6 +74,8 @@ function programOf(role: Role, root: Root): () => Promise<void> {
   })
   const work: Readonly<Record<Role, () => Promise<unknown>>> = {
     remove: async () => remove(parts, name),
+    // A step before it takes the root lock: whoever begins by that, too, gets further first.
+    'remove later': async () => root.readLeases().then(() => remove(parts, name)),
     'remove by id': async () => remove(parts, image.id, { force: true }),
     load: () => load(parts, 'loaded:1'),
     tag: () => catalog.tag(name, 'tagged:1'),

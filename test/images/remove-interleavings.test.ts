@@ -11,11 +11,10 @@ import { broken, dieAt, diskWithImage, partsOf, type RemovalWalk, remove, walkRe
 /** `leastStates`: far fewer mean that the walk does not see the steps any more. */
 const scenes: readonly (readonly [scene: RemovalWalk, leastStates: number])[] = [
   [{ grain: 'protocol', roles: ['remove', 'load'] }, 1000],
-  [{ grain: 'protocol', roles: ['remove by id', 'load'] }, 1000],
   [{ grain: 'protocol', roles: ['remove', 'tag'] }, 100],
   [{ grain: 'protocol', roles: ['remove by id', 'create'] }, 5000],
   [{ grain: 'protocol', roles: ['remove', 'remove by id'] }, 20],
-  [{ grain: 'protocol', roles: ['collect', 'remove'] }, 50],
+  [{ grain: 'protocol', roles: ['collect', 'remove later'] }, 50],
 ]
 
 test('every order', { concurrency: 2 }, async t => {
