@@ -6,7 +6,8 @@
  * tree's own plus one name; nothing recurses. The tree must therefore stand in a directory of things to delete (the
  * trash): when the process is killed, what was moved beside is deleted with the rest of it.
  *
- * Calls are synchronous, for some milliseconds at a time: a call that somebody waits for costs six times as much.
+ * Calls are synchronous, for some milliseconds at a time: a call that somebody waits for costs six times as much. A large tree is
+ * handed to rm(1) once it lies in many pieces (delete-program.ts); what that leaves is deleted here.
  *
  * Invariants:
  * - Nothing follows a symlink.
@@ -17,30 +18,40 @@ import fs, { type Dirent } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setImmediate as others } from 'node:timers/promises'
 import { isErrno } from '../errors.js'
+import { deleteByProgram } from './delete-program.js'
 
 /** How long everybody else in this process waits, milliseconds. */
 const sliceMs = 4
+/** How long a tree may take before others help, milliseconds, and how many directories there have to be then. */
+const aloneMs = 15
+const manyDirectories = 32
 
 /** Ends early, between two entries, once `stopped` says so; the rest is for whoever comes next. */
 export async function deleteTree(path: string, stopped: () => boolean = () => false): Promise<void> {
   if (unlessGone(() => fs.lstatSync(path))?.isDirectory() !== true) return void unlessGone(() => fs.unlinkSync(path))
   const beside = dirname(path)
   const directories = [path]
-  let until = performance.now() + sliceMs
-  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
+  const begun = performance.now()
+  let handedOver = false
+  let until = begun + sliceMs
+  for (const [at, directory] of directories.entries()) {
+    if (directories.length - at >= manyDirectories && !handedOver && performance.now() > begun + aloneMs) {
+      handedOver = true
+      await deleteByProgram(directories.slice(at), stopped)
+    }
     for (const child of readable(directory)) {
       if (performance.now() > until) {
         await others()
         until = performance.now() + sliceMs
       }
       if (stopped()) return
-      const at = childPath(directory, child.name)
+      const from = childPath(directory, child.name)
       if (child.isDirectory()) {
         const moved = join(beside, randomBytes(16).toString('hex'))
-        if (moveDirectory(at, moved)) directories.push(moved)
-      } else unlessGone(() => fs.unlinkSync(at))
+        if (moveDirectory(from, moved)) directories.push(moved)
+      } else unlessGone(() => fs.unlinkSync(from))
     }
-    unlessGone(() => fs.rmdirSync(directory!))
+    unlessGone(() => fs.rmdirSync(directory))
   }
 }
 

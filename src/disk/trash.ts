@@ -24,10 +24,12 @@ export async function moveToTrash(
  * takes room and does no other harm.
  */
 export async function emptyTrash({ io, paths }: OwnerContext, stopped: () => boolean): Promise<void> {
-  for (const name of (await unlessItFails(io.readdir(paths.trash))) ?? []) {
-    if (stopped()) return
-    await unlessItFails(io.deleteTree(paths.below(paths.trash, name), stopped))
+  const names = (await unlessItFails(io.readdir(paths.trash))) ?? []
+  const lane = async () => {
+    for (let name = names.pop(); name !== undefined && !stopped(); name = names.pop())
+      await unlessItFails(io.deleteTree(paths.below(paths.trash, name), stopped))
   }
+  await Promise.all([lane(), lane()])
 }
 
 async function unlessItFails<T>(work: Promise<T>): Promise<T | undefined> {

@@ -75,3 +75,20 @@ test('a single file and a dangling link', async t => {
   await deleteTree(join(trash, 'link'))
   assert.deepEqual(readdirSync(trash), [])
 })
+
+test('a large tree, which is handed to a program: nothing is left of it, and nothing else is touched', async t => {
+  const trash = trashOf(t)
+  const outside = join(trash, '../outside')
+  mkdirSync(outside)
+  writeFileSync(join(outside, 'kept'), 'kept')
+  const tree = join(trash, 'tree')
+  for (let n = 0; n < 600; n++) {
+    mkdirSync(join(tree, `-rf ${n % 40}/${n}`), { recursive: true })
+    for (let file = 0; file < 10; file++) writeFileSync(join(tree, `-rf ${n % 40}/${n}/${file}`), '')
+    symlinkSync(outside, join(tree, `-rf ${n % 40}/${n}/link`))
+  }
+  for (let n = 0; n < 40; n++) chmodSync(join(tree, `-rf ${n}`), 0o500)
+  await deleteTree(tree)
+  assert.deepEqual(readdirSync(trash), [])
+  assert.equal(readFileSync(join(outside, 'kept'), 'utf8'), 'kept')
+})
