@@ -133,8 +133,7 @@ test('what dockerd loaded, imported, built and committed, we list, read, save an
   }
   await packed.load(saved)
   await using store = await Store.open(theirs)
-  for (const name of names)
-    assert.deepEqual((await listed(store, name)).lines, (await listed(packed, name)).lines, name)
+  for (const name of names) await assertSameTree(store, packed, name)
   const again = join(scratch, 'again.tar')
   await store.save(names, again)
   await using second = await scratchStore(t)
