@@ -2,6 +2,8 @@
  * Removers of an image and others at work on one store in memory, as programs to walk through in every order, and deaths of a
  * remover at every call. Walked in a thread of its own, as layer-scenes.ts is.
  */
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { removalOf } from '../../src/containers/remove-image.js'
 import type { Root } from '../../src/disk/root.js'
@@ -178,4 +180,14 @@ if (!isMainThread) {
   Error.stackTraceLimit = 0
   const scene = workerData as RemovalWalk
   parentPort!.postMessage(await everyOrder(scene.grain, await worldOf(scene)))
+}
+
+/** `leastStates`: far fewer mean that the walk does not see the steps any more. */
+export function testEveryOrder(t: TestContext, scene: RemovalWalk, leastStates: number): Promise<void> {
+  return t.test(scene.roles.join(' and '), async t => {
+    const { failure, states, runs } = await walkRemovals(scene)
+    t.diagnostic(`${scene.roles.join(' and ')}: ${states} states, ${runs} runs`)
+    assert.equal(failure, undefined, `${failure?.reason}\n${failure?.order.join('\n')}`)
+    assert.ok(states >= leastStates, `only ${states} states`)
+  })
 }

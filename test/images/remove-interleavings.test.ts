@@ -6,27 +6,26 @@ import { liveRoots } from '../../src/images/remove.js'
 import type { Flock } from '../../src/native/flock.js'
 import { rootPath } from '../build/containers.js'
 import { atOnce } from '../build/memory-disk.js'
-import { broken, dieAt, diskWithImage, partsOf, type RemovalWalk, remove, walkRemovals } from '../build/removal-walk.js'
+import {
+  broken,
+  dieAt,
+  diskWithImage,
+  partsOf,
+  type RemovalWalk,
+  remove,
+  testEveryOrder,
+} from '../build/removal-walk.js'
 
-/** `leastStates`: far fewer mean that the walk does not see the steps any more. */
+/** A container that is made meanwhile has so many orders that it has a file of its own: remove-create.system.test.ts. */
 const scenes: readonly (readonly [scene: RemovalWalk, leastStates: number])[] = [
   [{ grain: 'protocol', roles: ['remove', 'load'] }, 1000],
   [{ grain: 'protocol', roles: ['remove', 'tag'] }, 100],
-  [{ grain: 'protocol', roles: ['remove by id', 'create'] }, 5000],
   [{ grain: 'protocol', roles: ['remove', 'remove by id'] }, 20],
   [{ grain: 'protocol', roles: ['collect', 'remove later'] }, 50],
 ]
 
 test('every order', { concurrency: 2 }, async t => {
-  const walks = scenes.map(([scene, leastStates]) =>
-    t.test(scene.roles.join(' and '), async () => {
-      const { failure, states, runs } = await walkRemovals(scene)
-      t.diagnostic(`${scene.roles.join(' and ')}: ${states} states, ${runs} runs`)
-      assert.equal(failure, undefined, `${failure?.reason}\n${failure?.order.join('\n')}`)
-      assert.ok(states >= leastStates, `only ${states} states`)
-    }),
-  )
-  await Promise.all(walks)
+  await Promise.all(scenes.map(([scene, leastStates]) => testEveryOrder(t, scene, leastStates)))
 })
 
 /** Nobody holds anything: the only other one has died. */
