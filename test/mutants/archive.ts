@@ -94,7 +94,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a job that fails goes unnoticed',
-    file: 'src/archive/layer-placement.ts',
+    file: 'src/pool/run-all.ts',
     find: '      stop.abort(error)\n',
     replace: '      if (signal.aborted) stop.abort(error)\n',
     test: 'test/archive/layer-placement.test.ts',

@@ -19,7 +19,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an entry below a whiteout does not make the directory opaque',
-    file: 'src/layerfile/tree-index.ts',
+    file: 'src/tar/tree/settle-marks.ts',
     find: 'else inodes.setFlag(inode, inodeFlags.opaque)',
     replace: 'else if ((mark & marks.opaque) !== 0) inodes.setFlag(inode, inodeFlags.opaque)',
     test: tree,
@@ -54,7 +54,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a whiteout removes a directory that has entries',
-    file: 'src/layerfile/tree-index.ts',
+    file: 'src/tar/tree/settle-marks.ts',
     find: 'if (removed && inodes.solid[inode] === 0)',
     replace: 'if (removed)',
     test: tree,

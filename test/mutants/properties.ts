@@ -101,8 +101,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a whiteout of a directory of the same tar leaves what is below',
     file: 'src/tar/tree/tree-builder.ts',
-    find: '    this.#mark(row, marks.whiteout)',
-    replace: '    if (this.names.inode[row] === absent) this.#mark(row, marks.whiteout)',
+    find: 'this.names.marks[row]! |= marks.whiteout',
+    replace: 'if (this.names.inode[row] === absent) this.names.marks[row]! |= marks.whiteout',
     test: 'test/overlay/tar-laws.test.ts',
   },
 ]

@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a shared pool is closed by the first store that closes',
-    file: 'src/store.ts',
+    file: 'src/store-parts.ts',
     find: 'if (pool !== undefined) return pool',
     replace: 'if (pool !== undefined) return (this.#pool = pool)',
     test: 'test/store/guest.test.ts',
