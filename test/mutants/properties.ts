@@ -101,8 +101,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a whiteout of a directory of the same tar leaves what is below',
     file: 'src/tar/tree/tree-builder.ts',
-    find: 'this.names.marks[row]! |= marks.whiteout',
-    replace: 'if (this.names.inode[row] === absent) this.names.marks[row]! |= marks.whiteout',
+    find: '    this.#mark(row, by)\n    this.names.marks[row]! |= marks.whiteout',
+    replace:
+      '    if (this.names.inode[row] !== absent) return\n    this.#mark(row, by)\n    this.names.marks[row]! |= marks.whiteout',
     test: 'test/overlay/tar-laws.test.ts',
   },
 ]
