@@ -164,6 +164,12 @@ def run(name, args):
         os.utime(path, ns=(args[1], args[1]), follow_symlinks=args[2])
     elif name == "truncate":
         os.truncate(path, args[1])
+        # As node:fs does it: by a descriptor, which changes the times even where the size stays.
+        file = os.open(path, os.O_WRONLY)
+        try:
+            os.ftruncate(file, args[1])
+        finally:
+            os.close(file)
     elif name == "setxattr":
         os.setxattr(path, raw(args[1]), raw(args[2]), follow_symlinks=False)
     elif name == "removexattr":

@@ -164,7 +164,7 @@ function refuse(code: string | undefined): null {
   return null
 }
 
-/** truncate(2): no descriptor, and no error for a file that is not open. */
+/** truncate(2), with the times of ftruncate(2), by which node:fs does it: no descriptor, and no error for a file that is not open. */
 function truncate(union: Union, path: unknown, sizeBytes: number): null {
   const dentry = found(union, path, true)
   if (dentry.directory !== undefined) throw new Refused('EISDIR')
