@@ -1,7 +1,8 @@
 /** How much does a second core help? Whole loads on one core, by taskset, and on all of them. */
 import { availableParallelism } from 'node:os'
 import { type Contestant, contest } from './contest.js'
-import { type Place, remove } from './places.js'
+import { inFresh } from './in-fresh.js'
+import type { Place } from './places.js'
 import { timesTable } from './print.js'
 import { phyllo, runProcess } from './process.js'
 import type { Question } from './questions.js'
@@ -35,11 +36,7 @@ export const question: Question = {
 }
 
 function load(place: Place, name: string, archive: string, before: readonly string[]): Contestant {
-  let root = ''
-  return {
-    name,
-    prepare: async () => void (root = await place.fresh()),
-    run: () => runProcess([...before, ...phyllo(root, [...place.options, 'load', '-i', archive])]),
-    tidy: () => remove(root),
-  }
+  return inFresh(place, name, root =>
+    runProcess([...before, ...phyllo(root, [...place.options, 'load', '-i', archive])]),
+  )
 }

@@ -2,6 +2,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Contestant, contest } from './contest.js'
+import { inFresh } from './in-fresh.js'
 import { docker, dockerIn, podman, skopeoCopy } from './peers.js'
 import { type Place, remove } from './places.js'
 import { timesTable } from './print.js'
@@ -78,16 +79,9 @@ interface OursOptions {
 
 /** A load into a new store. */
 function ours(place: Place, name: string, archive: string, { env = {}, options = [] }: OursOptions = {}): Contestant {
-  let root = ''
-  return {
-    name,
-    prepare: async () => {
-      root = await place.fresh()
-      await place.settle()
-    },
-    run: () => runProcess(phyllo(root, [...place.options, ...options, 'load', '-i', archive]), { env }),
-    tidy: () => remove(root),
-  }
+  return inFresh(place, name, root =>
+    runProcess(phyllo(root, [...place.options, ...options, 'load', '-i', archive]), { env }),
+  )
 }
 
 function otherPeers(bench: Bench, place: Place, app: string): Contestant[] {

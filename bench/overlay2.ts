@@ -1,7 +1,8 @@
-/** How long do loading and saving take where the store is Docker's own? Against dockerd, and against GNU tar, which only unpacks. */
+/** How long do load, save and rmi take where the store is Docker's own? Against dockerd, and GNU tar, which only unpacks. */
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Contestant, contest } from './contest.js'
+import { contest } from './contest.js'
+import { inFresh } from './in-fresh.js'
 import { docker, dockerIn } from './peers.js'
 import { type Place, remove } from './places.js'
 import { timesTable } from './print.js'
@@ -14,10 +15,12 @@ const names = {
   tar: 'tar -x of each layer in turn',
   save: 'phyllo save, from overlay2',
   dockerSave: 'docker save',
+  rmi: 'phyllo rmi, from overlay2',
+  dockerRmi: 'docker rmi',
 } as const
 
 export const question: Question = {
-  title: 'load and save an image of 1.1 GB, driver overlay2',
+  title: 'load, save and remove an image of 1.1 GB, driver overlay2',
   peers: ['dockerd', 'docker', 'tar'],
   inputs: ['app'],
   async ask(bench) {
@@ -27,51 +30,87 @@ export const question: Question = {
 }
 
 async function askIn(bench: Bench, place: Place, forTargets: boolean): Promise<void> {
-  const app = bench.input('app')
-  const size = { bytes: (await stat(app)).size }
   await using dockerd = await dockerIn(place)
-  const loads = await contest(
+  const asked: Asked = { bench, place, app: bench.input('app'), dockerd }
+  const loads = await askLoad(asked)
+  const saves = await askSave(asked)
+  const removals = await askRemove(asked)
+  if (!forTargets) return
+  bench.report('overlay2: docker load / load', loads.ratios(names.dockerLoad, names.load))
+  bench.report('overlay2: tar -x / load', loads.ratios(names.tar, names.load))
+  bench.report('overlay2: docker save / save', saves.ratios(names.dockerSave, names.save))
+  bench.report('overlay2: docker rmi / rmi', removals.ratios(names.dockerRmi, names.rmi))
+}
+
+interface Asked {
+  readonly bench: Bench
+  readonly place: Place
+  readonly app: string
+  readonly dockerd: Awaited<ReturnType<typeof dockerIn>>
+}
+
+const ours = ({ place }: Asked, root: string, ...words: string[]) =>
+  runProcess(phyllo(root, ['--driver', 'overlay2', ...place.options, ...words]))
+
+async function askLoad(asked: Asked) {
+  const { bench, place, app, dockerd } = asked
+  const layers = await layersOf(place, app)
+  const folders = (folder: string) => Promise.all(layers.map((_, index) => mkdir(join(folder, `${index}`))))
+  const times = await contest(
     [
-      load(place, app),
+      inFresh(place, names.load, root => ours(asked, root, 'load', '-i', app)),
       {
         name: names.dockerLoad,
         prepare: place.settle,
         run: () => docker(dockerd, 'load', '-q', '-i', app),
         tidy: () => dockerd.docker('rmi', '-f', 'app:v1'),
       },
-      unpack(place, await layersOf(place, app)),
+      inFresh(place, names.tar, folder => unpack(folder, layers), folders),
     ],
     bench.rounds,
   )
-  bench.say(`stores and data roots on ${place.fileSystem}:\n${timesTable(loads, names.load, size)}\n`)
-  const root = await place.fresh()
-  await runProcess(phyllo(root, ['--driver', 'overlay2', ...place.options, 'load', '-i', app]))
-  await dockerd.docker('load', '-q', '-i', app)
-  const saves = await contest(
-    [
-      save(place, names.save, to => runProcess(phyllo(root, [...place.options, 'save', '-o', to, 'app:v1']))),
-      save(place, names.dockerSave, to => docker(dockerd, 'save', '-o', to, 'app:v1')),
-    ],
-    bench.rounds,
-  )
-  bench.say(`${timesTable(saves, names.save, size)}\n`)
-  if (!forTargets) return
-  bench.report('overlay2: docker load / load', loads.ratios(names.dockerLoad, names.load))
-  bench.report('overlay2: tar -x / load', loads.ratios(names.tar, names.load))
-  bench.report('overlay2: docker save / save', saves.ratios(names.dockerSave, names.save))
+  const { size: bytes } = await stat(app)
+  bench.say(`stores and data roots on ${place.fileSystem}:\n${timesTable(times, names.load, { bytes })}\n`)
+  return times
 }
 
-function load(place: Place, app: string): Contestant {
-  let root = ''
-  return {
-    name: names.load,
-    prepare: async () => {
-      root = await place.fresh()
-      await place.settle()
-    },
-    run: () => runProcess(phyllo(root, ['--driver', 'overlay2', ...place.options, 'load', '-i', app])),
-    tidy: () => remove(root),
-  }
+async function askSave(asked: Asked) {
+  const { bench, place, app, dockerd } = asked
+  const root = await place.fresh()
+  await ours(asked, root, 'load', '-i', app)
+  await dockerd.docker('load', '-q', '-i', app)
+  const times = await contest(
+    [
+      inFresh(place, names.save, to => ours(asked, root, 'save', '-o', join(to, 'out.tar'), 'app:v1')),
+      inFresh(place, names.dockerSave, to => docker(dockerd, 'save', '-o', join(to, 'out.tar'), 'app:v1')),
+    ],
+    bench.rounds,
+  )
+  await dockerd.docker('rmi', '-f', 'app:v1')
+  await remove(root)
+  bench.say(`${timesTable(times, names.save, { bytes: (await stat(app)).size })}\n`)
+  return times
+}
+
+async function askRemove(asked: Asked) {
+  const { bench, place, app, dockerd } = asked
+  const load = (root: string) => ours(asked, root, 'load', '-i', app)
+  const times = await contest(
+    [
+      inFresh(place, names.rmi, root => ours(asked, root, 'rmi', 'app:v1'), load),
+      {
+        name: names.dockerRmi,
+        prepare: async () => {
+          await dockerd.docker('load', '-q', '-i', app)
+          await place.settle()
+        },
+        run: () => docker(dockerd, 'rmi', 'app:v1'),
+      },
+    ],
+    bench.rounds,
+  )
+  bench.say(`${timesTable(times, names.rmi)}\n`)
+  return times
 }
 
 /** The tars of the archive's layers, base first as far as it matters here. */
@@ -82,32 +121,7 @@ async function layersOf(place: Place, app: string): Promise<string[]> {
   return members.filter(member => member.endsWith('layer.tar')).map(member => join(folder, member))
 }
 
-function unpack(place: Place, layers: readonly string[]): Contestant {
-  let folder = ''
-  return {
-    name: names.tar,
-    prepare: async () => {
-      folder = await place.fresh()
-      for (const index of layers.keys()) await mkdir(join(folder, `${index}`))
-      await place.settle()
-    },
-    run: async () => {
-      for (const [index, layer] of layers.entries())
-        await runProcess(['tar', '-C', join(folder, `${index}`), '-xf', layer])
-    },
-    tidy: () => remove(folder),
-  }
-}
-
-function save(place: Place, name: string, run: (to: string) => Promise<unknown>): Contestant {
-  let folder = ''
-  return {
-    name,
-    prepare: async () => {
-      folder = await place.fresh()
-      await place.settle()
-    },
-    run: () => run(join(folder, 'out.tar')),
-    tidy: () => remove(folder),
-  }
+/** Each by itself, as a store of layers has them. */
+async function unpack(folder: string, layers: readonly string[]): Promise<void> {
+  for (const [index, layer] of layers.entries()) await runProcess(['tar', '-C', join(folder, `${index}`), '-xf', layer])
 }

@@ -2,8 +2,9 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Contestant, contest } from './contest.js'
+import { inFresh } from './in-fresh.js'
 import { docker, dockerIn, podman, skopeoCopy } from './peers.js'
-import { type Place, remove } from './places.js'
+import type { Place } from './places.js'
 import { timesTable } from './print.js'
 import { phyllo, runProcess } from './process.js'
 import type { Bench, Question } from './questions.js'
@@ -54,16 +55,7 @@ async function askIn(bench: Bench, place: Place, forTargets: boolean): Promise<v
 
 /** Writes a new file, which goes away. */
 function writer(place: Place, name: string, run: (to: string) => Promise<unknown>): Contestant {
-  let folder = ''
-  return {
-    name,
-    prepare: async () => {
-      folder = await place.fresh()
-      await place.settle()
-    },
-    run: () => run(join(folder, 'out.tar')),
-    tidy: () => remove(folder),
-  }
+  return inFresh(place, name, folder => run(join(folder, 'out.tar')))
 }
 
 async function otherPeers(bench: Bench, place: Place, app: string): Promise<Contestant[]> {

@@ -288,6 +288,14 @@ const dockersStore: readonly Omit<Target, 'issue'>[] = [
     question: 'overlay2',
   },
   {
+    measure: 'overlay2: docker rmi / rmi',
+    what: 'remove app:v1 from overlay2: docker rmi ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 1.2,
+    question: 'overlay2',
+  },
+  {
     measure: 'unpack: umoci unpack / phyllo unpack',
     what: 'unpack app:v1: umoci unpack ÷ phyllo',
     unit: '×',

@@ -2,6 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Contestant, contest } from './contest.js'
+import { inFresh } from './in-fresh.js'
 import { skopeoCopy } from './peers.js'
 import { type Place, remove } from './places.js'
 import { timesTable } from './print.js'
@@ -45,18 +46,18 @@ async function askIn(bench: Bench, place: Place, forTargets: boolean): Promise<v
   const umoci = (from: string) => (to: string) =>
     runProcess(['umoci', 'unpack', '--image', `${from}:app`, join(to, 'bundle')])
   const contestants: Contestant[] = [
-    into(place, names.native, ours(store)),
-    into(place, names.umoci, umoci(layout)),
-    into(place, names.tar, to => extract(tars, to)),
+    inFresh(place, names.native, ours(store)),
+    inFresh(place, names.umoci, umoci(layout)),
+    inFresh(place, names.tar, to => extract(tars, to)),
   ]
   if (bench.beside) {
     await runProcess(phyllo(stored, [...place.options, '--compression', 'none', 'load', '-i', app]))
     const env = { PHYLLO_NATIVE: '0' }
     contestants.push(
-      into(place, names.napi, to =>
+      inFresh(place, names.napi, to =>
         runProcess(phyllo(store, [...place.options, 'unpack', 'app:v1', join(to, 'tree')]), { env }),
       ),
-      into(place, names.stored, ours(stored)),
+      inFresh(place, names.stored, ours(stored)),
     )
   }
   const times = await contest(contestants, bench.rounds)
@@ -65,20 +66,6 @@ async function askIn(bench: Bench, place: Place, forTargets: boolean): Promise<v
   if (!forTargets) return
   bench.report('unpack: umoci unpack / phyllo unpack', times.ratios(names.umoci, names.native))
   bench.report('unpack: tar -x of all layers / phyllo unpack', times.ratios(names.tar, names.native))
-}
-
-/** Works in a new folder, which goes away. */
-function into(place: Place, name: string, run: (to: string) => Promise<unknown>): Contestant {
-  let folder = ''
-  return {
-    name,
-    prepare: async () => {
-      folder = await place.fresh()
-      await place.settle()
-    },
-    run: () => run(folder),
-    tidy: () => remove(folder),
-  }
 }
 
 /** Of an unpacked docker-archive, base first. */

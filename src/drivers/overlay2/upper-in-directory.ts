@@ -41,7 +41,6 @@ const capability = 'security.capability'
 
 export class DirectoryUpper extends DirectoryTree implements Upper {
   readonly #parts: DirectoryUpperParts
-  readonly #tree: UpperTree
   readonly #contents: DirectoryContents
   #batch: Batch
   #depth = 0
@@ -53,7 +52,6 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
     const contents = new DirectoryContents({ ...parts, touched })
     super(parts.tree, contents, parts.readOnly)
     this.#parts = parts
-    this.#tree = parts.tree
     this.#contents = contents
     this.#batch = new Batch(parts)
     for (const { stored } of parts.tree.nodes())
@@ -78,7 +76,7 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
       const { disk, places } = this.#parts
       const path = disk.fresh()
       disk.make(path, fields)
-      const made = this.#tree.create(fields)
+      const made = this.tree.create(fields)
       places.toWork(made.id, path)
       if (typeOf(node.mode) === fileType) this.#fill(made, path, lowerContent)
       this.#batch.times(made)
@@ -90,7 +88,7 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
     this.atomically(() => {
       this.#assertFits(directory, name)
       this.#batch.name(directory, name)
-      this.#tree.place(directory, name, node)
+      this.tree.place(directory, name, node)
       if (typeOf(node.mode) === directoryType) this.#batch.marks(directory, name, node)
     })
   }
@@ -98,7 +96,7 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
   remove(directory: UpperNode, name: ByteString): void {
     this.atomically(() => {
       this.#batch.name(directory, name)
-      this.#tree.remove(directory, name)
+      this.tree.remove(directory, name)
     })
   }
 
@@ -106,42 +104,42 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
     this.atomically(() => {
       this.#assertFits(directory, name)
       this.#batch.name(directory, name)
-      this.#tree.whiteout(directory, name)
+      this.tree.whiteout(directory, name)
     })
   }
 
   setAttributes(node: UpperNode, attributes: Partial<Attributes>): void {
     this.atomically(() => {
-      this.#tree.setAttributes(node, attributes)
+      this.tree.setAttributes(node, attributes)
       this.#batch.attributes(node, attributes)
     })
   }
 
   setXattrs(node: UpperNode, xattrs: readonly Xattr[]): void {
     this.atomically(() => {
-      this.#tree.setXattrs(node, xattrs)
+      this.tree.setXattrs(node, xattrs)
       this.#batch.xattrs(node)
     })
   }
 
   detach(directory: UpperNode): void {
     this.atomically(() => {
-      this.#tree.detach(directory)
+      this.tree.detach(directory)
       this.#batch.mark(directory)
       for (const [name, child] of directory.children) if (child === WHITEOUT) this.remove(directory, name)
     })
   }
 
   hold(node: UpperNode): void {
-    this.#tree.hold(node)
+    this.tree.hold(node)
   }
 
   release(node: UpperNode): void {
-    if (this.#closed || this.#parts.readOnly) return void this.#tree.release(node)
+    if (this.#closed || this.#parts.readOnly) return void this.tree.release(node)
     this.#depth++
     try {
       this.#batch.mayGo(node)
-      this.#tree.release(node)
+      this.tree.release(node)
     } finally {
       if (--this.#depth === 0) this.#end()
     }
@@ -176,7 +174,7 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
 
   snapshot(): UpperSnapshot {
     this.#assertChanges()
-    return this.#tree.snapshot(this.#contents.snapshot())
+    return this.tree.snapshot(this.#contents.snapshot())
   }
 
   isKept(node: UpperNode): boolean {

@@ -8,87 +8,39 @@
  */
 import type { ByteString } from '../../byte-string.js'
 import type { Xattr } from '../../tar/entry.js'
-import type { Inode, Stack } from '../layer.js'
+import { TreeMetadata } from '../tree-metadata.js'
 import type { Attributes, ContentDraft, NewNode, Upper, UpperNode, UpperSnapshot } from '../upper.js'
-import type { UpperTree } from '../upper-tree.js'
 import { PackedDraft } from './packed-draft.js'
 import type { StoredContent } from './stored-content.js'
 import { UpperContents } from './upper-contents.js'
 import { UpperKeeper, type UpperParts } from './upper-keeper.js'
 
-export class PackedUpper implements Upper {
-  readonly root: UpperNode
-  readonly #tree: UpperTree
+export class PackedUpper extends TreeMetadata implements Upper {
   readonly #keeper: UpperKeeper
   readonly #contents: UpperContents
 
   constructor(parts: UpperParts) {
-    this.#tree = parts.tree
+    super(parts.tree)
     this.#keeper = new UpperKeeper(parts)
     this.#contents = new UpperContents(parts, this.#keeper)
-    this.root = parts.tree.root
   }
 
   get usedBytes(): number {
     return this.#contents.usedBytes
   }
 
-  get usedEntries(): number {
-    return this.#tree.usedEntries
-  }
-
-  get inodeCount(): number {
-    return this.#tree.inodeCount
-  }
-
-  node(id: number): UpperNode {
-    return this.#tree.node(id)
-  }
-
-  lookup(dir: number, name: ByteString): number {
-    return this.#tree.lookup(dir, name)
-  }
-
-  list(dir: number, visit: (name: ByteString, inode: number) => void): void {
-    this.#tree.list(dir, visit)
-  }
-
-  inode(inode: number): Inode {
-    return this.#tree.inode(inode)
-  }
-
-  mode(inode: number): number {
-    return this.#tree.mode(inode)
-  }
-
-  opaque(inode: number): boolean {
-    return this.#tree.opaque(inode)
-  }
-
-  merges(inode: number): Stack | undefined {
-    return this.#tree.merges(inode)
-  }
-
-  readlink(inode: number): ByteString {
-    return this.#tree.readlink(inode)
-  }
-
-  xattrs(inode: number): readonly Xattr[] {
-    return this.#tree.xattrs(inode)
-  }
-
   /** Small contents in the order of their segments, then large ones. */
   contentOffset(inode: number): number {
-    return this.#contents.offset(this.#tree.node(inode))
+    return this.#contents.offset(this.tree.node(inode))
   }
 
   readSync(inode: number, position: number, into: Uint8Array): number {
-    return this.#contents.readSync(this.#tree.node(inode), position, into)
+    return this.#contents.readSync(this.tree.node(inode), position, into)
   }
 
   /** Small contents at once: they are in the page cache nearly always. */
   read(inode: number, position: number, into: Uint8Array): Promise<number> {
-    return this.#contents.read(this.#tree.node(inode), position, into)
+    return this.#contents.read(this.tree.node(inode), position, into)
   }
 
   atomically<T>(changes: () => T): T {
@@ -101,35 +53,35 @@ export class PackedUpper implements Upper {
   }
 
   create(node: NewNode): UpperNode {
-    return this.atomically(() => this.#tree.create(node))
+    return this.atomically(() => this.tree.create(node))
   }
 
   place(directory: UpperNode, name: ByteString, node: UpperNode): void {
-    this.atomically(() => this.#tree.place(directory, name, node))
+    this.atomically(() => this.tree.place(directory, name, node))
   }
 
   remove(directory: UpperNode, name: ByteString): void {
-    this.atomically(() => this.#tree.remove(directory, name))
+    this.atomically(() => this.tree.remove(directory, name))
   }
 
   whiteout(directory: UpperNode, name: ByteString): void {
-    this.atomically(() => this.#tree.whiteout(directory, name))
+    this.atomically(() => this.tree.whiteout(directory, name))
   }
 
   setAttributes(node: UpperNode, attributes: Partial<Attributes>): void {
-    this.atomically(() => this.#tree.setAttributes(node, attributes))
+    this.atomically(() => this.tree.setAttributes(node, attributes))
   }
 
   setXattrs(node: UpperNode, xattrs: readonly Xattr[]): void {
-    this.atomically(() => this.#tree.setXattrs(node, xattrs))
+    this.atomically(() => this.tree.setXattrs(node, xattrs))
   }
 
   hold(node: UpperNode): void {
-    this.#tree.hold(node)
+    this.tree.hold(node)
   }
 
   release(node: UpperNode): void {
-    this.#tree.release(node)
+    this.tree.release(node)
   }
 
   writeSync(node: UpperNode, position: number, bytes: Uint8Array): void {
@@ -152,7 +104,7 @@ export class PackedUpper implements Upper {
 
   snapshot(): UpperSnapshot {
     const release = this.#keeper.hold()
-    return this.#tree.snapshot({
+    return this.tree.snapshot({
       copy: stored => ({ ...(stored as StoredContent) }),
       place: stored => this.#contents.place(stored as StoredContent),
       release,
