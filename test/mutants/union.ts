@@ -5,6 +5,13 @@ const alternate = 'test/overlay/union-alternate.system.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'what is renamed is copied up in a batch of its own',
+    file: 'src/overlay/union/change-names.ts',
+    find: '  upper.atomically(() => {\n    const node = copyUp(union, source)\n',
+    replace: '  const node = copyUp(union, source)\n  upper.atomically(() => {\n',
+    test: 'test/overlay/union-crash.test.ts',
+  },
+  {
     name: 'a removed name of the layers leaves no whiteout',
     file: 'src/overlay/union/change-names.ts',
     find: 'if (lowerPositive(union, parent, name)) upper.whiteout(',

@@ -17,9 +17,10 @@ import { type FaultyIo, faultyIo } from '../build/faulty-io.js'
 import { inDirectory } from '../build/in-directory.js'
 import { packedUpper } from '../build/packed-upper.js'
 import { Random } from '../build/random-tar.js'
+import { dir, file } from '../build/tree-literals.js'
 import { withoutLinks } from '../build/union-compare.js'
 import { dumpUnion, dumpUpper } from '../build/union-dump.js'
-import { layerOf, rootOf, unionOf } from '../build/union-run.js'
+import { layerOf, rootOf, runAll, unionOf } from '../build/union-run.js'
 import { type Script, type State, script, scriptLayers } from '../build/union-script.js'
 import type { Op, TreeNodes } from '../build/union-sequence.js'
 
@@ -209,3 +210,21 @@ test(
     }
   }),
 )
+
+for (const op of [
+  ['rename', '/d/two', '/moved', ''],
+  ['rename', '/d/two', '/d/three', 'exchange'],
+] as const)
+  test(
+    `a ${op[3] === '' ? 'rename' : 'exchange'} of a layer's name is one frame: nobody finds it copied up and not yet moved`,
+    inDirectory(async directory => {
+      const linked = { d: dir({ one: file('content'), two: { ...file(), link: 'd/one' }, three: file('x') }) }
+      const upper = await open(directory, { eager: true })
+      const frames = () =>
+        parseJournal('journal', readFileSync(join(directory, 'journal')), checksums.xxh64).frames.length
+      const before = frames()
+      runAll(unionOf([layerOf(linked)], upper), [op])
+      assert.equal(frames(), before + 1)
+      await upper.close()
+    }),
+  )
