@@ -15,7 +15,6 @@ import type { SaveOptions } from './archive/save-target.js'
 import type {
   Container,
   Containers,
-  ContainersParts,
   CreateOptions,
   ListContainersOptions,
   OpenContainerOptions,
@@ -26,27 +25,27 @@ import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
 import { removeAtExit } from './disk/remove-at-exit.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
-import { PhylloError } from './errors.js'
 import type { CopyOptions } from './images/copy-images.js'
 import type { Image } from './images/image.js'
 import type { ListOptions } from './images/image-catalog.js'
 import type { Removed } from './images/remove.js'
 import type { UnpackOptions, UnpackReport } from './images/unpack.js'
-import { Operation } from './operation.js'
+import { Lifetime } from './lifetime.js'
+import type { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
 import type { StoreOptions } from './store-options.js'
 import { StoreParts } from './store-parts.js'
 
 export class Store implements AsyncDisposable {
   readonly #parts: StoreParts
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #life: Lifetime
   #containers: Promise<Containers> | undefined
-  #closing: Promise<void> | undefined
   /** Of a temporary store: removes it. */
   #forget: (() => Promise<void>) | undefined
 
   private constructor(parts: StoreParts) {
     this.#parts = parts
+    this.#life = new Lifetime(parts.root.paths.root)
   }
 
   /**
@@ -94,7 +93,7 @@ export class Store implements AsyncDisposable {
    * `-` for standard input, compressed or not. Published only when every layer of every image is verified.
    */
   load(input: ArchiveInput, { signal, platform, name }: LoadOptions = {}): Operation<readonly Image[]> {
-    return this.#operation(async op => {
+    return this.#life.operation(async op => {
       this.#parts.root.assertWritable()
       const { loadArchive } = await import('./archive/load.js')
       const { root, limits } = this.#parts
@@ -110,7 +109,7 @@ export class Store implements AsyncDisposable {
    */
   save(words: string | readonly string[], output: string | Writable, options: SaveOptions = {}): Operation<void> {
     const { signal, format = 'docker-archive' } = options
-    return this.#operation(async op => {
+    return this.#life.operation(async op => {
       const [{ saveImages }, { createSaveTarget }] = await Promise.all([
         import('./images/save.js'),
         import('./archive/save-target.js'),
@@ -131,7 +130,7 @@ export class Store implements AsyncDisposable {
    * with full fidelity, else with a report of what could not be set: see docs/unpack.md.
    */
   unpack(image: string, directory: string, { signal, links }: UnpackOptions = {}): Operation<UnpackReport> {
-    return this.#operation(async op => {
+    return this.#life.operation(async op => {
       const { unpackImage } = await import('./images/unpack.js')
       return unpackImage({ image, directory, links }, this.#parts, op)
     }, signal)
@@ -139,7 +138,7 @@ export class Store implements AsyncDisposable {
 
   /** Mounts an overlay2 store's image, read-only. @throws DRIVER_MISMATCH, IMAGE_NOT_FOUND, LIMIT_EXCEEDED, MOUNT_FAILED */
   async mount(image: string, directory: string): Promise<void> {
-    this.#assertOpen()
+    this.#life.assertOpen()
     const { mountImage } = await import('./images/mount.js')
     const { layers, catalog, root } = this.#parts
     await mountImage(image, directory, { layers, catalog, paths: root.paths })
@@ -156,8 +155,8 @@ export class Store implements AsyncDisposable {
    */
   copy(words: string | readonly string[], to: Store, { signal }: CopyOptions = {}): Operation<readonly Image[]> {
     if (!(#parts in to)) throw new TypeError('copy: the target is not a Store, or one of another copy of Phyllo')
-    to.#assertOpen()
-    const operation = this.#operation(async op => {
+    to.#life.assertOpen()
+    const operation = this.#life.operation(async op => {
       to.#parts.root.assertWritable()
       const { copyImages } = await import('./images/copy-images.js')
       const { layers, images, references } = this.#parts
@@ -166,7 +165,7 @@ export class Store implements AsyncDisposable {
       const copied = await copyImages(typeof words === 'string' ? [words] : words, from, target, op)
       return Promise.all(copied.map(({ id, layers }) => to.#parts.catalog.get(id, layers)))
     }, signal)
-    return to.#hold(operation)
+    return to.#life.hold(operation)
   }
 
   /** The images, newest first: without those that only others are built on, unless `all`. */
@@ -186,7 +185,7 @@ export class Store implements AsyncDisposable {
    * @throws IMAGE_NOT_FOUND, STORE_CORRUPT
    */
   async view(name: string, { cwd }: { readonly cwd?: string } = {}): Promise<View> {
-    this.#assertOpen()
+    this.#life.assertOpen()
     return this.#parts.views.open(name, cwd)
   }
 
@@ -197,7 +196,7 @@ export class Store implements AsyncDisposable {
    * @throws IMAGE_NOT_FOUND, CONTAINER_NAME_INVALID, CONTAINER_NAME_TAKEN, STORE_READ_ONLY
    */
   async create(image: string, options: CreateOptions = {}): Promise<Container> {
-    this.#assertOpen()
+    this.#life.assertOpen()
     return (await this.#boxes()).create(image, options)
   }
 
@@ -208,7 +207,7 @@ export class Store implements AsyncDisposable {
    * @throws CONTAINER_NOT_FOUND; CONTAINER_BUSY, STORE_READ_ONLY unless it is opened with `readOnly`
    */
   async container(name: string, options: OpenContainerOptions = {}): Promise<Container> {
-    this.#assertOpen()
+    this.#life.assertOpen()
     return (await this.#boxes()).open(name, options)
   }
 
@@ -219,7 +218,7 @@ export class Store implements AsyncDisposable {
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */
   async removeContainer(name: string): Promise<void> {
-    this.#assertOpen()
+    this.#life.assertOpen()
     await (await this.#boxes()).remove(name)
   }
 
@@ -236,7 +235,7 @@ export class Store implements AsyncDisposable {
    * @throws IMAGE_NOT_FOUND, IMAGE_IN_USE, REFERENCE_INVALID, STORE_READ_ONLY
    */
   remove(name: string, { signal, ...options }: RemoveOptions = {}): Operation<readonly Removed[]> {
-    return this.#operation(async op => {
+    return this.#life.operation(async op => {
       this.#parts.root.assertWritable()
       const { removeImageOf } = await import('./containers/remove-image.js')
       return removeImageOf(this.#parts, name, options, op)
@@ -245,50 +244,21 @@ export class Store implements AsyncDisposable {
 
   /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */
   close(): Promise<void> {
-    return (this.#closing ??= this.#close())
+    return this.#life.close(async () => {
+      await (await this.#containers)?.close()
+      await this.#parts.close()
+      await this.#forget?.()
+    })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  async #close(): Promise<void> {
-    await Promise.allSettled(this.#running)
-    await (await this.#containers)?.close()
-    await this.#parts.close()
-    await this.#forget?.()
-  }
-
-  #operation<T>(work: ConstructorParameters<typeof Operation<T>>[0], signal: AbortSignal | undefined): Operation<T> {
-    this.#assertOpen()
-    return this.#hold(new Operation(work, signal))
-  }
-
-  /** close() waits for it. */
-  #hold<T>(operation: Operation<T>): Operation<T> {
-    // Its own handle on the failure: close() waits for the end and does not care which, while the user's promise still
-    // says it, and a failure that nobody awaits is still reported.
-    const ended = operation.ended
-    this.#running.add(ended)
-    void ended.then(() => this.#running.delete(ended))
-    return operation
-  }
-
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.root} is closed`)
-  }
-
   /** Loaded when the first container is asked for. */
   #boxes(): Promise<Containers> {
-    const { root, layers, catalog, open, limits } = this.#parts
-    const parts: ContainersParts = {
-      ...{ root, layers, catalog, open, limits },
-      start: (work, signal) => this.#operation(work, signal),
-      copyTarget: () => this.#parts.copyTarget(),
-      exportTo: async (...words) => (await import('./archive/export.js')).exportTo(...words),
-      extractInto: async (union, path, input, op) =>
-        (await import('./archive/extract.js')).extractInto(union, path, { input, limits }, op),
-    }
-    return (this.#containers ??= import('./containers/containers.js').then(({ Containers }) => new Containers(parts)))
+    return (this.#containers ??= import('./store-containers.js').then(({ containersOf }) =>
+      containersOf(this.#parts, this.#life),
+    ))
   }
 }
