@@ -3,14 +3,14 @@ import type { Mutant } from './mutant.js'
 export const mutants: readonly Mutant[] = [
   {
     name: 'mistakes in the words have the status of failures',
-    file: 'src/cli/main.ts',
+    file: 'src/cli/run.ts',
     find: 'return usage ? 2 : 1',
     replace: 'return 1',
     test: 'test/cli/usage.test.ts',
   },
   {
     name: 'errors of several lines are printed as they are',
-    file: 'src/cli/main.ts',
+    file: 'src/cli/run.ts',
     find: ".replaceAll(/\\s*\\n\\s*/g, ' ')",
     replace: '',
     test: 'test/cli/usage.test.ts',
