@@ -6,7 +6,7 @@
  * holds some of each room; its seed is the commit, so that one commit after the other comes to all of them.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -41,6 +41,8 @@ async function main(): Promise<void> {
   const here = all.filter(({ test }) => test.endsWith('.system.test.ts') === system)
   const mutants = values.sample === undefined ? here : sampled(here, values.sample, values.seed ?? commit())
   const dir = makeFastDirectory('phyllo-mutants-')
+  process.env.TMPDIR = join(dir, 'tmp')
+  mkdirSync(process.env.TMPDIR)
   try {
     const lanes = system ? 1 : Math.min(2, availableParallelism())
     const slots = Array.from({ length: lanes }, (_, i) => createSlot(join(dir, `slot-${i}`)))
