@@ -10,7 +10,7 @@ export const mutants: readonly Mutant[] = [
     name: 'layers of a builder are collected',
     file: driver,
     find: 'return [...layers].filter(id => builderGrammar.test(id))',
-    replace: 'return [...layers].filter(id => builderGrammar.test(`${id} `))',
+    replace: 'return [...layers].filter(id => builderGrammar.test(id) && id.length > 25)',
     test: overlay2,
   },
   {
