@@ -9,6 +9,7 @@ export type {
   ListContainersOptions,
   OpenContainerOptions,
 } from './containers/containers.js'
+export type { DockerContainer, DockerMount } from './containers/docker-containers.js'
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
 export type { RemoveOptions } from './containers/remove-image.js'
 export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'

@@ -37,7 +37,7 @@ export class StoreParts {
     const references = new ReferenceStore(root)
     const layers = new LayerStore(root, driver)
     const open = new OpenLayers(driver)
-    const catalog = new ImageCatalog({ images, references, layers, open, driver: driver.name })
+    const catalog = new ImageCatalog({ images, references, layers, open })
     this.images = images
     this.references = references
     this.layers = layers

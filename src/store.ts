@@ -19,6 +19,7 @@ import type {
   ListContainersOptions,
   OpenContainerOptions,
 } from './containers/containers.js'
+import type { DockerContainer } from './containers/docker-containers.js'
 import type { ContainerInfo } from './containers/record.js'
 import type { RemoveOptions } from './containers/remove-image.js'
 import { openRoot } from './disk/open-root.js'
@@ -214,6 +215,11 @@ export class Store implements AsyncDisposable {
   /** All containers, newest first. */
   async containers(options: ListContainersOptions = {}): Promise<ContainerInfo[]> {
     return (await this.#boxes()).list(options)
+  }
+
+  /** Those that a dockerd has in this root, newest first: it alone opens and removes them. None with driver packed. */
+  async dockerContainers(options: ListContainersOptions = {}): Promise<DockerContainer[]> {
+    return (await this.#boxes()).listDockers(options)
   }
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */

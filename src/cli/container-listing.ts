@@ -1,15 +1,21 @@
 /** What `ps` shows of a container, and which containers it shows: Docker's rules (docker/cli formatter; daemon/list.go). */
-import { type ContainerInfo, type Image, type ImageId, PhylloError } from '../index.js'
+import { type DockerContainer, type Image, type ImageId, PhylloError } from '../index.js'
 import { sprintf } from './format/go-printf.js'
+import type { ListedContainer } from './listed-container.js'
 
 type FindImage = (name: string) => Promise<Image | undefined>
 
 /** Docker cuts the command there, and puts an ellipsis in the last place. */
 const commandWidth = 20
 
+/** As Docker counts: `ps` shows these without -a. */
+export function isRunning(state: string): boolean {
+  return ['running', 'paused', 'restarting'].includes(state)
+}
+
 /** The words that would run, quoted as Go does. */
-export function commandOf({ config }: ContainerInfo, whole: boolean): string {
-  const [path = '', ...args] = [...(config?.config?.entrypoint ?? []), ...(config?.config?.cmd ?? [])]
+export function commandOf({ command }: ListedContainer, whole: boolean): string {
+  const [path = '', ...args] = command
   const text = [path, ...args.map(arg => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ')
   const characters = [...text]
   const cut = whole || characters.length <= commandWidth ? text : `${characters.slice(0, commandWidth - 1).join('')}…`
@@ -17,7 +23,7 @@ export function commandOf({ config }: ContainerInfo, whole: boolean): string {
 }
 
 /** The words that named the image, as long as they still name it; else the beginning of its id. */
-export async function imageShown(container: ContainerInfo, whole: boolean, find: FindImage): Promise<string> {
+export async function imageShown(container: ListedContainer, whole: boolean, find: FindImage): Promise<string> {
   const { image, imageId } = container
   if (imageId === undefined) return '<no image>'
   const shown = (await foundBy(image, find))?.id === imageId ? image : imageId
@@ -40,8 +46,16 @@ async function foundBy(name: string, find: FindImage): Promise<Image | undefined
 }
 
 const filterNames = ['ancestor', 'before', 'id', 'label', 'name', 'since', 'status'] as const
-/** Docker's, about what never happens to a container that does not run. */
-const emptyFilters = ['exited', 'expose', 'health', 'isolation', 'is-task', 'network', 'publish', 'task', 'volume']
+/** Docker's, about what never happens to a container that does not run: these match those of a dockerd alone. */
+const dockerFilters: Readonly<Record<string, (container: DockerContainer, value: string) => boolean>> = {
+  exited: ({ state, exitCode, startedAt }, value) =>
+    startedAt !== undefined && !isRunning(state) && String(exitCode) === value,
+  health: ({ health }, value) => (health ?? 'none') === value,
+  network: ({ networks }, value) => networks.includes(value),
+  volume: ({ mounts }, value) => mounts.some(mount => mount.source === value || mount.destination === value),
+}
+/** The same, about what their files do not say, or not so that it is worth the words. */
+const emptyFilters = ['expose', 'isolation', 'is-task', 'publish', 'task']
 const states = ['created', 'dead', 'exited', 'paused', 'removing', 'restarting', 'running']
 
 /**
@@ -50,10 +64,10 @@ const states = ['created', 'dead', 'exited', 'paused', 'removing', 'restarting',
  * @throws TypeError for what is no filter, CONTAINER_NOT_FOUND
  */
 export async function filterContainers(
-  all: readonly ContainerInfo[],
+  all: readonly ListedContainer[],
   words: readonly string[],
   find: FindImage,
-): Promise<ContainerInfo[]> {
+): Promise<ListedContainer[]> {
   const filters = parseFilters(words)
   const after = boundOf(all, filters.get('since'), Math.max)
   const before = boundOf(all, filters.get('before'), Math.min)
@@ -63,12 +77,15 @@ export async function filterContainers(
   const lines = filters.has('ancestor') ? await Promise.all(all.map(container => lineOf(container, find))) : undefined
   const some = (name: string, matches: (value: string) => boolean) => filters.get(name)?.some(matches) ?? true
   return all.filter((container, index) => {
-    const labels = container.config?.config?.labels ?? {}
+    const { labels, docker } = container
     return (
       !emptyFilters.some(name => filters.has(name)) &&
+      Object.entries(dockerFilters).every(
+        ([name, matches]) => !filters.has(name) || (docker && some(name, value => matches(docker, value))),
+      ) &&
       some('id', value => container.id.startsWith(value)) &&
       some('name', value => matchesName(container.name, value)) &&
-      some('status', value => value === 'created') &&
+      some('status', value => value === container.state) &&
       (filters.get('label') ?? []).every(word => hasLabel(labels, word)) &&
       (lines === undefined || ancestors.some(id => id !== undefined && lines[index]!.has(id))) &&
       index < (after ?? Number.POSITIVE_INFINITY) &&
@@ -84,7 +101,7 @@ function parseFilters(words: readonly string[]): Map<string, string[]> {
     const name = word.slice(0, at).trim().toLowerCase()
     const value = word.slice(at + 1).trim()
     if (at === -1) throw new TypeError(`filter ${JSON.stringify(word)} is not of the form name=value`)
-    if (!filterNames.some(known => known === name) && !emptyFilters.includes(name))
+    if (![...filterNames, ...emptyFilters, ...Object.keys(dockerFilters)].includes(name))
       throw new TypeError(`invalid filter '${name}': known are ${filterNames.join(', ')}`)
     if (name === 'status' && !states.includes(value))
       throw new TypeError(`invalid filter 'status=${value}': one of ${states.join(', ')}`)
@@ -95,7 +112,7 @@ function parseFilters(words: readonly string[]): Map<string, string[]> {
 
 /** Where in the list, newest first, the container stands that `before` or `since` names. */
 function boundOf(
-  all: readonly ContainerInfo[],
+  all: readonly ListedContainer[],
   names: readonly string[] | undefined,
   pick: (...places: number[]) => number,
 ): number | undefined {
@@ -127,7 +144,7 @@ function hasLabel(labels: Readonly<Record<string, string>>, word: string): boole
 }
 
 /** The images that a container was made from: its own, what that was built from, and so on. */
-async function lineOf({ imageId }: ContainerInfo, find: FindImage): Promise<Set<ImageId>> {
+async function lineOf({ imageId }: ListedContainer, find: FindImage): Promise<Set<ImageId>> {
   const line = new Set<ImageId>()
   for (let id = imageId; id !== undefined && !line.has(id); id = (await find(id))?.parent) line.add(id)
   return line

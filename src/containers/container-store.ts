@@ -16,6 +16,7 @@ import type { ImageRecord } from '../images/image-store.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import type { Limits } from '../limits.js'
 import { chainIdsOf } from '../oci/chain-id.js'
+import { dockerContainers } from './docker-containers.js'
 import { assertFree, checkName, containerNotFound, findContainer, newName } from './names.js'
 import { type ContainerBounds, type ContainerRecord, containerText, idOfFile, readContainer } from './record.js'
 
@@ -123,11 +124,12 @@ export class ContainerStore {
     await begin?.(upper, created, below)
     await this.#root.withLock(async () => {
       const { records, damaged } = await this.scan()
-      if (wanted !== undefined) assertFree(wanted, records)
+      const others = [...records, ...(await dockerContainers(this.#root))]
+      if (wanted !== undefined) assertFree(wanted, others)
       if (damaged.length === 0) await this.#clear(records)
       const record: ContainerRecord = {
         id,
-        name: wanted ?? newName(id, records),
+        name: wanted ?? newName(id, others),
         image: base?.name ?? 'scratch',
         imageId: base?.image.id,
         chainId: chainIdsOf(diffIds).at(-1),
@@ -149,17 +151,23 @@ export class ContainerStore {
    */
   async hold(text: string): Promise<HeldContainer> {
     this.#root.assertWritable()
-    const record = await this.find(text)
-    if (record === undefined) throw containerNotFound(text)
+    const record = await this.#found(text)
     return this.#root.withLock(() => this.#hold(record))
   }
 
   /** A container to look into, whoever holds it: its layers are there until the release. Works on a root for reading. */
   async look(text: string): Promise<HeldContainer> {
-    const record = await this.find(text)
-    if (record === undefined) throw containerNotFound(text)
+    const record = await this.#found(text)
     const lease = await this.#layers.lease({ stacks: [record.config?.diffIds ?? []] })
     return { record, release: () => lease.release() }
+  }
+
+  /** @throws CONTAINER_NOT_FOUND, also for one that only a dockerd can open */
+  async #found(text: string): Promise<ContainerRecord> {
+    const record = await this.find(text)
+    if (record !== undefined) return record
+    const theirs = findContainer(text, await dockerContainers(this.#root))
+    throw containerNotFound(text, theirs && ': one of a dockerd, which alone can open or remove it')
   }
 
   /** Removes a container that the caller holds, and lets go of it. */

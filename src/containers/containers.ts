@@ -13,6 +13,8 @@ import type { ContainerFs } from '../overlay/face/container-face.js'
 import { lowersBelow } from '../overlay/union/lowers.js'
 import { type ContainerExtras, openContainer, rootOf } from './container.js'
 import { ContainerStore, type HeldContainer } from './container-store.js'
+import { type DockerContainer, dockerContainers } from './docker-containers.js'
+import { dockerSizes } from './docker-sizes.js'
 import { containerNotFound } from './names.js'
 import { type ContainerBounds, type ContainerInfo, type ContainerRecord, checkBounds, infoOf } from './record.js'
 import { type ContainerSizes, sizesOf } from './sizes.js'
@@ -113,6 +115,14 @@ export class Containers {
       if (sizes !== undefined) infos.push({ ...infoOf(record), ...sizes })
     }
     return infos.sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
+  }
+
+  /** Newest first. */
+  async listDockers({ size }: ListContainersOptions = {}): Promise<DockerContainer[]> {
+    const listed: DockerContainer[] = []
+    for (const container of await dockerContainers(this.#parts.root))
+      listed.push({ ...container, ...(size && (await dockerSizes(container, this.#parts))) })
+    return listed.sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
   }
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */

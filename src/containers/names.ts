@@ -1,7 +1,6 @@
 /** Names of containers: which there can be, which one gets that was given none, and which container some words mean. */
 import { PhylloError } from '../errors.js'
 import { randomName } from './random-name.js'
-import type { ContainerRecord } from './record.js'
 
 /** Docker's. */
 const nameGrammar = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
@@ -17,9 +16,15 @@ export function checkName(given: string): string {
   throw new PhylloError('CONTAINER_NAME_INVALID', message, { name: given })
 }
 
+/** Whoever has a name. */
+export interface Named {
+  readonly id: string
+  readonly name: string
+}
+
 /** @throws CONTAINER_NAME_TAKEN */
-export function assertFree(name: string, records: readonly ContainerRecord[]): void {
-  const other = records.find(record => record.name === name)
+export function assertFree(name: string, others: readonly Named[]): void {
+  const other = others.find(other => other.name === name)
   if (other === undefined) return
   throw new PhylloError(
     'CONTAINER_NAME_TAKEN',
@@ -29,8 +34,8 @@ export function assertFree(name: string, records: readonly ContainerRecord[]): v
 }
 
 /** A name that no container has: two words, after some tries with a digit; else the beginning of the id. */
-export function newName(id: string, records: readonly ContainerRecord[], random: () => number = Math.random): string {
-  const taken = new Set(records.map(({ name }) => name))
+export function newName(id: string, others: readonly Named[], random: () => number = Math.random): string {
+  const taken = new Set(others.map(({ name }) => name))
   for (let attempt = 0; attempt < attempts; attempt++) {
     const name = randomName(random) + (attempt === 0 ? '' : Math.floor(random() * 10))
     if (!taken.has(name)) return name
@@ -39,7 +44,7 @@ export function newName(id: string, records: readonly ContainerRecord[], random:
 }
 
 /** Docker's order: a full id, a name, the beginning of an id. @throws CONTAINER_NOT_FOUND when that is of several */
-export function findContainer(text: string, records: readonly ContainerRecord[]): ContainerRecord | undefined {
+export function findContainer<C extends Named>(text: string, records: readonly C[]): C | undefined {
   const name = text.startsWith('/') ? text.slice(1) : text
   const exact = records.find(record => record.id === text) ?? records.find(record => record.name === name)
   if (exact !== undefined || !/^[0-9a-f]+$/.test(text)) return exact
@@ -48,6 +53,6 @@ export function findContainer(text: string, records: readonly ContainerRecord[])
   throw new PhylloError('CONTAINER_NOT_FOUND', `Multiple IDs found with provided prefix: ${text}`, { container: text })
 }
 
-export function containerNotFound(text: string): PhylloError {
-  return new PhylloError('CONTAINER_NOT_FOUND', `No such container: ${text}`, { container: text })
+export function containerNotFound(text: string, reason = ''): PhylloError {
+  return new PhylloError('CONTAINER_NOT_FOUND', `No such container: ${text}${reason}`, { container: text })
 }

@@ -192,6 +192,11 @@ export class StorePaths {
     return { file: join(this.root, 'volumes/metadata.db'), directory: join(this.root, 'buildkit'), ending: '.db' }
   }
 
+  /** Where the builder of a dockerd that has used this root says which layers it keeps. */
+  builderSnapshots(): string {
+    return join(this.root, 'buildkit/snapshots.db')
+  }
+
   /** Where a dockerd that has used this root keeps its containers, a directory each. */
   dockerContainers(): string | undefined {
     return this.driver === 'overlay2' ? join(this.root, 'containers') : undefined

@@ -152,6 +152,8 @@ export interface Driver {
    * that do not count.
    */
   pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>>
+  /** What Docker's `inspect` says of where an image's layers are, topmost first. */
+  graphData(cacheIds: readonly string[]): Readonly<Record<string, string>> | null
   /** Names of what stands among the contents and is neither these, nor ours: never touched, but told. */
   foreign(known: ReadonlySet<string>): Promise<readonly string[]>
 }

@@ -14,7 +14,6 @@ export interface CatalogParts {
   readonly references: ReferenceStore
   readonly layers: LayerStore
   readonly open: OpenLayers
-  readonly driver: string
 }
 
 export interface ListOptions {
@@ -93,8 +92,10 @@ export class ImageCatalog {
   }
 
   #imageOf(record: ImageRecord, associations: readonly Association[], chain: readonly LayerRecord[]): Image {
-    const { open, driver } = this.#parts
+    const { open, layers } = this.#parts
+    const { driver } = layers
+    const graph = { Data: driver.graphData(chain.map(({ cacheId }) => cacheId).toReversed()), Name: driver.name }
     const opened = chain.map(layer => new ImageLayer(layer, open))
-    return new Image(record, namesOf(record.id, associations), opened, driver)
+    return new Image(record, namesOf(record.id, associations), opened, graph)
   }
 }

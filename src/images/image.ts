@@ -91,9 +91,9 @@ export class Image {
   readonly layers: readonly ImageLayer[]
 
   readonly #record: ImageRecord
-  readonly #driver: string
+  readonly #graphDriver: JsonObject
 
-  constructor(record: ImageRecord, { tags, digests }: ImageNames, layers: readonly ImageLayer[], driver: string) {
+  constructor(record: ImageRecord, { tags, digests }: ImageNames, layers: readonly ImageLayer[], graph: JsonObject) {
     this.#record = record
     this.id = record.id
     this.tags = tags
@@ -104,17 +104,17 @@ export class Image {
     this.lastTagTime = record.lastUpdated
     this.sizeBytes = layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     this.layers = layers
-    this.#driver = driver
+    this.#graphDriver = graph
   }
 
   /** Docker's `inspect` document: the fields of its API, in its order. */
   inspect(): JsonObject {
-    return inspectImage(this, this.#driver)
+    return inspectImage(this, this.#graphDriver)
   }
 
   /** The same image with some of its references. */
   withReferences(tags: readonly string[], digests: readonly string[]): Image {
-    return new Image(this.#record, { tags, digests }, this.layers, this.#driver)
+    return new Image(this.#record, { tags, digests }, this.layers, this.#graphDriver)
   }
 
   /** Newest first. Empty for a config without history. */

@@ -5,7 +5,7 @@ import type { Image } from './image.js'
 
 const zeroTime = '0001-01-01T00:00:00Z'
 
-export function inspectImage(image: Image, driver: string): JsonObject {
+export function inspectImage(image: Image, graphDriver: JsonObject): JsonObject {
   const { config } = image
   return {
     Id: image.id,
@@ -25,7 +25,7 @@ export function inspectImage(image: Image, driver: string): JsonObject {
     ...(config.osVersion && { OsVersion: config.osVersion }),
     Size: image.sizeBytes,
     VirtualSize: image.sizeBytes,
-    GraphDriver: { Data: null, Name: driver },
+    GraphDriver: graphDriver,
     RootFS:
       image.layers.length > 0
         ? { Type: 'layers', Layers: image.layers.map(({ diffId }) => diffId) }

@@ -18,8 +18,9 @@ import type { Removal } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import { chainIdsOf } from '../oci/chain-id.js'
 import type { ChainId, DiffId } from '../oci/digest.js'
+import { unclaimedContents } from './damaged.js'
 import type { LayerStore } from './layer-store.js'
-import { type LayerRecord, readRecord } from './record.js'
+import { cacheIdOfDamaged, type LayerRecord, readRecord } from './record.js'
 
 /** What is in use, leases apart: those are read here. */
 export interface LiveRoots {
@@ -89,6 +90,8 @@ function sum(contents: readonly { readonly fileBytes: number }[]): number {
 interface Candidate {
   readonly chainId: ChainId
   readonly record?: LayerRecord
+  /** Of the content that goes with it. */
+  readonly cacheId?: string
 }
 
 async function collectRecords(collection: Collection): Promise<Candidate[]> {
@@ -98,7 +101,7 @@ async function collectRecords(collection: Collection): Promise<Candidate[]> {
   const aside: { candidate: Candidate; name: string }[] = []
   try {
     for (const candidate of garbage) {
-      if (candidate.record !== undefined) await removal.announce(candidate.record.cacheId)
+      if (candidate.cacheId !== undefined) await removal.announce(candidate.cacheId)
       const name = await root.setAside(root.paths.layer(candidate.chainId))
       if (name !== undefined) aside.push({ candidate, name })
     }
@@ -118,14 +121,21 @@ async function collectRecords(collection: Collection): Promise<Candidate[]> {
 /** Layers that look unused, children first. */
 async function findGarbage(collection: Collection): Promise<Candidate[]> {
   const { among } = collection.options
-  const { records, damaged } = await collection.layers.scan()
+  const { root, layers } = collection
+  const { records, damaged } = await layers.scan()
   const live = await mark(collection, new Map(records.map(record => [record.chainId, record])))
-  const all: Candidate[] = [...records.map(record => ({ chainId: record.chainId, record })), ...damaged]
-  const garbage = new Map<ChainId, Candidate>()
-  for (const { chainId, record } of all) {
-    if (live.has(chainId) || among?.has(chainId) === false) continue
-    garbage.set(chainId, record === undefined ? { chainId } : { chainId, record })
+  const known = new Set(records.map(({ cacheId }) => cacheId))
+  const broken = damaged.map(({ chainId }) => chainId).filter(chainId => !live.has(chainId))
+  const unclaimed = await unclaimedContents(broken, { root, driver: layers.driver, known, childrenGo: true })
+  const all: Candidate[] = records.map(record => ({ chainId: record.chainId, cacheId: record.cacheId, record }))
+  for (const { chainId } of damaged) {
+    const cacheId = unclaimed.get(chainId)
+    all.push(cacheId === undefined ? { chainId } : { chainId, cacheId })
   }
+  const garbage = new Map<ChainId, Candidate>()
+  for (const candidate of all)
+    if (!live.has(candidate.chainId) && among?.has(candidate.chainId) !== false)
+      garbage.set(candidate.chainId, candidate)
   for (const { chainId } of all) if (!garbage.has(chainId)) keepParents(chainId, records, garbage)
   return childrenFirst(garbage)
 }
@@ -222,7 +232,7 @@ async function unusedContents(
   const { root, removal } = collection
   const { among, dryRun } = collection.options
   const sizes = new Map<string, number>()
-  for (const { record } of removed) if (record !== undefined) sizes.set(record.cacheId, record.sizeBytes)
+  for (const { cacheId, record } of removed) if (cacheId !== undefined) sizes.set(cacheId, record?.sizeBytes ?? 0)
   const ours = new Set([...(await removal.candidates()), ...sizes.keys()])
   const used = await usedContents(collection, gone)
   const unused: Content[] = []
@@ -255,7 +265,12 @@ async function usedContents(
   for (const diffId of (await root.readLeases()).diffIds) use(diffId)
   for (const stack of (await roots()).stacks) for (const diffId of stack) use(diffId)
   for (const cacheId of await cacheIdsInLimbo(root)) used.add(cacheId)
-  for (const { chainId, cacheId } of await layers.list()) if (!gone.has(chainId)) used.add(cacheId)
+  const { records, damaged } = await layers.scan()
+  for (const { chainId, cacheId } of records) if (!gone.has(chainId)) used.add(cacheId)
+  for (const { chainId } of damaged) {
+    const cacheId = gone.has(chainId) ? undefined : await cacheIdOfDamaged(root, chainId)
+    if (cacheId !== undefined) used.add(cacheId)
+  }
   return used
 }
 

@@ -18,6 +18,7 @@ import { PhylloError } from '../errors.js'
 import { chainIdOf, chainIdsOf } from '../oci/chain-id.js'
 import { type ChainId, type DiffId, type ImageId, shortId } from '../oci/digest.js'
 import { type Collected, type CollectOptions, collectLayers } from './collect.js'
+import { unclaimedContents } from './damaged.js'
 import { chainOfName, type LayerRecord, readRecord, writeRecord } from './record.js'
 
 /** What the store knows of one layer of an image that is about to be added. */
@@ -219,8 +220,17 @@ export class LayerStore {
       const existing = await this.#intact(record.chainId)
       if (existing !== undefined) return existing
       if (await this.#writeAndPublish(record, content, path)) return record
+      await this.#giveUp(record.chainId)
       await discardIf(this.#root, path, async () => (await this.#intact(record.chainId)) === undefined)
     }
+  }
+
+  /** The content of a damaged layer that another takes the place of goes with the next collection. */
+  async #giveUp(chainId: ChainId): Promise<void> {
+    const [root, driver] = [this.#root, this.driver]
+    const known = new Set((await this.list()).map(({ cacheId }) => cacheId))
+    const unclaimed = await unclaimedContents([chainId], { root, driver, known, childrenGo: false })
+    for (const cacheId of unclaimed.values()) await driver.removal().announce(cacheId)
   }
 
   async #writeAndPublish(record: LayerRecord, { beside }: PublishedContent, path: string): Promise<boolean> {

@@ -55,6 +55,18 @@ async function readOnce({ io, paths }: Root, chainId: ChainId): Promise<LayerRec
   return parseRecord(directory, chainId, { diff, size, cacheId, parent })
 }
 
+/** What a record that cannot be read calls its content; undefined when that cannot be read either. */
+export async function cacheIdOfDamaged({ io, paths }: Root, chainId: ChainId): Promise<string | undefined> {
+  const path = paths.below(paths.layer(chainId), 'cache-id')
+  try {
+    const cacheId = (await ifThere(io.readFile(path, maxBytes)))?.toString().trim() ?? ''
+    return cacheIdGrammar.test(cacheId) ? cacheId : undefined
+  } catch (error) {
+    if (error instanceof PhylloError && error.code === 'STORE_CORRUPT') return undefined
+    throw error
+  }
+}
+
 interface RecordFiles {
   readonly diff: string
   readonly size: string | undefined

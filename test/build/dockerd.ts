@@ -24,6 +24,10 @@ export interface Dockerd extends AsyncDisposable {
   readonly root: string
   /** Runs the docker client against this daemon; answers with its standard output. */
   docker(...args: readonly string[]): Promise<string>
+  /** The same with its new builder; what it tells of its progress comes on standard error, and belongs to the answer. */
+  buildkit(...args: readonly string[]): Promise<string>
+  /** Kills the daemon, and the containerd that it has started, as they are: nothing is cleared up. */
+  kill(): Promise<void>
   /** Ends the daemon and waits until it has. The data root stays as it is. Idempotent. */
   stop(): Promise<void>
 }
@@ -38,24 +42,35 @@ export async function startDockerd(dir: string, root: string = join(dir, 'root')
   const daemon = spawn('dockerd', [...options, ...alone], { stdio: ['ignore', log.fd, log.fd] })
   const ended = new Promise<void>(resolve => daemon.once('exit', () => resolve()).once('error', () => resolve()))
   let stopped: Promise<void> | undefined
-  const end = async () => {
-    daemon.kill('SIGTERM')
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    daemon.kill(signal)
     const late = setTimeout(() => daemon.kill('SIGKILL'), stopTimeoutMs)
     await ended
     clearTimeout(late)
     await log.close()
   }
-  const stop = () => (stopped ??= end())
-  const docker = async (...args: readonly string[]) => {
-    const env = { ...process.env, DOCKER_HOST: host, DOCKER_BUILDKIT: '0' }
-    return (await run(dockerClient, args, { env, maxBuffer: outputBytes })).stdout
+  const stop = () => (stopped ??= end('SIGTERM'))
+  const kill = async () => {
+    const containerd = Number(await readFile(join(dir, 'exec/containerd/containerd.pid'), 'utf8'))
+    await (stopped ??= end('SIGKILL'))
+    process.kill(containerd, 'SIGKILL')
+  }
+  const client = (args: readonly string[], builder: '0' | '1') =>
+    run(dockerClient, args, {
+      env: { ...process.env, DOCKER_HOST: host, DOCKER_BUILDKIT: builder },
+      maxBuffer: outputBytes,
+    })
+  const docker = async (...args: readonly string[]) => (await client(args, '0')).stdout
+  const buildkit = async (...args: readonly string[]) => {
+    const { stdout, stderr } = await client(args, '1')
+    return stdout + stderr
   }
   const up = await answers(docker, daemon, Date.now() + startTimeoutMs)
   if (!up) {
     await stop()
     throw new Error(`dockerd did not start:\n${(await readFile(join(dir, 'log'), 'utf8')).slice(-2000)}`)
   }
-  return { host, root, docker, stop, [Symbol.asyncDispose]: stop }
+  return { host, root, docker, buildkit, kill, stop, [Symbol.asyncDispose]: stop }
 }
 
 async function answers(

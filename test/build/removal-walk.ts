@@ -72,7 +72,6 @@ function programOf(role: Role, root: Root): () => Promise<void> {
     references,
     layers,
     open: new OpenLayers(layers.driver),
-    driver: 'packed',
   })
   const work: Readonly<Record<Role, () => Promise<unknown>>> = {
     remove: async () => remove(parts, name),

@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a name is given without a look at the others',
     file: 'src/containers/container-store.ts',
-    find: 'if (wanted !== undefined) assertFree(wanted, records)',
+    find: 'if (wanted !== undefined) assertFree(wanted, others)',
     replace: 'if (wanted !== undefined) assertFree(wanted, [])',
     test: 'test/containers/interleavings.test.ts',
   },

@@ -41,7 +41,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a record goes without an intent',
     file: 'src/layers/collect.ts',
-    find: '      if (candidate.record !== undefined) await removal.announce(candidate.record.cacheId)\n',
+    find: '      if (candidate.cacheId !== undefined) await removal.announce(candidate.cacheId)\n',
     replace: '',
     test: plain,
   },

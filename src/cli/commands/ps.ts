@@ -1,9 +1,9 @@
-import type { ContainerInfo } from '../../index.js'
 import { imageAge } from '../age.js'
 import { type Command, listOf, type Options, UsageError } from '../command.js'
-import { commandOf, filterContainers, imageShown } from '../container-listing.js'
+import { commandOf, filterContainers, imageShown, isRunning } from '../container-listing.js'
 import { formatListing } from '../format/listing.js'
 import { humanSize } from '../format/size.js'
+import { type ListedContainer, listedContainers } from '../listed-container.js'
 
 const headers = {
   ID: 'CONTAINER ID',
@@ -24,14 +24,15 @@ const headers = {
 
 export const command: Command = {
   usage: '[-a] [-q] [-s] [-l] [-n COUNT] [--no-trunc] [-f FILTER] [--format TEMPLATE]',
-  summary: 'List containers; without -a only those that run, and none does',
+  summary: 'List containers; without -a only those that run: none but a dockerd’s own',
   details: [
     '-a, --all      all of them',
     '-q, --quiet    ids alone',
     '-s, --size     bytes that a container has of its own, and with those of its image',
     '-l, --latest   the newest one',
     '-n, --last N   the newest N',
-    '-f, --filter   name=, id=, ancestor=IMAGE, before=CONTAINER, since=CONTAINER, label=KEY[=VALUE], status=',
+    '-f, --filter   name=, id=, ancestor=IMAGE, before=CONTAINER, since=CONTAINER, label=KEY[=VALUE], status=,',
+    '               exited=CODE, health=, network=, volume=',
     '--format       a Go template over ID, Image, Command, CreatedAt, RunningFor, Status, State, Size, Names, Labels;',
     '               `table TEMPLATE` with titles; json',
     '--no-trunc     ids, images and commands whole',
@@ -52,9 +53,10 @@ export const command: Command = {
     const count = countOf(options, filters)
     const format = formatOf(options)
     // Counting opens every container: only for what shows it.
-    const all = await store.containers({ size: options.size === true || showsSize(format) })
+    const all = await listedContainers(store, { size: options.size === true || showsSize(format) })
     const find: Find = name => store.image(name)
-    const shown = (await filterContainers(all, filters, find)).slice(0, count)
+    const matching = await filterContainers(all, filters, find)
+    const shown = count === undefined ? matching.filter(({ state }) => isRunning(state)) : matching.slice(0, count)
     const rows = await Promise.all(shown.map(container => rowOf(container, options['no-trunc'] === true, find)))
     context.stdout.write(formatListing({ format, headers, rows }))
   },
@@ -80,12 +82,12 @@ function showsSize(format: string): boolean {
   }
 }
 
-/** How many of the newest are shown: as nothing runs, none unless something asks for those that do not. */
-function countOf({ all, latest, last }: Options, filters: readonly string[]): number {
+/** How many of the newest are shown; undefined: those that run. */
+function countOf({ all, latest, last }: Options, filters: readonly string[]): number | undefined {
   const count = latest === true ? 1 : Number(last ?? -1)
   if (!Number.isInteger(count)) throw new UsageError(`ps: --last is a whole number, not ${String(last)}`)
   if (count > 0) return count
-  return all === true || filters.some(filter => filter.startsWith('status=')) ? Number.POSITIVE_INFINITY : 0
+  return all === true || filters.some(filter => filter.startsWith('status=')) ? Number.POSITIVE_INFINITY : undefined
 }
 
 function formatOf({ quiet, size, format }: Options): string {
@@ -119,9 +121,10 @@ const rawFormat = [
 ].join('\\n')
 const rawSize = 'size: {{.Size}}\\n'
 
-async function rowOf(container: ContainerInfo, whole: boolean, find: Find) {
+async function rowOf(container: ListedContainer, whole: boolean, find: Find) {
   const { at, since } = imageAge(container.created)
-  const labels = container.config?.config?.labels ?? {}
+  const { docker, labels, state, status } = container
+  const mounts = docker?.mounts.map(({ source }) => (whole ? source : shortened(source))) ?? []
   return {
     ID: whole ? container.id : container.id.slice(0, 12),
     Names: container.name,
@@ -129,21 +132,29 @@ async function rowOf(container: ContainerInfo, whole: boolean, find: Find) {
     Command: commandOf(container, whole),
     CreatedAt: at,
     RunningFor: since,
-    Ports: '',
-    State: 'created',
-    Status: 'Created',
+    Ports: docker?.ports.join(', ') ?? '',
+    State: state,
+    Status: status,
     Labels: Object.entries(labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(','),
-    Mounts: '',
-    LocalVolumes: '0',
-    Networks: '',
+    Mounts: mounts.join(','),
+    LocalVolumes: String(docker?.mounts.filter(({ driver }) => driver === 'local').length ?? 0),
+    Networks: docker?.networks.join(',') ?? '',
     Size: sizeOf(container),
   }
 }
 
+/** Docker cuts names of mounts there, and puts an ellipsis in the last place. */
+const mountWidth = 15
+
+function shortened(name: string): string {
+  const characters = [...name]
+  return characters.length <= mountWidth ? name : `${characters.slice(0, mountWidth - 1).join('')}…`
+}
+
 /** What is its own; with what the image has, if there is anything. */
-function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ContainerInfo): string {
+function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ListedContainer): string {
   const own = humanSize(sizeBytes, 3)
   return virtualBytes > 0 ? `${own} (virtual ${humanSize(virtualBytes, 3)})` : own
 }

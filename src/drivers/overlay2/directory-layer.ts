@@ -3,11 +3,13 @@
  *
  * Invariants:
  * - A directory is read when it is first asked for, whole, and never again: nobody changes a layer. Opening reads the root alone.
+ * - What is seen of a directory is all of it: a layer that somebody may be deleting is asked for afterwards, and is an error then.
  * - Inode numbers are given as inodes are found. Names of one inode have one number.
  * - Nothing is followed, and nothing outside of the directory is read (confined-directory.ts).
  */
 import type { BigIntStats } from 'node:fs'
 import type { ByteString } from '../../byte-string.js'
+import { PhylloError } from '../../errors.js'
 import type { SystemCalls } from '../../native/system-calls.js'
 import type { DiffId } from '../../oci/digest.js'
 import type { Xattr } from '../../tar/entry.js'
@@ -20,6 +22,8 @@ export interface DirectoryLayerOptions {
   readonly diffId: DiffId
   /** What statfs counts for it: Docker's size of the layer. */
   readonly sizeBytes: number
+  /** Whether nobody has begun to take it away; asked after each look at a directory, where nothing else holds the layer. */
+  readonly isThere?: () => boolean
 }
 
 /** No file system has room for more inodes of one layer, and 125 layers stay below 2^53. */
@@ -52,12 +56,15 @@ export class DirectoryLayer implements Layer {
   /** Its path. */
   readonly directory: string
   readonly #directory: ConfinedDirectory
+  readonly #isThere: (() => boolean) | undefined
   readonly #found: Found[]
   /** By st_ino: inodes with several names. */
   readonly #linked = new Map<bigint, number>()
 
-  constructor(path: string, directory: ConfinedDirectory, { diffId, sizeBytes }: DirectoryLayerOptions) {
+  constructor(path: string, directory: ConfinedDirectory, options: DirectoryLayerOptions) {
+    const { diffId, sizeBytes, isThere } = options
     this.diffId = diffId
+    this.#isThere = isThere
     this.directory = path
     this.sizeBytes = sizeBytes
     this.#directory = directory
@@ -150,6 +157,10 @@ export class DirectoryLayer implements Layer {
       const opaque = typeOf(stats.mode) === directoryType && this.#directory.isOpaque(at)
       entries.push({ name, stats, opaque })
     })
+    if (this.#isThere?.() === false) {
+      const path = this.directory
+      throw new PhylloError('STORE_CORRUPT', `${path}: the layer is being removed by somebody else`, { path })
+    }
     entries.sort((a, b) => (a.name < b.name ? -1 : 1))
     return new Map(entries.map(({ name, stats, opaque }) => [name, this.#add(dir, name, stats, opaque)]))
   }

@@ -7,6 +7,7 @@ import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { Removal } from '../driver.js'
 import { unlinkDirectory } from './directory.js'
+import { detachMounts } from './left-mounts.js'
 
 export class DirectoryRemoval implements Removal {
   readonly #root: Root
@@ -31,6 +32,7 @@ export class DirectoryRemoval implements Removal {
   async detach(path: string): Promise<void> {
     const { paths } = this.#root
     await unlinkDirectory(this.#root, path, paths.idInLimbo(path))
+    await detachMounts(path)
   }
 
   async done(cacheId: string): Promise<void> {

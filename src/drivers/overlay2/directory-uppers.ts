@@ -13,6 +13,7 @@ import type { ContainerPlace, Uppers } from '../driver.js'
 import type { Lowers, NewNode, Upper } from '../upper.js'
 import { describeDirectory, linkAt, placeDirectory, unlinkDirectory } from './directory.js'
 import type { FileSystemSync } from './file-system-sync.js'
+import { detachMounts } from './left-mounts.js'
 
 export interface DirectoryUppersParts {
   readonly root: Root
@@ -86,6 +87,7 @@ export class DirectoryUppers implements Uppers {
     const { root } = this.#parts
     const path = root.paths.containerUpper(mountId)
     await unlinkDirectory(root, path, mountId)
+    await detachMounts(path)
     return root.toTrash(path)
   }
 }

@@ -8,9 +8,11 @@
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fromText } from '../../byte-string.js'
 import { isErrno, PhylloError } from '../../errors.js'
 import { loadSystemCalls } from '../../native/load-system-calls.js'
 import { MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, type SystemCalls } from '../../native/system-calls.js'
+import { type Mount, mountTable } from './mount-table.js'
 
 export interface MountedLayers {
   /** The driver's directory: `<root>/overlay2`. */
@@ -116,20 +118,9 @@ class Scratch implements AsyncDisposable {
   }
 }
 
-interface Mount {
-  readonly type: string | undefined
-  readonly source: string | undefined
-}
-
 async function topmostMount(target: string): Promise<Mount | undefined> {
-  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')
-  const plain = (word = '') =>
-    word.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-  const here = lines.map(line => line.split(' ')).filter(words => plain(words[4]) === target)
-  const words = here.at(-1)
-  if (words === undefined) return undefined
-  const separator = words.indexOf('-')
-  return { type: words[separator + 1], source: words[separator + 2] }
+  const at = fromText(target)
+  return (await mountTable()).findLast(mount => mount.at === at)
 }
 
 async function systemCalls(operation: string, path: string): Promise<SystemCalls> {

@@ -6,13 +6,14 @@
  *   gone. What no record and no intent names is somebody else's: told, and never touched.
  * - A content is on the disk before its record is: one syncfs of the file system for all that a job and we have written.
  */
+import { readFileSync } from 'node:fs'
 import { type ByteString, fromText } from '../../byte-string.js'
 import { ifThere } from '../../disk/io.js'
 import { tarSplitFile } from '../../disk/paths.js'
 import { randomId } from '../../disk/random-id.js'
 import type { Root } from '../../disk/root.js'
 import { settled } from '../../disk/settle.js'
-import { PhylloError } from '../../errors.js'
+import { isErrno, PhylloError } from '../../errors.js'
 import type { SystemCalls } from '../../native/system-calls.js'
 import type { PlannedContent } from '../../tar/layer-plan.js'
 import type {
@@ -37,6 +38,8 @@ import { refuse } from './refuse.js'
 
 /** Docker's; it leaves room for a container and its init layer below the kernel's 128. */
 const mostLayers = 125
+/** BuildKit's ids: 128 bits in base 36, where dockerd's own are 64 hex digits. */
+const builderGrammar = /^[0-9a-z]{25}$/
 /** Characters of an id, and the most that a file with one is read of. */
 const idLength = 64
 const idBytes = 4096
@@ -94,8 +97,12 @@ export class Overlay2Driver implements Driver {
     return { cacheId: id, beside: [[tarSplitFile, tarSplit]], recorded: end, withdraw }
   }
 
-  async open({ diffId, cacheId, sizeBytes }: LayerContent): Promise<OpenLayer> {
-    return openDirectoryLayer(this.#root.paths.diff(cacheId), { calls: await this.#toRead(), diffId, sizeBytes })
+  async open({ chainId, diffId, cacheId, sizeBytes }: LayerContent): Promise<OpenLayer> {
+    const { paths, readOnlyReason } = this.#root
+    // A lease keeps it otherwise. Dockerd, as everybody, takes the record away before the directory.
+    const record = paths.below(paths.layer(chainId), 'cache-id')
+    const held = readOnlyReason === undefined ? undefined : { isThere: () => saysCacheId(record, cacheId) }
+    return openDirectoryLayer(paths.diff(cacheId), { calls: await this.#toRead(), diffId, sizeBytes, ...held })
   }
 
   async openTar({ chainId, diffId, cacheId }: LayerContent): Promise<OpenTar> {
@@ -125,10 +132,17 @@ export class Overlay2Driver implements Driver {
 
   async pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const intended = await this.#intended()
-    return lowersOf(
-      this.#root,
-      (await this.#directories()).filter(id => !except.has(id) && !intended.has(id)),
-    )
+    const others = (await this.#directories()).filter(id => !except.has(id) && !intended.has(id))
+    return new Set([...(await lowersOf(this.#root, others)), ...(await this.#builders(except))])
+  }
+
+  graphData([top, ...lowers]: readonly string[]): Readonly<Record<string, string>> | null {
+    if (top === undefined) return null
+    const { paths } = this.#root
+    const of = (name: string) => paths.below(paths.layerContent(top), name)
+    const below = lowers.map(id => paths.diff(id)).join(':')
+    const data = { MergedDir: of('merged'), UpperDir: of('diff'), WorkDir: of('work') }
+    return below === '' ? data : { LowerDir: below, ...data }
   }
 
   async foreign(known: ReadonlySet<string>): Promise<readonly string[]> {
@@ -162,6 +176,13 @@ export class Overlay2Driver implements Driver {
     return new Set(names.map(name => name.slice(0, name.lastIndexOf('@'))))
   }
 
+  /** Layers that a dockerd's builder has made, and keeps in its cache whatever becomes of images. */
+  async #builders(layers: ReadonlySet<string>): Promise<string[]> {
+    const { io, paths } = this.#root
+    if ((await ifThere(io.status(paths.builderSnapshots()))) === undefined) return []
+    return [...layers].filter(id => builderGrammar.test(id))
+  }
+
   /** What containers have, Docker's and ours. */
   async #mounted(): Promise<string[]> {
     const { io, paths } = this.#root
@@ -172,6 +193,15 @@ export class Overlay2Driver implements Driver {
         if (id !== undefined) ids.push(id.toString().trim())
       }
     return ids
+  }
+}
+
+function saysCacheId(path: string, cacheId: string): boolean {
+  try {
+    return readFileSync(path, 'utf8').trim() === cacheId
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false
+    throw error
   }
 }
 

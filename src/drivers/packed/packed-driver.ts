@@ -98,6 +98,10 @@ export class PackedDriver implements Driver {
     return new Set()
   }
 
+  graphData(): null {
+    return null
+  }
+
   async foreign(): Promise<readonly string[]> {
     return []
   }

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -22,7 +23,7 @@ import { Overlay2Driver } from '../../../src/drivers/overlay2/overlay2-driver.js
 import { PhylloError } from '../../../src/errors.js'
 import { LayerStore } from '../../../src/layers/layer-store.js'
 import { chainIdsOf } from '../../../src/oci/chain-id.js'
-import { type DiffId, hexOf } from '../../../src/oci/digest.js'
+import { type ChainId, type DiffId, hexOf } from '../../../src/oci/digest.js'
 import { diffIdOf } from '../../build/layers.js'
 import { newRoot, watchedIo } from '../../build/stores.js'
 
@@ -245,5 +246,76 @@ test('nothing is collected of what somebody who lives is adding', async t => {
   assert.deepEqual(directories(root), ['half-made'])
   await root.close()
   await collect(other.layers, [])
+  assert.deepEqual(directories(root), [])
+})
+
+/** The record of a layer, damaged as a power cut may leave it. */
+const damage = (root: Root, chainId: ChainId) => writeFileSync(join(root.paths.layer(chainId), 'size'), '')
+
+test('a damaged record takes its directory along, and nobody else’s', async t => {
+  const { root, layers } = await newStore(t)
+  const [one, two] = await addStack(root, layers, [a, b])
+  const [kept] = await addStack(root, layers, [c])
+  for (const record of [one!, two!]) damage(root, record.chainId)
+  assert.deepEqual((await layers.collect({ roots: async () => ({ stacks: [[c]] }), dryRun: true })).contents.length, 2)
+  assert.deepEqual(directories(root).length, 3)
+  const { contents, foreign } = await collect(layers, [[c]])
+  assert.deepEqual(
+    contents.map(({ cacheId }) => cacheId),
+    [one!.cacheId, two!.cacheId].sort(),
+  )
+  assert.deepEqual([foreign, directories(root), links(root).length, intents(root)], [[], [kept!.cacheId], 1, []])
+})
+
+test('a damaged record whose cache-id is that of something else takes nothing along', async t => {
+  const { root, layers } = await newStore(t)
+  const [one] = await addStack(root, layers, [a])
+  const [kept] = await addStack(root, layers, [b])
+  const mountId = 'd'.repeat(64)
+  mkdirSync(root.paths.layerContent(mountId))
+  mkdirSync(root.paths.mount('e'.repeat(64)))
+  writeFileSync(join(root.paths.mount('e'.repeat(64)), 'mount-id'), mountId)
+  damage(root, one!.chainId)
+  for (const other of [kept!.cacheId, mountId, '../../image']) {
+    writeFileSync(join(root.paths.layer(one!.chainId), 'cache-id'), other)
+    const { contents } = await layers.collect({ roots: async () => ({ stacks: [[b]] }), dryRun: true })
+    assert.deepEqual(contents, [], other)
+  }
+  writeFileSync(join(root.paths.layer(one!.chainId), 'cache-id'), mountId)
+  await collect(layers, [[b]])
+  assert.deepEqual(directories(root), [one!.cacheId, kept!.cacheId, mountId].sort())
+})
+
+test('what a damaged layer was goes after its repair, unless another layer stands on it', async t => {
+  const path = newRoot(t)
+  const { root, layers } = await newStore(t, undefined, path)
+  const [alone] = await addStack(root, layers, [a])
+  const [below] = await addStack(root, layers, [b, c])
+  for (const record of [alone!, below!]) damage(root, record.chainId)
+  await addStack(root, layers, [a])
+  await addStack(root, layers, [b, c])
+  assert.equal(directories(root).length, 5)
+  await root.close()
+  const again = await newStore(t, undefined, path)
+  const { contents, foreign } = await collect(again.layers, [[a], [b, c]])
+  assert.deepEqual(
+    contents.map(({ cacheId }) => cacheId),
+    [alone!.cacheId],
+  )
+  assert.deepEqual(foreign, [below!.cacheId])
+})
+
+test('layers that a builder keeps in its cache stay, with what is below them, for as long as it has one', async t => {
+  const { root, layers } = await newStore(t)
+  const [below, its] = await addStack(root, layers, [a, b])
+  const id = '7q5jnf1f234zb7759ogyc3ojs'
+  renameSync(root.paths.layerContent(its!.cacheId), root.paths.layerContent(id))
+  writeFileSync(join(root.paths.layer(its!.chainId), 'cache-id'), id)
+  mkdirSync(join(root.paths.root, 'buildkit'))
+  writeFileSync(root.paths.builderSnapshots(), '')
+  assert.deepEqual((await collect(layers, nothing)).layers, [])
+  assert.deepEqual(directories(root), [id, below!.cacheId].sort())
+  rmSync(root.paths.builderSnapshots())
+  assert.equal((await collect(layers, nothing)).layers.length, 2)
   assert.deepEqual(directories(root), [])
 })
