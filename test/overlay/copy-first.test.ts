@@ -280,7 +280,7 @@ function shown(union: Union): unknown {
 test('calls at the same time are as if they had run one after the other', async () => {
   const waits = fc.array(fc.nat(6), { minLength: 4, maxLength: 4 })
   const property = fc.asyncProperty(
-    fc.array(command, { minLength: 2, maxLength: 4 }),
+    fc.array(command, { minLength: 2, maxLength: 3 }),
     waits,
     async (commands, turns) => {
       const { box, union } = make(scene())
@@ -292,9 +292,10 @@ test('calls at the same time are as if they had run one after the other', async 
         }),
       )
       const seen = JSON.stringify([outcomes, shown(union)])
-      const possible = [...orders(commands.map((_, index) => index))].map(order => inOrder(commands, order))
-      assert.ok(possible.includes(seen), `${seen.slice(0, 200)} is no order of ${JSON.stringify(commands)}`)
+      let found = false
+      for (const order of orders(commands.map((_, index) => index))) found ||= inOrder(commands, order) === seen
+      assert.ok(found, `${seen.slice(0, 200)} is no order of ${JSON.stringify(commands)}`)
     },
   )
-  await fc.assert(property, { numRuns: 150, verbose: true })
+  await fc.assert(property, { numRuns: 60, verbose: true })
 })
