@@ -4,6 +4,7 @@
  * Invariants:
  * - Nothing that stands in a layer makes the kernel look elsewhere: redirects are not followed, metadata-only copies are off.
  * - The mount needs nothing but the layers: what was made for the call of mount(2) is gone when this returns.
+ * - It says which layer is its topmost (mounted-layers.ts): no collector takes the layers away while it lives, whoever made it.
  */
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,6 +12,7 @@ import { join } from 'node:path'
 import { isErrno, PhylloError } from '../../errors.js'
 import { loadSystemCalls } from '../../native/load-system-calls.js'
 import { MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, type SystemCalls } from '../../native/system-calls.js'
+import { layerOf, mountsHere, sourceOf } from './mounted-layers.js'
 
 export interface MountedLayers {
   /** The driver's directory: `<root>/overlay2`. */
@@ -19,8 +21,6 @@ export interface MountedLayers {
   readonly cacheIds: readonly string[]
 }
 
-/** What mounts of ours are called in /proc/mounts. */
-const sourceName = 'phyllo'
 const options = 'redirect_dir=nofollow,metacopy=off,index=off'
 /** mount(2) takes a page of options, with the NUL behind them. */
 const mostBytes = 4095
@@ -41,15 +41,17 @@ export async function mountLayers(layers: MountedLayers, directory: string): Pro
     throw new PhylloError('LIMIT_EXCEEDED', `${directory}: ${reason}`, { path: directory, max: mostBytes, seen })
   }
   const flags = MS_RDONLY | MS_NOSUID | MS_NODEV
-  await failing('mount', target, async () => calls.mount({ source: sourceName, target, type: 'overlay', flags, data }))
+  const source = sourceOf(layers.cacheIds[0]!)
+  await failing('mount', target, async () => calls.mount({ source, target, type: 'overlay', flags, data }))
 }
 
 /** @throws MOUNT_FAILED, also for what is mounted there and not by `mountLayers` */
 export async function unmountLayers(directory: string): Promise<void> {
   const calls = await systemCalls('unmount', directory)
   const target = await failing('unmount', directory, () => realpath(directory))
-  const mounted = await failing('unmount', target, () => topmostMount(target))
-  if (mounted?.type !== 'overlay' || mounted.source !== sourceName)
+  const mounts = await failing('unmount', target, () => mountsHere())
+  const mounted = mounts.filter(mount => mount.target === target).at(-1)
+  if (mounted === undefined || layerOf(mounted) === undefined)
     throw new PhylloError('MOUNT_FAILED', `${directory}: no image is mounted there`, {
       operation: 'unmount',
       path: target,
@@ -94,7 +96,7 @@ class Scratch implements AsyncDisposable {
     await mkdir(target)
     const data = 'size=4k,mode=755'
     await failing('mount', target, async () =>
-      this.#calls.mount({ source: sourceName, target, type: 'tmpfs', flags: MS_RDONLY, data }),
+      this.#calls.mount({ source: 'phyllo', target, type: 'tmpfs', flags: MS_RDONLY, data }),
     )
     return (this.#empty = target)
   }
@@ -114,22 +116,6 @@ class Scratch implements AsyncDisposable {
     if (this.#empty !== undefined) this.#calls.umount2(this.#empty, MNT_DETACH)
     await rm(this.#dir, { recursive: true, force: true })
   }
-}
-
-interface Mount {
-  readonly type: string | undefined
-  readonly source: string | undefined
-}
-
-async function topmostMount(target: string): Promise<Mount | undefined> {
-  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')
-  const plain = (word = '') =>
-    word.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-  const here = lines.map(line => line.split(' ')).filter(words => plain(words[4]) === target)
-  const words = here.at(-1)
-  if (words === undefined) return undefined
-  const separator = words.indexOf('-')
-  return { type: words[separator + 1], source: words[separator + 2] }
 }
 
 async function systemCalls(operation: string, path: string): Promise<SystemCalls> {

@@ -33,6 +33,7 @@ import { DirectoryLayer, openDirectoryLayer } from './directory-layer.js'
 import { DirectoryRemoval } from './directory-removal.js'
 import { DirectoryUppers } from './directory-uppers.js'
 import { FileSystemSync } from './file-system-sync.js'
+import { mountedLayers } from './mounted-layers.js'
 import { refuse } from './refuse.js'
 
 /** Docker's; it leaves room for a container and its init layer below the kernel's 128. */
@@ -47,10 +48,13 @@ export class Overlay2Driver implements Driver {
   readonly uppers: DirectoryUppers
   readonly #root: Root
   readonly #sync: FileSystemSync
+  readonly #mountedByKernel: () => Promise<ReadonlySet<string>>
   #calls: Promise<SystemCalls> | undefined
 
-  constructor(root: Root) {
+  /** `mounted`, for tests: cache-ids of layers that the kernel has mounted. */
+  constructor(root: Root, mounted = mountedLayers) {
     this.#root = root
+    this.#mountedByKernel = mounted
     this.#sync = new FileSystemSync(root)
     this.uppers = new DirectoryUppers({ root, sync: this.#sync, calls: () => this.#toRead() })
   }
@@ -125,10 +129,12 @@ export class Overlay2Driver implements Driver {
 
   async pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const intended = await this.#intended()
-    return lowersOf(
+    const stoodOn = await lowersOf(
       this.#root,
       (await this.#directories()).filter(id => !except.has(id) && !intended.has(id)),
     )
+    for (const id of await this.#mountedByKernel()) stoodOn.add(id)
+    return stoodOn
   }
 
   async foreign(known: ReadonlySet<string>): Promise<readonly string[]> {
