@@ -65,6 +65,7 @@ async function copyAll(union: Union, { drafts }: Attempt, { copies }: CopyFirst)
   } catch (error) {
     // The call says it in its own words, if it is so still
     if (!isErrno(error, 'EDQUOT')) throw error
+    await union.pace.turn()
   }
 }
 
