@@ -148,7 +148,7 @@ export interface Driver {
   readonly uppers: Uppers
   removal(): Removal
   /**
-   * cache-ids of layers that something stands on which is no layer: containers and builds, also of others. `except`: directories
+   * cache-ids of layers that something stands on which is no layer: containers, builds and mounts, also of others. `except`: directories
    * that do not count.
    */
   pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>>

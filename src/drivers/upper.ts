@@ -140,6 +140,11 @@ export interface Upper extends Tree {
   /** Cuts off, or appends zeros. Of a node without `lowerContent`, or to 0 bytes. */
   truncateSync(node: UpperNode, sizeBytes: number): void
   draft(): ContentDraft
+  /**
+   * A draft with the whole content of a file of a layer, copied off the main thread: without a copy where the file system can.
+   * Undefined, or without the method: whoever wants it reads and appends.
+   */
+  copyOf?(layer: Tree, inode: number): Promise<ContentDraft | undefined>
   /** Takes a draft as the content of a node, which then has no `lowerContent` and nothing of what it had. */
   adopt(node: UpperNode, draft: ContentDraft): void
 

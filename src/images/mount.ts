@@ -22,7 +22,7 @@ export async function mountImage(name: string, directory: string, from: MountSou
   const { diffIds } = image.config
   if (diffIds.length === 0)
     throw new PhylloError('MOUNT_FAILED', `${name}: has no layers`, { operation: 'mount', path: directory })
-  // For the time of the call: the mount itself holds nothing
+  // For the time of the call: from then on the mount itself says what it stands on
   await using _lease = await from.layers.lease({ stacks: [diffIds], images: [image.id] })
   const records = await from.layers.chainOf(diffIds)
   await mountLayers({ home: content, cacheIds: records.map(({ cacheId }) => cacheId).reverse() }, directory)

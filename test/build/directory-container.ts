@@ -77,8 +77,13 @@ export class DirectoryContainer implements AsyncDisposable {
     fs.rmSync(this.at, { recursive: true, force: true })
   }
 
-  #layer(index: number): Promise<DirectoryLayer> {
+  /** Another one, anywhere. Closed by whoever asks. */
+  layerAt(path: string, index = 0): Promise<DirectoryLayer> {
     const diffId = `sha256:${String(index).padStart(64, '0')}` as DiffId
-    return openDirectoryLayer(join(this.at, `l${index}`), { calls: this.#calls, diffId, sizeBytes: 0 })
+    return openDirectoryLayer(path, { calls: this.#calls, diffId, sizeBytes: 0 })
+  }
+
+  #layer(index: number): Promise<DirectoryLayer> {
+    return this.layerAt(join(this.at, `l${index}`), index)
   }
 }

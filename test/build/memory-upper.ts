@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromText } from '../../src/byte-string.js'
+import { type Layer, WHITEOUT } from '../../src/drivers/layer.js'
 import type { ContentDraft, NewNode, Upper, UpperNode } from '../../src/drivers/upper.js'
 import type { Change } from '../../src/drivers/upper-change.js'
 import type { SnapshotContents } from '../../src/drivers/upper-snapshot.js'
 import { UpperTree } from '../../src/drivers/upper-tree.js'
+import { lowersBelow } from '../../src/overlay/union/lowers.js'
 
 interface Stored {
   bytes: Buffer
@@ -23,6 +25,45 @@ export interface MemoryUpper extends Upper {
 }
 
 export function memoryUpper(root: NewNode = plainRoot): MemoryUpper {
+  return build(root).upper
+}
+
+/**
+ * One that copies contents up with what they belong to, as an upper of real directories. `layers`: base first. `copied`: called
+ * in the very moment of a copy, with its bytes.
+ */
+export function copyingUpper(layers: readonly Layer[], copied: (bytes: number) => void = () => undefined): MemoryUpper {
+  const lowers = lowersBelow(layers)
+  const { tree, upper } = build({ ...plainRoot, lowers: lowers.root })
+  const { draft } = upper
+  const create: Upper['create'] = ({ lowerContent, ...node }) => {
+    const made = tree.create(node)
+    if (lowerContent === undefined) return made
+    const { lower, inode, sizeBytes } = lowerContent
+    const content = Buffer.alloc(sizeBytes)
+    lowers.tree(lower).readSync(inode, 0, content)
+    copied(sizeBytes)
+    upper.writeSync(made, 0, content)
+    return made
+  }
+  const detach = (directory: UpperNode) => {
+    tree.detach(directory)
+    for (const [name, child] of directory.children) if (child === WHITEOUT) tree.remove(directory, name)
+  }
+  const counting = () => {
+    const made = draft.call(upper)
+    const append = made.append.bind(made)
+    return Object.assign(made, {
+      append: (bytes: Uint8Array) => {
+        copied(bytes.length)
+        append(bytes)
+      },
+    })
+  }
+  return Object.assign(upper, { create, detach, draft: counting })
+}
+
+function build(root: NewNode): { readonly tree: UpperTree; readonly upper: MemoryUpper } {
   const changes: Change[] = []
   const contents = new Set<unknown>()
   const tree = new UpperTree(root, {
@@ -43,7 +84,7 @@ export function memoryUpper(root: NewNode = plainRoot): MemoryUpper {
     const bytes = storedOf(tree.node(id))?.bytes ?? Buffer.alloc(0)
     return bytes.copy(into, 0, Math.min(position, bytes.length))
   }
-  return {
+  const upper: MemoryUpper = {
     changes,
     contents,
     root: tree.root,
@@ -107,6 +148,7 @@ export function memoryUpper(root: NewNode = plainRoot): MemoryUpper {
     sync: async () => undefined,
     close: async () => undefined,
   }
+  return { tree, upper }
 }
 
 /** A buffer is never changed, so that a snapshot can have the very one. */

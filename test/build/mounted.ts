@@ -1,13 +1,30 @@
-/** A tmpfs of a test's own, by mount(8): with trusted xattrs of any length, devices and whiteouts. Gone afterwards with all mounts below it. */
+/** A file system of a test's own, by mount(8); a tmpfs: with trusted xattrs of any length, devices and whiteouts. Gone afterwards with all mounts below it. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after } from 'node:test'
 
 export function ownTmpfs(): string {
+  return mountedAt(directory => execFileSync('mount', ['-t', 'tmpfs', 'none', directory]))
+}
+
+/** One that can share the bytes of files (FICLONE), in an image of 256 MiB. */
+export function ownBtrfs(): string {
+  const image = `${mkdtempSync(join(tmpdir(), 'phyllo-image-'))}/btrfs`
+  const directory = mountedAt(directory => {
+    writeFileSync(image, '')
+    truncateSync(image, 2 ** 28)
+    execFileSync('mkfs.btrfs', ['-q', image], { stdio: 'ignore' })
+    execFileSync('mount', ['-o', 'loop', image, directory])
+  })
+  after(() => rmSync(dirname(image), { recursive: true }))
+  return directory
+}
+
+function mountedAt(mount: (directory: string) => void): string {
   const directory = mkdtempSync(join(tmpdir(), 'phyllo-mounted-'))
-  execFileSync('mount', ['-t', 'tmpfs', 'none', directory])
+  mount(directory)
   after(() => {
     for (const point of mountPoints()
       .filter(point => point === directory || point.startsWith(`${directory}/`))

@@ -138,6 +138,16 @@ export class ConfinedDirectory {
     }
   }
 
+  /** Lends a path at which a file can be opened by anybody in this process, for as long as the work takes. */
+  async withFile<T>(file: ByteString, work: (path: string) => Promise<T>): Promise<T> {
+    const fd = this.#openFile(file)
+    try {
+      return await work(`/proc/self/fd/${fd}`)
+    } finally {
+      this.#calls.close(fd)
+    }
+  }
+
   /** What stands at a path is now another thing than was found there. */
   changed(file: ByteString, cause?: unknown): PhylloError {
     const path = this.#shown(file)

@@ -9,12 +9,13 @@
 import fs from 'node:fs'
 import { type ByteString, fromText } from '../../byte-string.js'
 import { MiB } from '../../limits.js'
-import type { Member } from '../layer.js'
+import type { Member, Tree } from '../layer.js'
 import type { ContentPlace, Lowers, UpperNode } from '../upper.js'
 import type { SnapshotContents } from '../upper-snapshot.js'
 import type { UpperTree } from '../upper-tree.js'
 import type { ConfinedDirectory } from './confined-directory.js'
 import { DirectoryDraft } from './directory-draft.js'
+import { DirectoryLayer } from './directory-layer.js'
 import type { UpperDisk } from './upper-disk.js'
 import type { UpperPlaces } from './upper-places.js'
 
@@ -117,6 +118,15 @@ export class DirectoryContents {
     const path = disk.fresh()
     disk.make(path, { ...plainFile, ...noTimes })
     return new DirectoryDraft(disk, path, 0)
+  }
+
+  /** Of a layer that is a directory, too. */
+  async copyOf(layer: Tree, inode: number): Promise<DirectoryDraft | undefined> {
+    if (!(layer instanceof DirectoryLayer)) return undefined
+    const { disk } = this.#parts
+    const path = disk.fresh()
+    await layer.withContent(inode, from => disk.copyIn(from, path))
+    return new DirectoryDraft(disk, path, layer.inode(inode).sizeBytes)
   }
 
   adopt(node: UpperNode, draft: DirectoryDraft): void {

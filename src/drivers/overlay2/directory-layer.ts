@@ -128,6 +128,11 @@ export class DirectoryLayer implements Layer {
     return this.#path(inode)
   }
 
+  /** Lends a path at which the content of a file can be opened, for as long as the work takes. */
+  withContent<T>(inode: number, work: (path: string) => Promise<T>): Promise<T> {
+    return this.#directory.withFile(this.#path(inode), work)
+  }
+
   async close(): Promise<void> {
     this.#directory.close()
   }

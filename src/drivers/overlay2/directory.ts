@@ -7,7 +7,6 @@
  * - Whatever has a child is marked `committed`: dockerd would mount it for writing otherwise.
  * - A base has neither `lower` nor `work`.
  */
-import { randomBytes } from 'node:crypto'
 import { failedWith, ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import { PhylloError } from '../../errors.js'
@@ -21,7 +20,7 @@ const lowerBytes = mostLowers * (linkLength + 3)
 const linkGrammar = /^[A-Z2-7]{26}$/
 
 /** The first 26 characters of 17 random bytes in base32. */
-export function linkOf(bytes: Uint8Array = randomBytes(17)): string {
+export function linkOf(bytes: Uint8Array): string {
   let link = ''
   for (let bit = 0; link.length < linkLength; bit += 5) {
     const pair = (bytes[bit >> 3]! << 8) | (bytes[(bit >> 3) + 1] ?? 0)
@@ -59,7 +58,7 @@ export async function completeLayer(root: Root, staged: string, below: string | 
 /** Says in a directory in a stage how it is called and what it stands on. Answers with its link. */
 export async function describeDirectory(root: Root, staged: string, below: string | undefined): Promise<string> {
   const { io, paths } = root
-  const link = linkOf()
+  const link = linkOf(Buffer.from(io.randomName() + io.randomName(), 'hex'))
   await io.writeNew(paths.below(staged, 'link'), link, 0o644, false)
   if (below !== undefined) await io.writeNew(paths.below(staged, 'lower'), await lowerAbove(root, below), 0o644, false)
   await io.chmod(staged, 0o710)

@@ -4,6 +4,7 @@
  * Invariants:
  * - Nothing that stands in a layer makes the kernel look elsewhere: redirects are not followed, metadata-only copies are off.
  * - The mount needs nothing but the layers: what was made for the call of mount(2) is gone when this returns.
+ * - It says which layer is its topmost (mounted-layers.ts): no collector takes the layers away while it lives, whoever made it.
  */
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,8 @@ import { fromText } from '../../byte-string.js'
 import { isErrno, PhylloError } from '../../errors.js'
 import { loadSystemCalls } from '../../native/load-system-calls.js'
 import { MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, type SystemCalls } from '../../native/system-calls.js'
-import { type Mount, mountTable } from './mount-table.js'
+import { mountTable } from './mount-table.js'
+import { layerOf, sourceOf } from './mounted-layers.js'
 
 export interface MountedLayers {
   /** The driver's directory: `<root>/overlay2`. */
@@ -21,8 +23,6 @@ export interface MountedLayers {
   readonly cacheIds: readonly string[]
 }
 
-/** What mounts of ours are called in /proc/mounts. */
-const sourceName = 'phyllo'
 const options = 'redirect_dir=nofollow,metacopy=off,index=off'
 /** mount(2) takes a page of options, with the NUL behind them. */
 const mostBytes = 4095
@@ -43,15 +43,17 @@ export async function mountLayers(layers: MountedLayers, directory: string): Pro
     throw new PhylloError('LIMIT_EXCEEDED', `${directory}: ${reason}`, { path: directory, max: mostBytes, seen })
   }
   const flags = MS_RDONLY | MS_NOSUID | MS_NODEV
-  await failing('mount', target, async () => calls.mount({ source: sourceName, target, type: 'overlay', flags, data }))
+  const source = sourceOf(layers.cacheIds[0]!)
+  await failing('mount', target, async () => calls.mount({ source, target, type: 'overlay', flags, data }))
 }
 
 /** @throws MOUNT_FAILED, also for what is mounted there and not by `mountLayers` */
 export async function unmountLayers(directory: string): Promise<void> {
   const calls = await systemCalls('unmount', directory)
   const target = await failing('unmount', directory, () => realpath(directory))
-  const mounted = await failing('unmount', target, () => topmostMount(target))
-  if (mounted?.type !== 'overlay' || mounted.source !== sourceName)
+  const at = fromText(target)
+  const mounted = (await failing('unmount', target, mountTable)).findLast(mount => mount.at === at)
+  if (mounted === undefined || layerOf(mounted) === undefined)
     throw new PhylloError('MOUNT_FAILED', `${directory}: no image is mounted there`, {
       operation: 'unmount',
       path: target,
@@ -96,7 +98,7 @@ class Scratch implements AsyncDisposable {
     await mkdir(target)
     const data = 'size=4k,mode=755'
     await failing('mount', target, async () =>
-      this.#calls.mount({ source: sourceName, target, type: 'tmpfs', flags: MS_RDONLY, data }),
+      this.#calls.mount({ source: 'phyllo', target, type: 'tmpfs', flags: MS_RDONLY, data }),
     )
     return (this.#empty = target)
   }
@@ -116,11 +118,6 @@ class Scratch implements AsyncDisposable {
     if (this.#empty !== undefined) this.#calls.umount2(this.#empty, MNT_DETACH)
     await rm(this.#dir, { recursive: true, force: true })
   }
-}
-
-async function topmostMount(target: string): Promise<Mount | undefined> {
-  const at = fromText(target)
-  return (await mountTable()).findLast(mount => mount.at === at)
 }
 
 async function systemCalls(operation: string, path: string): Promise<SystemCalls> {

@@ -34,6 +34,7 @@ import { DirectoryLayer, openDirectoryLayer } from './directory-layer.js'
 import { DirectoryRemoval } from './directory-removal.js'
 import { DirectoryUppers } from './directory-uppers.js'
 import { FileSystemSync } from './file-system-sync.js'
+import { mountedLayers } from './mounted-layers.js'
 import { refuse } from './refuse.js'
 
 /** Docker's; it leaves room for a container and its init layer below the kernel's 128. */
@@ -50,10 +51,13 @@ export class Overlay2Driver implements Driver {
   readonly uppers: DirectoryUppers
   readonly #root: Root
   readonly #sync: FileSystemSync
+  readonly #mountedByKernel: () => Promise<ReadonlySet<string>>
   #calls: Promise<SystemCalls> | undefined
 
-  constructor(root: Root) {
+  /** `mounted`, for tests: cache-ids of layers that the kernel has mounted. */
+  constructor(root: Root, mounted = mountedLayers) {
     this.#root = root
+    this.#mountedByKernel = mounted
     this.#sync = new FileSystemSync(root)
     this.uppers = new DirectoryUppers({ root, sync: this.#sync, calls: () => this.#toRead() })
   }
@@ -133,7 +137,8 @@ export class Overlay2Driver implements Driver {
   async pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const intended = await this.#intended()
     const others = (await this.#directories()).filter(id => !except.has(id) && !intended.has(id))
-    return new Set([...(await lowersOf(this.#root, others)), ...(await this.#builders(except))])
+    const builders = await this.#builders(except)
+    return new Set([...(await lowersOf(this.#root, others)), ...builders, ...(await this.#mountedByKernel())])
   }
 
   graphData([top, ...lowers]: readonly string[]): Readonly<Record<string, string>> | null {

@@ -2,14 +2,18 @@
  * What this process and this machine lack for driver overlay2, in words. Whatever can be tried is tried, by the very calls that
  * unpacking a layer will make: a list of capabilities would not know of file systems, mount options, containers and policies.
  *
- * Invariant: nothing stays behind, and looking at a root for reading alone writes nothing.
+ * Invariant: nothing stays behind, and looking at a root for reading alone writes nothing. What a probe that was killed has left is
+ * removed by the next one, or, among stages, with those of the dead: who loses his own to that tries again.
  */
 import {
   chownSync,
   closeSync,
+  existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -27,6 +31,11 @@ export interface Overlay2Probe {
   /** One phrase each for what is not there, with what the system said: `whiteouts (mknod: EPERM)`. Empty: nothing is missing. */
   readonly missing: readonly string[]
 }
+
+/** What a probe's directory is called, with six letters behind. */
+const prefix = 'phyllo-probe-'
+/** No probe takes so long: it makes five names. */
+const longestProbeMs = 60_000
 
 const charDevice = 0o020000
 const opaqueName = fromText('trusted.overlay.opaque')
@@ -52,12 +61,8 @@ export function probeOverlay2(directory: string, calls: SystemCalls | undefined)
   if (calls === undefined) missing.push(koffiMissing)
   try {
     missing.push(...placeLacks(realpathSync(directory)))
-    const own = mkdtempSync(join(directory, 'probe-'))
-    try {
-      missing.push(...fileSystemLacks(own, calls))
-    } finally {
-      rmSync(own, { recursive: true })
-    }
+    clear(directory)
+    missing.push(...tried(directory, calls))
   } catch (error) {
     missing.push(`a directory to write to (${said(error)})`)
   }
@@ -102,6 +107,29 @@ function placeLacks(path: string): string[] {
   if (statfsSync(path).type === overlayMagic)
     missing.push('a file system other than overlayfs, which cannot hold whiteouts')
   return missing
+}
+
+function tried(directory: string, calls: SystemCalls | undefined, again = 3): string[] {
+  const own = mkdtempSync(join(directory, prefix))
+  try {
+    const missing = fileSystemLacks(own, calls)
+    if (again === 0 || existsSync(own)) return missing
+  } catch (error) {
+    if (again === 0 || existsSync(own)) throw error
+  } finally {
+    rmSync(own, { recursive: true, force: true })
+  }
+  return tried(directory, calls, again - 1)
+}
+
+/** Of probes that were killed. */
+function clear(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name)
+    const stats = name.startsWith(prefix) ? lstatSync(path, { throwIfNoEntry: false }) : undefined
+    if (stats?.isDirectory() && Date.now() - stats.mtimeMs > longestProbeMs)
+      rmSync(path, { recursive: true, force: true })
+  }
 }
 
 function fileSystemLacks(own: string, calls: SystemCalls | undefined): string[] {

@@ -154,10 +154,17 @@ export class UpperDisk {
     this.#told('copyfile', to, at => fs.copyFileSync(this.#bytes(from), at, mode))
   }
 
-  async copyLater(from: ByteString, to: ByteString): Promise<void> {
+  /** Off the main thread, and sharing the bytes on the disk where that can be. A failure leaves nothing. */
+  copyLater(from: ByteString, to: ByteString): Promise<void> {
+    return this.copyIn(this.#bytes(from), to)
+  }
+
+  /** The same, of a file anywhere on the host. */
+  async copyIn(from: fs.PathLike, to: ByteString): Promise<void> {
     try {
-      await fs.promises.copyFile(this.#bytes(from), this.#bytes(to), COPYFILE_EXCL | COPYFILE_FICLONE)
+      await fs.promises.copyFile(from, this.#bytes(to), COPYFILE_EXCL | COPYFILE_FICLONE)
     } catch (cause) {
+      this.deleteTree(to)
       throw this.#error('copyfile', to, cause)
     }
   }

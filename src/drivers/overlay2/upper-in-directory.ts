@@ -11,7 +11,7 @@
 import type { ByteString } from '../../byte-string.js'
 import { PhylloError } from '../../errors.js'
 import type { Xattr } from '../../tar/entry.js'
-import { WHITEOUT } from '../layer.js'
+import { type Tree, WHITEOUT } from '../layer.js'
 import type { Attributes, ContentDraft, Lowers, NewNode, Upper, UpperNode, UpperSnapshot } from '../upper.js'
 import type { UpperTree } from '../upper-tree.js'
 import { Batch } from './batch.js'
@@ -162,6 +162,11 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
   draft(): ContentDraft {
     this.#assertChanges()
     return this.#contents.draft()
+  }
+
+  copyOf(layer: Tree, inode: number): Promise<ContentDraft | undefined> {
+    this.#assertChanges()
+    return this.#contents.copyOf(layer, inode)
   }
 
   adopt(node: UpperNode, draft: ContentDraft): void {

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import type { Time } from '../../tar/numbers.js'
 import { checkedByNode, modeArgument, pathArgument } from '../union/arguments.js'
 import type { Dentry } from '../union/dentry.js'
-import { errnoError } from '../union/errno.js'
+import { errnoError, sayingIfFull } from '../union/errno.js'
 import { chmod, chown, setTimes } from '../union/syscalls-attributes.js'
 import type { Union } from '../union/union.js'
 import type { Calls, Implementation } from './forms.js'
@@ -66,14 +66,22 @@ function onPath(union: Union, name: keyof typeof changes, syscall: string, follo
   return (path, ...rest) => {
     const argument = pathArgument(path)
     const change = changes[name](rest)
-    change(union, union.at(argument, follow, syscall))
+    const dentry = union.at(argument, follow, syscall)
+    sayingIfFull(
+      code => errnoError(code, syscall, argument.text),
+      () => change(union, dentry),
+    )
   }
 }
 
 function onFd(union: Union, name: keyof typeof changes, syscall: string): Implementation {
   return (fd, ...rest) => {
     const change = changes[name](rest)
-    change(union, union.handles.get(fd, syscall).dentry)
+    const { dentry } = union.handles.get(fd, syscall)
+    sayingIfFull(
+      code => errnoError(code, syscall),
+      () => change(union, dentry),
+    )
   }
 }
 

@@ -3,7 +3,7 @@ import type { ByteString } from '../../byte-string.js'
 import { fromText, toText } from '../../byte-string.js'
 import { type PathArgument, pathArgument } from '../union/arguments.js'
 import type { Dentry } from '../union/dentry.js'
-import { errnoError } from '../union/errno.js'
+import { errnoError, sayingIfFull } from '../union/errno.js'
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../union/mode.js'
 import { creationRefusal } from '../union/open.js'
 import { removeXattr, setXattr, type XattrFlag, xattrsOf } from '../union/syscalls-attributes.js'
@@ -116,8 +116,9 @@ function setxattr(union: Union): Implementation {
     const xattr = { name: nameArgument(name), value: valueArgument(value) }
     const { argument, dentry } = changedTarget(union, path, options, 'setxattr')
     const { flag } = (typeof options === 'object' && options !== null ? options : {}) as SetXattrOptions
-    const code = setXattr(union, dentry, xattr, flag)
-    if (code !== undefined) throw errnoError(code, 'setxattr', argument.text)
+    const fail = (code: string) => errnoError(code, 'setxattr', argument.text)
+    const code = sayingIfFull(fail, () => setXattr(union, dentry, xattr, flag))
+    if (code !== undefined) throw fail(code)
   }
 }
 
@@ -125,8 +126,9 @@ function removexattr(union: Union): Implementation {
   return (path, name, options) => {
     const gone = nameArgument(name)
     const { argument, dentry } = changedTarget(union, path, options, 'removexattr')
-    const code = removeXattr(union, dentry, gone)
-    if (code !== undefined) throw errnoError(code, 'removexattr', argument.text)
+    const fail = (code: string) => errnoError(code, 'removexattr', argument.text)
+    const code = sayingIfFull(fail, () => removeXattr(union, dentry, gone))
+    if (code !== undefined) throw fail(code)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs'
 import { pathArgument } from '../union/arguments.js'
+import { copyingFirst } from '../union/copy-first.js'
 import { errnoError } from '../union/errno.js'
 import type { Union } from '../union/union.js'
 import { attributeCalls, existsCallback } from './calls-attributes.js'
@@ -18,7 +19,7 @@ import { pathCalls } from './calls-paths.js'
 import { writeCallLater, writeCalls, writevLater } from './calls-write.js'
 import { writeFileCalls } from './calls-write-file.js'
 import { ViewFileHandle } from './file-handle.js'
-import { type Calls, callbackForm, type Implementation, promiseForm, promiseOf } from './forms.js'
+import { type Call, type Calls, callbackForm, type Implementation, promiseForm, promiseOf } from './forms.js'
 import { refusedCalls } from './refusals.js'
 import { statWatchers } from './stat-watcher.js'
 import { type StreamCalls, type StreamClass, streamClass, type ViewStreams, viewStreams } from './streams.js'
@@ -30,10 +31,10 @@ export function faceOf(union: Union): Face {
   const calls: Calls = {
     ...attributeCalls(union),
     ...directoryCalls(union),
-    ...fileCalls(union),
+    ...waitingCalls(union, fileCalls(union)),
     ...globCalls(union),
     ...pathCalls(union),
-    ...(union.readOnly ? refusedCalls(union) : changingCalls(union)),
+    ...(union.readOnly ? refusedCalls(union) : waitingCalls(union, changingCalls(union))),
   }
   const callbacks = callbackForms(union, calls)
   const streams = viewStreams(callbacks as unknown as StreamCalls)
@@ -53,7 +54,7 @@ export function faceOf(union: Union): Face {
 /** What a container has and node:fs has not, in the three forms. */
 export function extraFaceOf(union: Union): { readonly face: Face; readonly promises: Face } {
   const [face, promises]: [Face, Face] = [{}, {}]
-  for (const [name, call] of Object.entries(nodeCalls(union))) {
+  for (const [name, call] of Object.entries(waitingCalls(union, nodeCalls(union)))) {
     face[name] = callbackForm(call)
     face[`${name}Sync`] = call.sync
     promises[name] = promiseForm(call, union.pace)
@@ -69,6 +70,20 @@ function changingCalls(union: Union): Calls {
     ...writeCalls(union),
     ...writeFileCalls(union),
   }
+}
+
+/** The same, with asynchronous forms that copy much off the main thread before they change anything. */
+function waitingCalls(union: Union, calls: Calls): Calls {
+  const waiting = ([name, { sync, later, promise, spread }]: [string, Call]) => [
+    name,
+    {
+      ...(sync && { sync }),
+      later: copyingFirst(union, (later ?? sync)!),
+      ...(promise && { promise: copyingFirst(union, promise) }),
+      ...(spread && { spread }),
+    },
+  ]
+  return Object.fromEntries(Object.entries(calls).map(waiting))
 }
 
 function callbackForms(union: Union, calls: Calls): Record<string, Implementation> {

@@ -10,6 +10,7 @@ import type { ByteString } from '../../byte-string.js'
 import type { ContentDraft, Upper, UpperNode } from '../../drivers/upper.js'
 import type { Time } from '../../tar/numbers.js'
 import type { Dentry } from './dentry.js'
+import { beforeCopies } from './long-copies.js'
 import { lookup, type Stack } from './lookup.js'
 import { S_IFMT, S_IFREG } from './mode.js'
 import type { Union } from './union.js'
@@ -22,12 +23,13 @@ export function upperOf(union: Union): Upper {
 
 /**
  * Puts what a dentry stands for into the upper, with all directories above it, unless it is there. `content`: what it has there
- * instead of its own.
+ * instead of its own. Throws EDQUOT where contents are copied, too, and there is no room.
  */
 export function copyUp(union: Union, dentry: Dentry, content?: ContentDraft | 'empty'): UpperNode {
   const there = union.nodeOf(dentry)
   if (there !== undefined) return there
   const upper = upperOf(union)
+  if (content === undefined) beforeCopies(union, { alone: [dentry], linked: [] })
   return upper.atomically(() => {
     // What lost its name while it was open is copied up without one
     const directory = union.tree.isLinked(dentry) ? copyUp(union, dentry.parent) : undefined

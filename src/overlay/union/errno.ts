@@ -3,6 +3,7 @@
  * Numbers and texts are the running Node's own.
  */
 import { getSystemErrorMap } from 'node:util'
+import { isErrno } from '../../errors.js'
 import { nodeErrno } from '../../native/errno-error.js'
 
 type Known = { readonly errno: number; readonly text: string }
@@ -16,6 +17,15 @@ function known(code: string): Known {
 
 export function errnoError(code: string, syscall: string, path?: string, dest?: string): NodeJS.ErrnoException {
   return nodeErrno({ code, ...known(code) }, syscall, path, dest)
+}
+
+/** Runs a change that may find no room in its container (EDQUOT), and says so in the words of the call. */
+export function sayingIfFull<T>(fail: (code: string) => Error, change: () => T): T {
+  try {
+    return change()
+  } catch (error) {
+    throw isErrno(error, 'EDQUOT') ? fail('EDQUOT') : error
+  }
 }
 
 /** What node:fs rejects with when `signal` was aborted. */

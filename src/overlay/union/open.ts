@@ -7,7 +7,7 @@ import { type ByteString, fromText } from '../../byte-string.js'
 import { symlinkHops } from '../../limits.js'
 import type { PathArgument } from './arguments.js'
 import type { Dentry } from './dentry.js'
-import { errnoError } from './errno.js'
+import { errnoError, sayingIfFull } from './errno.js'
 import { hold, letGo } from './holding.js'
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.js'
 import { openOrCreate } from './syscalls-files.js'
@@ -61,8 +61,10 @@ function busyAt(union: Union, path: PathArgument): Dentry | undefined {
 
 /** What opening gives, without a descriptor for it; throws what open(2) would. */
 export function openedAt(union: Union, argument: PathArgument, flags: number, mode = newFileMode): Dentry {
-  const dentry = union.readOnly ? openable(union, argument, flags) : openOrCreate(union, argument, flags, mode)
-  if (typeof dentry === 'string') throw errnoError(dentry, 'open', argument.text)
+  const fail = (code: string) => errnoError(code, 'open', argument.text)
+  const open = () => openOrCreate(union, argument, flags, mode)
+  const dentry = union.readOnly ? openable(union, argument, flags) : sayingIfFull(fail, open)
+  if (typeof dentry === 'string') throw fail(dentry)
   return dentry
 }
 

@@ -12,6 +12,7 @@ import { contentOf, fileSize } from './content.js'
 import { copyUp, upperOf } from './copy-up.js'
 import type { Dentry } from './dentry.js'
 import { errnoError } from './errno.js'
+import { assertFits } from './long-copies.js'
 import type { Union } from './union.js'
 
 /** Bytes that are copied at once. */
@@ -44,7 +45,7 @@ export function ownContent(union: Union, dentry: Dentry): UpperNode {
 /** The same off the main thread, slice by slice, and nothing of it from `position` on is kept: for what may be large. */
 export async function ownContentLater(union: Union, dentry: Dentry, position: number | undefined): Promise<void> {
   const draft = await draftLater(union, dentry, fileSize(union, dentry), 'write')
-  if (draft !== undefined) adopt(union, dentry, draft)
+  if (draft !== undefined) adoptOrDiscard(union, dentry, draft)
   await copyKept(union, dentry, position)
 }
 
@@ -63,6 +64,17 @@ export function adopt(union: Union, dentry: Dentry, draft: ContentDraft): UpperN
     upper.adopt(node, draft)
     return node
   })
+}
+
+/** The same for a draft that took its time: others may have taken the room meanwhile. */
+export function adoptOrDiscard(union: Union, dentry: Dentry, draft: ContentDraft): UpperNode {
+  try {
+    assertFits(union, draft.bytes, 'write')
+    return adopt(union, dentry, draft)
+  } catch (error) {
+    draft.discard()
+    throw error
+  }
 }
 
 /** A copy of a content that lies below: so many bytes of it, or with zeros behind it. */
@@ -87,7 +99,13 @@ export async function draftLater(
 function* drafting(union: Union, dentry: Dentry, sizeBytes: number, syscall: string): Work<ContentDraft> {
   assertRoom(union, dentry, sizeBytes, syscall)
   const { tree, inode } = contentOf(union, dentry)
-  const draft = upperOf(union).draft()
+  const upper = upperOf(union)
+  const whole = yield* wait(
+    () => undefined,
+    async () => (sizeBytes === fileSize(union, dentry) ? upper.copyOf?.(tree, inode) : undefined),
+  )
+  if (whole !== undefined) return whole
+  const draft = upper.draft()
   const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
   try {
     for (let done = 0; done < sizeBytes; ) {
@@ -99,6 +117,11 @@ function* drafting(union: Union, dentry: Dentry, sizeBytes: number, syscall: str
       if (count === 0) break
       draft.append(into.subarray(0, count))
       done += count
+      // What is read may have been in memory
+      yield* wait(
+        () => undefined,
+        () => union.pace.turn(),
+      )
     }
     draft.extend(sizeBytes)
     return draft

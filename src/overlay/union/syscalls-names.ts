@@ -7,7 +7,7 @@ import type { PathArgument } from './arguments.js'
 import { exchange, move, place, placeNew, remove } from './change-names.js'
 import { copyUp, hasLower } from './copy-up.js'
 import type { Dentry } from './dentry.js'
-import { errnoError } from './errno.js'
+import { errnoError, sayingIfFull } from './errno.js'
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from './mode.js'
 import { newNode } from './new-node.js'
 import { isTooLong, type Place } from './resolve.js'
@@ -63,7 +63,7 @@ export function link(union: Union, from: PathArgument, to: PathArgument): void {
   const { upper } = union
   if ((union.nodeOf(source)?.nlink ?? 0) >= defaultLimits.hardLinks) throw fail('EMLINK')
   upper!.atomically(() => {
-    const node = copyUp(union, source)
+    const node = sayingIfFull(fail, () => copyUp(union, source))
     place(union, directory, name, node)
     upper!.setAttributes(node, { ctime: union.now() })
   })
@@ -122,8 +122,10 @@ export function rename(union: Union, from: PathArgument, to: PathArgument, { fla
   const code = renameRefusal(union, { source, there, old, target, flag })
   if (code === 'same') return
   if (code !== undefined) throw fail(code)
-  if (flag === 'exchange') exchange(union, source, there!)
-  else move(union, source, target.directory, target.name, there)
+  sayingIfFull(fail, () => {
+    if (flag === 'exchange') exchange(union, source, there!)
+    else move(union, source, target.directory, target.name, there)
+  })
 }
 
 interface Renaming {

@@ -12,6 +12,7 @@ import type { PathArgument } from './arguments.js'
 import { type Dentry, DentryTree, dentryBound, noInode, type Standing } from './dentry.js'
 import { errnoError } from './errno.js'
 import { Handles } from './handles.js'
+import type { Attempt } from './long-copies.js'
 import { lowersOf } from './lookup.js'
 import { Notices } from './notices.js'
 import { Pace } from './pace.js'
@@ -56,6 +57,8 @@ export class Union {
   readonly pace = new Pace()
   readonly notices = new Notices()
   readonly turns = new Turns()
+  /** While an asynchronous call is being tried: it copies little up (copy-first.ts). */
+  attempt: Attempt | undefined
   readonly cwd: ByteString
   readonly label: string
   /** Every change is EROFS. Always so without an upper. */

@@ -54,7 +54,7 @@ async function withMounted({ home, cacheIds, target }: Made, look: () => void): 
     .split('\n')
     .filter(line => line.split(' ')[1] === target)
   assert.equal(options.length, 1)
-  assert.match(options[0]!, /^phyllo \S+ overlay ro,nosuid,nodev/)
+  assert.match(options[0]!, /^phyllo:[0-9a-f]{64} \S+ overlay ro,nosuid,nodev/)
   assert.throws(() => writeFileSync(join(target, 'new'), ''), { code: 'EROFS' })
   await unmountLayers(target)
   assert.deepEqual(readdirSync(target), [])

@@ -62,8 +62,6 @@ test('a link is 26 characters of base32: 17 bytes whose coding is known', () => 
   // By coreutils: printf '\x00\x01…\x10' | basenc --base32
   assert.equal(linkOf(Uint8Array.from({ length: 17 }, (_, n) => n)), 'AAAQEAYEAUDAOCAJBIFQYDIOB4')
   assert.equal(linkOf(new Uint8Array(17).fill(255)), '7'.repeat(26))
-  assert.match(linkOf(), /^[A-Z2-7]{26}$/)
-  assert.notEqual(linkOf(), linkOf())
 })
 
 test('three layers: directories, links, lower, committed and modes as dockerd makes them', async t => {

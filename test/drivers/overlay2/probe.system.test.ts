@@ -1,7 +1,7 @@
 /** What root is told: of file systems, of capabilities that are gone, of user namespaces. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { probeOverlay2, probeOverlay2Reading } from '../../../src/drivers/overlay2/probe.js'
@@ -24,6 +24,39 @@ test('root on a tmpfs lacks nothing; nothing stays behind', () => {
   assert.deepEqual(probeOverlay2(directory, calls), { missing: [] })
   assert.deepEqual(probeOverlay2Reading(calls), { missing: [] })
   assert.deepEqual(readdirSync(directory), [])
+})
+
+test('a probe that was killed has left a directory: the next one removes it, and nothing else', () => {
+  const directory = place('killed')
+  const hour = 3600
+  for (const [name, age] of [
+    ['phyllo-probe-oldOne', hour],
+    ['phyllo-probe-living', 0],
+    ['somebody-elses', hour],
+  ] as const) {
+    mkdirSync(join(directory, name, 'directory'), { recursive: true })
+    utimesSync(join(directory, name), Date.now() / 1000 - age, Date.now() / 1000 - age)
+  }
+  writeFileSync(join(directory, 'phyllo-probe-a-file'), '')
+  utimesSync(join(directory, 'phyllo-probe-a-file'), 1, 1)
+  assert.deepEqual(probeOverlay2(directory, calls), { missing: [] })
+  const left = ['phyllo-probe-a-file', 'phyllo-probe-living', 'somebody-elses']
+  assert.deepEqual(readdirSync(directory).sort(), left)
+})
+
+test('a probe whose directory is taken away in the middle tries again', () => {
+  const directory = place('taken')
+  let taken = 0
+  const taking = {
+    ...calls,
+    lsetxattr: (...args: Parameters<typeof calls.lsetxattr>) => {
+      const [own] = readdirSync(directory)
+      if (taken++ === 0) rmSync(join(directory, own!), { recursive: true })
+      return calls.lsetxattr(...args)
+    },
+  }
+  assert.deepEqual(probeOverlay2(directory, taking), { missing: [] })
+  assert.equal(taken, 2)
 })
 
 /** What a process started with these words says of the directory, once it has become what it is to be. */
