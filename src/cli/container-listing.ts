@@ -1,14 +1,16 @@
 /** What `ps` shows of a container, and which containers it shows: Docker's rules (docker/cli formatter; daemon/list.go). */
 import { type ContainerInfo, type Image, type ImageId, PhylloError } from '../index.js'
+import { imageAge } from './age.js'
 import { sprintf } from './format/go-printf.js'
+import { humanSize } from './format/size.js'
 
-type FindImage = (name: string) => Promise<Image | undefined>
+export type FindImage = (name: string) => Promise<Image | undefined>
 
 /** Docker cuts the command there, and puts an ellipsis in the last place. */
 const commandWidth = 20
 
 /** The words that would run, quoted as Go does. */
-export function commandOf({ config }: ContainerInfo, whole: boolean): string {
+function commandOf({ config }: ContainerInfo, whole: boolean): string {
   const [path = '', ...args] = [...(config?.config?.entrypoint ?? []), ...(config?.config?.cmd ?? [])]
   const text = [path, ...args.map(arg => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ')
   const characters = [...text]
@@ -17,7 +19,7 @@ export function commandOf({ config }: ContainerInfo, whole: boolean): string {
 }
 
 /** The words that named the image, as long as they still name it; else the beginning of its id. */
-export async function imageShown(container: ContainerInfo, whole: boolean, find: FindImage): Promise<string> {
+async function imageShown(container: ContainerInfo, whole: boolean, find: FindImage): Promise<string> {
   const { image, imageId } = container
   if (imageId === undefined) return '<no image>'
   const shown = (await foundBy(image, find))?.id === imageId ? image : imageId
@@ -37,6 +39,36 @@ async function foundBy(name: string, find: FindImage): Promise<Image | undefined
     if (error instanceof PhylloError && ['REFERENCE_INVALID', 'DIGEST_SYNTAX'].includes(error.code)) return undefined
     throw error
   }
+}
+
+/** The placeholders of `docker ps --format`, of something that never runs. */
+export async function containerRow(container: ContainerInfo, whole: boolean, find: FindImage) {
+  const { at, since } = imageAge(container.created)
+  const labels = container.config?.config?.labels ?? {}
+  return {
+    ID: whole ? container.id : container.id.slice(0, 12),
+    Names: container.name,
+    Image: await imageShown(container, whole, find),
+    Command: commandOf(container, whole),
+    CreatedAt: at,
+    RunningFor: since,
+    Ports: '',
+    State: 'created',
+    Status: 'Created',
+    Labels: Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
+    Mounts: '',
+    LocalVolumes: '0',
+    Networks: '',
+    Size: sizeOf(container),
+  }
+}
+
+/** What is its own; with what the image has, if there is anything. */
+function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ContainerInfo): string {
+  const own = humanSize(sizeBytes, 3)
+  return virtualBytes > 0 ? `${own} (virtual ${humanSize(virtualBytes, 3)})` : own
 }
 
 const filterNames = ['ancestor', 'before', 'id', 'label', 'name', 'since', 'status'] as const

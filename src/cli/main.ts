@@ -51,7 +51,7 @@ async function runCommand(command: Command, words: readonly string[], options: O
   process.stdout.on('error', command.exactOutput === true ? () => undefined : leaveEarly)
   const opened = new OpenedStores(options)
   const context: CommandContext = {
-    store: (write = false) => opened.store(write),
+    store: (write = false, tidy = true) => opened.store(write, tidy),
     other: store => opened.other(store),
     signal: abort.signal,
     quiet: options.quiet === true,

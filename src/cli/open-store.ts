@@ -17,8 +17,8 @@ export interface OtherStore {
 }
 
 /** `write: false` opens for looking: nothing is made, locked or leased, so it is quick, and works on what may not be written. */
-export function openStoreOptions(options: Options, write: boolean): Promise<Store> {
-  const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? {} : { readOnly: true }
+export function openStoreOptions(options: Options, write: boolean, tidy = true): Promise<Store> {
+  const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? { tidy } : { readOnly: true }
   if (options.driver !== undefined) chosen.driver = oneOf(options, 'driver', ['packed', 'overlay2'])
   if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
   if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
@@ -37,8 +37,8 @@ export class OpenedStores {
     this.#options = options
   }
 
-  store(write: boolean): Promise<Store> {
-    if (write) return (this.#writing ??= openStoreOptions(this.#options, true))
+  store(write: boolean, tidy = true): Promise<Store> {
+    if (write) return (this.#writing ??= openStoreOptions(this.#options, true, tidy))
     return this.#writing ?? (this.#reading ??= openStoreOptions(this.#options, false))
   }
 

@@ -119,7 +119,7 @@ export class ImageStore {
    * @throws STORE_CORRUPT, CONFIG_INVALID for an image that cannot be read: nothing may be collected then
    */
   async stacks(known = new Map<ImageId, readonly DiffId[]>()): Promise<(readonly DiffId[])[]> {
-    const ids = new Set([...(await this.list()), ...(await this.#aside()), ...(await this.list())])
+    const ids = await this.listAll()
     const stacks: (readonly DiffId[])[] = []
     for (const id of ids) {
       const read = async () => (await this.get(id)) ?? (await this.#getAside(id)) ?? (await this.get(id))
@@ -129,6 +129,11 @@ export class ImageStore {
       stacks.push(stack)
     }
     return stacks
+  }
+
+  /** Ids of all images, also of those that somebody has set aside and may put back. */
+  async listAll(): Promise<ReadonlySet<ImageId>> {
+    return new Set([...(await this.list()), ...(await this.#aside()), ...(await this.list())])
   }
 
   async #aside(): Promise<ImageId[]> {

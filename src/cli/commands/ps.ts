@@ -1,9 +1,6 @@
-import type { ContainerInfo } from '../../index.js'
-import { imageAge } from '../age.js'
 import { type Command, listOf, type Options, UsageError } from '../command.js'
-import { commandOf, filterContainers, imageShown } from '../container-listing.js'
+import { containerRow, type FindImage, filterContainers } from '../container-listing.js'
 import { formatListing } from '../format/listing.js'
-import { humanSize } from '../format/size.js'
 
 const headers = {
   ID: 'CONTAINER ID',
@@ -53,14 +50,12 @@ export const command: Command = {
     const format = formatOf(options)
     // Counting opens every container: only for what shows it.
     const all = await store.containers({ size: options.size === true || showsSize(format) })
-    const find: Find = name => store.image(name)
+    const find: FindImage = name => store.image(name)
     const shown = (await filterContainers(all, filters, find)).slice(0, count)
-    const rows = await Promise.all(shown.map(container => rowOf(container, options['no-trunc'] === true, find)))
+    const rows = await Promise.all(shown.map(container => containerRow(container, options['no-trunc'] === true, find)))
     context.stdout.write(formatListing({ format, headers, rows }))
   },
 }
-
-type Find = Parameters<typeof imageShown>[2]
 
 /** Whether a template asks for the sizes, by itself or with all that there is: it is run on a row that notices, as in Docker. */
 function showsSize(format: string): boolean {
@@ -118,32 +113,3 @@ const rawFormat = [
   '',
 ].join('\\n')
 const rawSize = 'size: {{.Size}}\\n'
-
-async function rowOf(container: ContainerInfo, whole: boolean, find: Find) {
-  const { at, since } = imageAge(container.created)
-  const labels = container.config?.config?.labels ?? {}
-  return {
-    ID: whole ? container.id : container.id.slice(0, 12),
-    Names: container.name,
-    Image: await imageShown(container, whole, find),
-    Command: commandOf(container, whole),
-    CreatedAt: at,
-    RunningFor: since,
-    Ports: '',
-    State: 'created',
-    Status: 'Created',
-    Labels: Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(','),
-    Mounts: '',
-    LocalVolumes: '0',
-    Networks: '',
-    Size: sizeOf(container),
-  }
-}
-
-/** What is its own; with what the image has, if there is anything. */
-function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ContainerInfo): string {
-  const own = humanSize(sizeBytes, 3)
-  return virtualBytes > 0 ? `${own} (virtual ${humanSize(virtualBytes, 3)})` : own
-}

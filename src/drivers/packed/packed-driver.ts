@@ -91,7 +91,8 @@ export class PackedDriver implements Driver {
 
   removal(): Removal {
     const nothing = async () => undefined
-    return { candidates: () => this.#files(), announce: nothing, detach: nothing, done: nothing }
+    const pathsOf = async (cacheId: string) => [this.#root.paths.packedLayer(cacheId)]
+    return { candidates: () => this.#files(), announce: nothing, detach: nothing, done: nothing, pathsOf }
   }
 
   async pinned(): Promise<ReadonlySet<string>> {
