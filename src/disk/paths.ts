@@ -137,7 +137,7 @@ export class StorePaths {
   }
 
   imageConfig(image: ImageId): string {
-    return join(this.image, 'imagedb/content', algorithmOf(image), hexOf(image))
+    return `${this.image}${sep}imagedb${sep}content${sep}${algorithmOf(image)}${sep}${hexOf(image)}`
   }
 
   imageMetadata(image: ImageId): string {
@@ -146,7 +146,7 @@ export class StorePaths {
 
   /** Docker scans the algorithm directory sha256 alone; a base layer known by its sha512 stands there, too. */
   layer(chain: ChainId): string {
-    return join(this.layers, hexOf(chain))
+    return this.below(this.layers, hexOf(chain))
   }
 
   /** What a container has changed: a directory of its own. */
@@ -213,9 +213,9 @@ export class StorePaths {
     return join(this.containers, `${id}.json`)
   }
 
-  /** A name in one of the flat directories below `phyllo/`. */
+  /** A name in a directory of the store. Not `join`: a listing makes thousands. */
   below(directory: string, name: string): string {
-    return join(directory, name)
+    return directory + sep + name
   }
 
   /** A path of the store as one file name, for limbo. */

@@ -147,6 +147,8 @@ export interface Driver {
   cacheIdOf(diffId: DiffId): string | undefined
   /** Whether it is there, as far as a look tells, or was put back by this look. */
   hasContent(cacheId: string): Promise<boolean>
+  /** cache-ids of what is there, as far as names tell. */
+  stored(): Promise<ReadonlySet<string>>
   /** @throws STORE_CORRUPT when a content that is said to be there is not */
   publish(content: NewContent): Promise<PublishedContent>
   /** @throws STORE_CORRUPT, STORE_VERSION, STORE_IO, naming the file */

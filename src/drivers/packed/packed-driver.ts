@@ -55,6 +55,10 @@ export class PackedDriver implements Driver {
     return status !== undefined && (status.type !== 'file' || status.sizeBytes > 0)
   }
 
+  async stored(): Promise<ReadonlySet<string>> {
+    return new Set(await this.#files())
+  }
+
   async publish({ diffId, staged }: NewContent): Promise<PublishedContent> {
     const cacheId = hexOf(diffId)
     await this.#publish(cacheId, staged)
