@@ -18,7 +18,15 @@ import { PhylloError } from '../errors.js'
 import { chainIdOf, chainIdsOf } from '../oci/chain-id.js'
 import { type ChainId, type DiffId, type ImageId, shortId } from '../oci/digest.js'
 import { type Collected, type CollectOptions, collectLayers } from './collect.js'
-import { chainOfName, type ExpectedLayer, type LayerRecord, readExpected, readRecord, readRecords, writeRecord } from './record.js'
+import {
+  chainOfName,
+  type ExpectedLayer,
+  type LayerRecord,
+  readExpected,
+  readRecord,
+  readRecords,
+  writeRecord,
+} from './record.js'
 
 /** What the store knows of one layer of an image that is about to be added. */
 export interface LayerLook {

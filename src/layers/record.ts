@@ -70,7 +70,8 @@ export async function readRecords({ io, paths }: Root, wanted: Iterable<ChainId>
     const texts = (await io.readFiles(files, maxBytes)).map(bytes => bytes?.toString())
     for (const [index, { chainId, directory }] of some.entries()) {
       const [diff, size, cacheId, parent] = texts.slice(index * fileNames.length, (index + 1) * fileNames.length)
-      const record = diff === undefined ? undefined : ifWhole(() => parseRecord(directory, chainId, { diff, size, cacheId, parent }))
+      const record =
+        diff === undefined ? undefined : ifWhole(() => parseRecord(directory, chainId, { diff, size, cacheId, parent }))
       if (record !== undefined) records.set(chainId, record)
     }
   }
