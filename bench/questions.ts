@@ -52,6 +52,7 @@ export const questions = {
   'stale-stages': () => load(import('./stale-stages.js')),
   'durable-load': () => load(import('./durable-load.js')),
   'read-beside-gc': () => load(import('./read-beside-gc.js')),
+  'overlay2-memory': async () => (await import('./memory.js')).overlay2Question,
   'micro-hash': () => load(import('./micro-hash.js')),
   'micro-lz4': () => load(import('./micro-lz4.js')),
   'micro-tar-scan': () => load(import('./micro-tar-scan.js')),

@@ -91,7 +91,10 @@ test('a stopped container makes its image active, and has a size of its own', as
 
 test('gc in a Docker root frees what it said, and a dockerd sees the same images afterwards', async () => {
   const archive = join(scratch, 'more.tar')
-  writeFileSync(archive, archiveOf(legacyArchive([{ layers: [layerTar({ more: 'm'.repeat(70_000) })], tags: ['more:v1'] }])))
+  writeFileSync(
+    archive,
+    archiveOf(legacyArchive([{ layers: [layerTar({ more: 'm'.repeat(70_000) })], tags: ['more:v1'] }])),
+  )
   const du = () => Number(execFileSync('du', ['-s', '--block-size=1', ours]).toString().split('\t')[0])
   const before = du()
   await linesOf(['load', '-q', '-i', archive], { root: ours })
