@@ -337,8 +337,52 @@ const dockersStore: readonly Omit<Target, 'issue'>[] = [
   },
 ]
 
+const livingStore: readonly Omit<Target, 'issue'>[] = [
+  {
+    measure: 'rmi: docker rmi / phyllo rmi',
+    what: 'remove app:v1, packed, ext4, its room free: docker rmi ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 50,
+    question: 'remove',
+  },
+  {
+    measure: 'images: 1,000 images, 5,000 layers',
+    what: 'phyllo images, 1,000 images of 5,000 layers, start to end',
+    unit: 'ms',
+    direction: 'at most',
+    bound: 500,
+    question: 'many-images',
+  },
+  {
+    measure: 'open: 1,000 stale stages',
+    what: 'open a store with 1,000 stale stages',
+    unit: 's',
+    direction: 'at most',
+    bound: 0.5,
+    question: 'stale-stages',
+  },
+  {
+    measure: 'load: full / none and dd',
+    what: 'load app.tar: durability full ÷ (none + dd conv=fsync of the same bytes)',
+    unit: '×',
+    direction: 'at most',
+    bound: 1.15,
+    question: 'durable-load',
+  },
+  {
+    measure: 'gc: p99 of open and read / idle',
+    what: 'p99 of open + read: while gc runs ÷ idle',
+    unit: '×',
+    direction: 'at most',
+    bound: 1.5,
+    question: 'read-beside-gc',
+  },
+]
+
 export const targets: readonly Target[] = [
   ...packedStore.map(target => ({ issue: 2, ...target })),
   ...containers.map(target => ({ issue: 3, ...target })),
   ...dockersStore.map(target => ({ issue: 4, ...target })),
+  ...livingStore.map(target => ({ issue: 5, ...target })),
 ]

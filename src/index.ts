@@ -9,12 +9,15 @@ export type {
   ListContainersOptions,
   OpenContainerOptions,
 } from './containers/containers.js'
+export type { DiskUsage, DiskUsageOptions } from './containers/disk-usage.js'
 export type { DockerContainer, DockerMount } from './containers/docker-containers.js'
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
 export type { RemoveOptions } from './containers/remove-image.js'
 export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { CopyOptions } from './images/copy-images.js'
+export type { DiskUsageRow, ImageUsage } from './images/disk-usage.js'
+export type { Garbage, GarbageKind, GcOptions, GcReport } from './images/gc.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'
 export type { Removed } from './images/remove.js'

@@ -9,6 +9,8 @@ export interface StoreOptions {
   readonly driver?: DriverName
   /** Writes nothing, and makes no store where there is none: that is an empty one. */
   readonly readOnly?: boolean
+  /** Opening for writing clears up after processes that died, in the background. Default true; otherwise `gc` does. */
+  readonly tidy?: boolean
   /** Of layers that are written. Default `lz4`. */
   readonly compression?: BlockCompression
   /** `full` (default): what was reported as done survives a power cut. `none`: it survives the death of the process. */

@@ -19,6 +19,7 @@ import type {
   ListContainersOptions,
   OpenContainerOptions,
 } from './containers/containers.js'
+import type { DiskUsage, DiskUsageOptions } from './containers/disk-usage.js'
 import type { DockerContainer } from './containers/docker-containers.js'
 import type { ContainerInfo } from './containers/record.js'
 import type { RemoveOptions } from './containers/remove-image.js'
@@ -27,6 +28,7 @@ import type { DriverName } from './disk/paths.js'
 import { removeAtExit } from './disk/remove-at-exit.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
 import type { CopyOptions } from './images/copy-images.js'
+import type { GcOptions, GcReport } from './images/gc.js'
 import type { Image } from './images/image.js'
 import type { ListOptions } from './images/image-catalog.js'
 import type { Removed } from './images/remove.js'
@@ -56,9 +58,9 @@ export class Store implements AsyncDisposable {
    * @throws DRIVER_MISMATCH, DRIVER_UNSUPPORTED, STORE_BUSY, STORE_CORRUPT, STORE_IO, STORE_VERSION
    */
   static async open(root: string, options: StoreOptions = {}): Promise<Store> {
-    const { driver, readOnly, durability, compression = 'lz4' } = options
+    const { driver, readOnly, durability, tidy = true, compression = 'lz4' } = options
     const opened = await openRoot(root, {
-      prepare: probeDriver,
+      ...{ prepare: probeDriver, tidy },
       ...(driver && { driver }),
       ...(readOnly && { readOnly }),
       ...(durability && { durability }),
@@ -245,6 +247,28 @@ export class Store implements AsyncDisposable {
       this.#parts.root.assertWritable()
       const { removeImageOf } = await import('./containers/remove-image.js')
       return removeImageOf(this.#parts, name, options, op)
+    }, signal)
+  }
+
+  /**
+   * Deletes what nothing uses: layers that no image and no container has, and what dead processes have left. Nobody who reads or adds
+   * is held up. `dryRun` tells what would go, and how many bytes. See docs/space.md.
+   *
+   * @throws STORE_READ_ONLY, STORE_BUSY, STORE_CORRUPT
+   */
+  gc({ signal, ...options }: GcOptions = {}): Operation<GcReport> {
+    return this.#life.operation(async op => {
+      const { collectGarbageOf } = await import('./containers/collect-garbage.js')
+      return collectGarbageOf(this.#parts, options, op)
+    }, signal)
+  }
+
+  /** `docker system df`: what images and containers take by Docker's count, and what the store takes on the disk. See docs/space.md. */
+  diskUsage({ signal }: DiskUsageOptions = {}): Operation<DiskUsage> {
+    return this.#life.operation(async op => {
+      const { diskUsage } = await import('./containers/disk-usage.js')
+      const { root, layers, catalog, limits } = this.#parts
+      return diskUsage({ root, layers, catalog, limits, containers: () => this.containers({ size: true }) }, op)
     }, signal)
   }
 

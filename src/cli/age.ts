@@ -17,7 +17,14 @@ export interface Age {
 /** Of an image; `since` is empty when the date is not known. */
 export function imageAge(created: string | undefined, nowSeconds = Date.now() / 1000): Age {
   const seconds = secondsOf(created)
-  return { at: localTime(seconds, ' '), since: seconds === zeroSeconds ? '' : humanAge(seconds, nowSeconds) }
+  const since = seconds === zeroSeconds ? '' : humanAge(seconds, nowSeconds)
+  return {
+    // Names of time zones are slow to find, and listings hardly ever show them.
+    get at() {
+      return localTime(seconds, ' ')
+    },
+    since,
+  }
 }
 
 /** Of a step of an image's history. */

@@ -11,8 +11,11 @@ export type OptionValue = string | boolean | readonly (string | boolean)[] | und
 export type Options = Readonly<Record<string, OptionValue>>
 
 export interface CommandContext {
-  /** The store of this call, opened at the first use. `write` says whether the command changes anything. */
-  store(write?: boolean): Promise<Store>
+  /**
+   * The store of this call, opened at the first use. `write` says whether the command changes anything, `tidy` whether opening it
+   * clears up after the dead, which it does by default.
+   */
+  store(write?: boolean, tidy?: boolean): Promise<Store>
   /** Another store, for writing. */
   other(store: OtherStore): Promise<Store>
   /** Aborted by Ctrl-C. */

@@ -1,9 +1,11 @@
 /** What `ps` shows of a container, and which containers it shows: Docker's rules (docker/cli formatter; daemon/list.go). */
 import { type DockerContainer, type Image, type ImageId, PhylloError } from '../index.js'
+import { imageAge } from './age.js'
 import { sprintf } from './format/go-printf.js'
+import { humanSize } from './format/size.js'
 import type { ListedContainer } from './listed-container.js'
 
-type FindImage = (name: string) => Promise<Image | undefined>
+export type FindImage = (name: string) => Promise<Image | undefined>
 
 /** Docker cuts the command there, and puts an ellipsis in the last place. */
 const commandWidth = 20
@@ -14,7 +16,7 @@ export function isRunning(state: string): boolean {
 }
 
 /** The words that would run, quoted as Go does. */
-export function commandOf({ command }: ListedContainer, whole: boolean): string {
+function commandOf({ command }: ListedContainer, whole: boolean): string {
   const [path = '', ...args] = command
   const text = [path, ...args.map(arg => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ')
   const characters = [...text]
@@ -23,7 +25,7 @@ export function commandOf({ command }: ListedContainer, whole: boolean): string 
 }
 
 /** The words that named the image, as long as they still name it; else the beginning of its id. */
-export async function imageShown(container: ListedContainer, whole: boolean, find: FindImage): Promise<string> {
+async function imageShown(container: ListedContainer, whole: boolean, find: FindImage): Promise<string> {
   const { image, imageId } = container
   if (imageId === undefined) return '<no image>'
   const shown = (await foundBy(image, find))?.id === imageId ? image : imageId
@@ -43,6 +45,45 @@ async function foundBy(name: string, find: FindImage): Promise<Image | undefined
     if (error instanceof PhylloError && ['REFERENCE_INVALID', 'DIGEST_SYNTAX'].includes(error.code)) return undefined
     throw error
   }
+}
+
+/** The placeholders of `docker ps --format`. */
+export async function containerRow(container: ListedContainer, whole: boolean, find: FindImage) {
+  const { at, since } = imageAge(container.created)
+  const { docker, labels, state, status } = container
+  const mounts = docker?.mounts.map(({ source }) => (whole ? source : shortened(source))) ?? []
+  return {
+    ID: whole ? container.id : container.id.slice(0, 12),
+    Names: container.name,
+    Image: await imageShown(container, whole, find),
+    Command: commandOf(container, whole),
+    CreatedAt: at,
+    RunningFor: since,
+    Ports: docker?.ports.join(', ') ?? '',
+    State: state,
+    Status: status,
+    Labels: Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
+    Mounts: mounts.join(','),
+    LocalVolumes: String(docker?.mounts.filter(({ driver }) => driver === 'local').length ?? 0),
+    Networks: docker?.networks.join(',') ?? '',
+    Size: sizeOf(container),
+  }
+}
+
+/** Docker cuts names of mounts there, and puts an ellipsis in the last place. */
+const mountWidth = 15
+
+function shortened(name: string): string {
+  const characters = [...name]
+  return characters.length <= mountWidth ? name : `${characters.slice(0, mountWidth - 1).join('')}…`
+}
+
+/** What is its own; with what the image has, if there is anything. */
+function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ListedContainer): string {
+  const own = humanSize(sizeBytes, 3)
+  return virtualBytes > 0 ? `${own} (virtual ${humanSize(virtualBytes, 3)})` : own
 }
 
 const filterNames = ['ancestor', 'before', 'id', 'label', 'name', 'since', 'status'] as const

@@ -27,7 +27,8 @@ export async function listedContainers(store: Store, options: { readonly size: b
   )
 }
 
-function ourRow(container: ContainerInfo): ListedContainer {
+/** One of ours. */
+export function ourRow(container: ContainerInfo): ListedContainer {
   const { entrypoint, cmd, labels } = container.config?.config ?? {}
   const command = [...(entrypoint ?? []), ...(cmd ?? [])]
   return { ...container, command, labels: labels ?? {}, state: 'created', status: 'Created' }

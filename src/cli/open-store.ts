@@ -16,9 +16,15 @@ export interface OtherStore {
   readonly driver: string | undefined
 }
 
+interface How {
+  readonly write: boolean
+  readonly tidy?: boolean
+}
+
 /** `write: false` opens for looking: nothing is made, locked or leased, so it is quick, and works on what may not be written. */
-function openStore(options: Options, env: NodeJS.ProcessEnv, write: boolean): Promise<Store> {
-  const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? {} : { readOnly: true }
+function openStore(options: Options, env: NodeJS.ProcessEnv, how: How): Promise<Store> {
+  const { write, tidy = true } = how
+  const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? { tidy } : { readOnly: true }
   if (options.driver !== undefined) chosen.driver = oneOf(options, 'driver', ['packed', 'overlay2'])
   if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
   if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
@@ -39,14 +45,14 @@ export class OpenedStores {
     this.#env = env
   }
 
-  store(write: boolean): Promise<Store> {
-    if (write) return (this.#writing ??= openStore(this.#options, this.#env, true))
-    return this.#writing ?? (this.#reading ??= openStore(this.#options, this.#env, false))
+  store(write: boolean, tidy: boolean): Promise<Store> {
+    if (write) return (this.#writing ??= openStore(this.#options, this.#env, { write, tidy }))
+    return this.#writing ?? (this.#reading ??= openStore(this.#options, this.#env, { write }))
   }
 
   /** For writing, with all else as the options say. */
   other({ root, driver }: OtherStore): Promise<Store> {
-    const opening = openStore({ ...this.#options, root, driver }, this.#env, true)
+    const opening = openStore({ ...this.#options, root, driver }, this.#env, { write: true })
     this.#others.push(opening)
     return opening
   }

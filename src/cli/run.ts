@@ -66,7 +66,7 @@ async function runCommand(command: Command, { words, options }: Parsed, io: Io):
   io.stdout.on('error', error => command.exactOutput !== true && leaveEarly(error, io))
   const opened = new OpenedStores(options, io.env)
   const context: CommandContext = {
-    store: (write = false) => opened.store(write),
+    store: (write = false, tidy = true) => opened.store(write, tidy),
     other: store => opened.other(store),
     signal: abort.signal,
     quiet: options.quiet === true,

@@ -25,6 +25,8 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['unmount', () => import('./commands/unmount.js')],
   ['ls', () => import('./commands/ls.js')],
   ['cat', () => import('./commands/cat.js')],
+  ['gc', () => import('./commands/gc.js')],
+  ['df', () => import('./commands/df.js')],
   ['version', () => import('./commands/version.js')],
 ])
 
@@ -45,7 +47,7 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
       ['remove', 'rmi'],
     ]),
   ],
-  ['system', new Map<string, string>()],
+  ['system', new Map([['df', 'df']])],
   [
     'container',
     new Map([
@@ -70,7 +72,7 @@ const never =
   'stack start stats stop swarm top trust unpause update volume wait'
 const laterManaged: Readonly<Record<string, string>> = {
   image: 'build import prune pull push',
-  system: 'df prune info events',
+  system: 'prune info events',
   container:
     'inspect prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
 }

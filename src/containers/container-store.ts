@@ -10,7 +10,7 @@
 import { ifThere } from '../disk/io.js'
 import { randomId } from '../disk/random-id.js'
 import type { Root } from '../disk/root.js'
-import type { ContainerPlace, Uppers } from '../drivers/driver.js'
+import type { ContainerPlace, UpperLeftover, Uppers } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import type { ImageRecord } from '../images/image-store.js'
 import type { LayerStore } from '../layers/layer-store.js'
@@ -194,12 +194,26 @@ export class ContainerStore {
    * record cannot be read, for what it names is not known.
    */
   async tidy(): Promise<void> {
-    this.#root.assertWritable()
-    await this.#root.withLock(async () => {
-      const { records, damaged } = await this.scan()
-      if (damaged.length === 0) await this.#clear(records)
-    })
+    await this.clear()
     await this.#root.sweep()
+  }
+
+  /** The same, and the bytes go with the next sweep. Answers with what went. */
+  clear(): Promise<readonly UpperLeftover[]> {
+    return this.#exclusively(records => this.#clear(records))
+  }
+
+  /** What `clear` would take away. */
+  leftovers(): Promise<readonly UpperLeftover[]> {
+    return this.#exclusively(records => this.#uppers.leftovers(records.map(placeOf)))
+  }
+
+  #exclusively(work: (records: readonly ContainerRecord[]) => Promise<UpperLeftover[]>): Promise<UpperLeftover[]> {
+    this.#root.assertWritable()
+    return this.#root.withLock(async () => {
+      const { records, damaged } = await this.scan()
+      return damaged.length === 0 ? work(records) : []
+    })
   }
 
   /** Where the container's own directory is. @throws STORE_CORRUPT when it is gone */
@@ -245,7 +259,7 @@ export class ContainerStore {
   }
 
   /** Under the root lock, so that nothing of it is of a container that is being made. */
-  #clear(records: readonly ContainerRecord[]): Promise<void> {
+  #clear(records: readonly ContainerRecord[]): Promise<UpperLeftover[]> {
     return this.#uppers.clear(records.map(placeOf))
   }
 

@@ -19,20 +19,29 @@ export interface ContainerReferences extends Required<Pick<LiveRoots, 'chains'>>
 const parentBytes = 4096
 
 /**
- * Mounts count without a record, too: Docker's own containers have no other trace here.
+ * Mounts count without a record, too: Docker's own containers have no other trace here. `leftovers`: containers whose mounts do not.
  *
  * @throws STORE_CORRUPT, STORE_VERSION for what cannot be read: nothing may be collected then
  */
-export async function containerReferences(root: Root, containers: ContainerStore): Promise<ContainerReferences> {
+export async function containerReferences(
+  root: Root,
+  containers: ContainerStore,
+  leftovers: ReadonlySet<string> = new Set(),
+): Promise<ContainerReferences> {
   const { records, damaged } = await containers.scan()
   if (damaged[0] !== undefined) throw damaged[0].error
   const images = new Set(records.map(({ imageId }) => imageId).filter(id => id !== undefined))
-  return { stacks: records.map(({ config }) => config?.diffIds ?? []), chains: await mountedChains(root), images }
+  return {
+    stacks: records.map(({ config }) => config?.diffIds ?? []),
+    chains: await mountedChains(root, leftovers),
+    images,
+  }
 }
 
-async function mountedChains({ io, paths }: Root): Promise<Set<ChainId>> {
+async function mountedChains({ io, paths }: Root, leftovers: ReadonlySet<string>): Promise<Set<ChainId>> {
   const chains = new Set<ChainId>()
   for (const name of (await ifThere(io.readdir(paths.mounts))) ?? []) {
+    if (leftovers.has(name)) continue
     const path = paths.below(paths.mount(name), 'parent')
     const parent: unknown = (await ifThere(io.readFile(path, parentBytes)))?.toString().trim()
     if (parent === undefined) continue

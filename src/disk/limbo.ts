@@ -29,7 +29,7 @@ export async function restore(context: OwnerContext, owner: Owner, name: string)
   if (status === undefined) return
   if (place === undefined) await moveToTrash(context, owner, from)
   else if (status.type === 'directory') await restoreDirectory(context, owner, from, place)
-  else await restoreFile(context, from, place)
+  else await restoreFile(context, owner, from, place)
 }
 
 async function restoreDirectory(context: OwnerContext, owner: Owner, from: string, place: string): Promise<void> {
@@ -41,12 +41,14 @@ async function restoreDirectory(context: OwnerContext, owner: Owner, from: strin
   }
 }
 
-async function restoreFile({ io }: OwnerContext, from: string, place: string): Promise<void> {
+async function restoreFile(context: OwnerContext, owner: Owner, from: string, place: string): Promise<void> {
+  const { io } = context
   try {
     await ifThere(io.link(from, place))
   } catch (error) {
     if (isLinkless(error)) return void (await ifThere(io.rename(from, place)))
     if (!failedWith(error, 'EEXIST')) throw error
+    return void (await moveToTrash(context, owner, from))
   }
   await ifThere(io.unlink(from))
 }

@@ -31,6 +31,8 @@ export interface RootOptions {
   readonly prepare?: (paths: StorePaths) => Promise<void>
   /** How long to try for a lock before STORE_BUSY, milliseconds. Default 10,000. */
   readonly lockTimeoutMs?: number
+  /** Clear up after processes that died. Default true; otherwise that is left to a collector. */
+  readonly tidy?: boolean
   /** For tests: the system calls, and the lock protocol (undefined: there is none). */
   readonly io?: Io
   readonly flock?: () => Promise<Flock | undefined>
@@ -38,7 +40,7 @@ export interface RootOptions {
 
 /** @throws DRIVER_MISMATCH, STORE_CORRUPT, STORE_IO, STORE_BUSY, STORE_VERSION (a newer format with an unknown driver) */
 export async function openRoot(path: string, options: RootOptions = {}): Promise<Root> {
-  const { io = nodeIo, durability = 'full', lockTimeoutMs = 10_000 } = options
+  const { io = nodeIo, durability = 'full', lockTimeoutMs = 10_000, tidy = true } = options
   const root = resolve(path)
   const found = await lookAt(io, root, options.driver)
   const readOnly = (mode: ReadOnly) => new Root({ io, paths: found.paths, durability, mode })
@@ -58,7 +60,7 @@ export async function openRoot(path: string, options: RootOptions = {}): Promise
     const owner = await createOwner({ io, paths }, flock)
     try {
       if (file === undefined) await makeStore(io, paths, owner, durability)
-      await reapDeadOwners({ io, paths }, flock, owner)
+      if (tidy) await reapDeadOwners({ io, paths }, flock, owner)
     } catch (error) {
       await io.close(owner.fd)
       throw error
@@ -66,7 +68,7 @@ export async function openRoot(path: string, options: RootOptions = {}): Promise
     return { paths, mode: { owner, flock, lockTimeoutMs } }
   })
   const writing = new Root({ io, durability, ...opened })
-  if (writing.readOnlyReason === undefined) void writing.sweep()
+  if (writing.readOnlyReason === undefined && tidy) void writing.sweep()
   return writing
 }
 

@@ -52,6 +52,7 @@ export class StorePaths {
   readonly image: string
   readonly repositories: string
   readonly imageConfigs: string
+  readonly imageMetadatas: string
   readonly layers: string
   readonly mounts: string
   /** Where the driver keeps what layers contain. */
@@ -68,6 +69,7 @@ export class StorePaths {
   /** Of driver overlay2 alone: short names of `diff` directories. */
   readonly links: string
   readonly containers: string
+  readonly partials: string
   /** Where the uppers of containers are. */
   readonly uppers: string
 
@@ -77,6 +79,7 @@ export class StorePaths {
     this.image = join(this.root, 'image', this.driver)
     this.repositories = join(this.image, 'repositories.json')
     this.imageConfigs = join(this.image, 'imagedb/content/sha256')
+    this.imageMetadatas = join(this.image, 'imagedb/metadata/sha256')
     this.layers = join(this.image, 'layerdb/sha256')
     this.mounts = join(this.image, 'layerdb/mounts')
     this.content = join(this.root, this.driver)
@@ -90,6 +93,7 @@ export class StorePaths {
     this.intents = join(this.root, 'phyllo/intents')
     this.links = join(this.content, 'l')
     this.containers = join(this.root, 'phyllo/containers')
+    this.partials = join(this.root, 'partial')
     this.uppers = this.driver === 'packed' ? join(this.content, 'containers') : this.content
   }
 
@@ -103,7 +107,7 @@ export class StorePaths {
       [join(this.image, 'imagedb/content'), 0o700],
       [this.imageConfigs, 0o700],
       [join(this.image, 'imagedb/metadata'), 0o700],
-      [join(this.image, 'imagedb/metadata/sha256'), 0o700],
+      [this.imageMetadatas, 0o700],
       [join(this.image, 'layerdb'), 0o700],
       [this.layers, 0o755],
       [this.mounts, 0o755],
@@ -133,7 +137,7 @@ export class StorePaths {
   }
 
   imageConfig(image: ImageId): string {
-    return join(this.image, 'imagedb/content', algorithmOf(image), hexOf(image))
+    return `${this.image}${sep}imagedb${sep}content${sep}${algorithmOf(image)}${sep}${hexOf(image)}`
   }
 
   imageMetadata(image: ImageId): string {
@@ -142,7 +146,7 @@ export class StorePaths {
 
   /** Docker scans the algorithm directory sha256 alone; a base layer known by its sha512 stands there, too. */
   layer(chain: ChainId): string {
-    return join(this.layers, hexOf(chain))
+    return this.below(this.layers, hexOf(chain))
   }
 
   /** What a container has changed: a directory of its own. */
@@ -214,9 +218,9 @@ export class StorePaths {
     return join(this.containers, `${id}.json`)
   }
 
-  /** A name in one of the flat directories below `phyllo/`. */
+  /** A name in a directory of the store. Not `join`: a listing makes thousands. */
   below(directory: string, name: string): string {
-    return join(directory, name)
+    return directory + sep + name
   }
 
   /** A path of the store as one file name, for limbo. */

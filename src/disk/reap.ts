@@ -14,22 +14,53 @@ import { moveToTrash } from './trash.js'
 
 const batch = 1000
 
-export async function reapDeadOwners(context: OwnerContext, flock: Flock, self: Owner): Promise<void> {
+/** What dead owners have left, by path. */
+export interface Leavings {
+  readonly stages: readonly string[]
+  readonly leases: readonly string[]
+}
+
+/** Answers whether there may be more. */
+export async function reapDeadOwners(context: OwnerContext, flock: Flock, self: Owner): Promise<boolean> {
   const { io, paths } = context
+  const dead = deadOwners(context, flock, self)
+  await restoreLimbo(context, await dead(paths.limbo, batch), self)
+  const stages = await dead(paths.stages, batch)
+  for (const name of stages) await moveToTrash(context, self, paths.below(paths.stages, name))
+  // Longer names first: an owner's leases before itself.
+  const owned = await dead(paths.owners, batch)
+  for (const name of owned) await ifThere(io.unlink(paths.below(paths.owners, name)))
+  return stages.length === batch || owned.length === batch
+}
+
+/** What is there of dead owners, all of it, for a collector; what they held in limbo goes back to its place. */
+export async function leavingsOfDead(context: OwnerContext, flock: Flock, self: Owner): Promise<Leavings> {
+  const { paths } = context
+  const dead = deadOwners(context, flock, self)
+  await restoreLimbo(context, await dead(paths.limbo), self)
+  const within = async (directory: string) => (await dead(directory)).map(name => paths.below(directory, name))
+  const owned = await within(paths.owners)
+  return { stages: await within(paths.stages), leases: owned.filter(path => path.includes('.', paths.owners.length)) }
+}
+
+type Dead = (directory: string, most?: number) => Promise<string[]>
+
+/** Reads names that belong to the dead, the longest first; asks of each owner once. */
+function deadOwners(context: OwnerContext, flock: Flock, self: Owner): Dead {
   const alive = new Map<string, boolean>([[self.id, true]])
-  const dead = async (name: string) => {
-    const id = ownerOf(name)
-    if (!alive.has(id)) alive.set(id, await isAlive(context, flock, id))
-    return alive.get(id) === false
+  return async (directory, most = Number.POSITIVE_INFINITY) => {
+    const found: string[] = []
+    const names = await context.io.readdir(directory)
+    for (const name of names.sort((a, b) => b.length - a.length)) {
+      if (found.length === most) break
+      const id = ownerOf(name)
+      if (!alive.has(id)) alive.set(id, await isAlive(context, flock, id))
+      if (alive.get(id) === false) found.push(name)
+    }
+    return found
   }
-  for (const name of (await io.readdir(paths.limbo)).slice(0, batch)) {
-    if (await dead(name)) await restore(context, self, name)
-  }
-  for (const name of (await io.readdir(paths.stages)).slice(0, batch)) {
-    if (await dead(name)) await moveToTrash(context, self, paths.below(paths.stages, name))
-  }
-  const names = (await io.readdir(paths.owners)).sort((a, b) => b.length - a.length)
-  for (const name of names.slice(0, batch)) {
-    if (await dead(name)) await ifThere(io.unlink(paths.below(paths.owners, name)))
-  }
+}
+
+async function restoreLimbo(context: OwnerContext, names: readonly string[], self: Owner): Promise<void> {
+  for (const name of names) await restore(context, self, name)
 }

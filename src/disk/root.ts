@@ -16,7 +16,7 @@ import { condemn, inLimbo, restore, setAside } from './limbo.js'
 import { tryLock, withLockFile } from './lock.js'
 import { type Owner, ownerOf } from './owner.js'
 import type { StorePaths } from './paths.js'
-import { reapDeadOwners } from './reap.js'
+import { type Leavings, leavingsOfDead, reapDeadOwners } from './reap.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
 
@@ -198,16 +198,30 @@ export class Root {
     return inLimbo(this, path)
   }
 
-  /** Frees what dead owners have left; the bytes go with the next sweep. */
-  reap(): Promise<void> {
+  /** Frees what dead owners have left; the bytes go with the next sweep. Answers whether there may be more. */
+  reap(): Promise<boolean> {
     const { flock, owner } = this.#writing()
     return this.withLock(() => reapDeadOwners(this, flock, owner))
   }
 
-  /** Deletes what is in the trash by now; close() ends it early. One sweep at a time: it comes after those that were asked for before. */
-  sweep(): Promise<void> {
+  /** What dead owners have left, for a collector; what they held in limbo goes back to its place. */
+  leavings(): Promise<Leavings> {
+    const { flock, owner } = this.#writing()
+    return this.withLock(() => leavingsOfDead(this, flock, owner))
+  }
+
+  /** Settles when no sweep of this store runs. */
+  swept(): Promise<void> {
+    return this.#sweeping.catch(() => undefined)
+  }
+
+  /**
+   * Deletes what is in the trash by now; close() and the signal end it early. One sweep at a time: it comes after those that were
+   * asked for before.
+   */
+  sweep(signal?: AbortSignal): Promise<void> {
     this.assertWritable()
-    const stopped = () => this.#closing !== undefined
+    const stopped = () => this.#closing !== undefined || signal?.aborted === true
     this.#sweeping = this.#sweeping.catch(() => undefined).then(() => emptyTrash(this, stopped))
     return this.#sweeping
   }

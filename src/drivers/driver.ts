@@ -97,12 +97,24 @@ export interface Removal {
   detach(path: string): Promise<void>
   /** It is gone, or in use after all. */
   done(cacheId: string): Promise<void>
+  /** All that goes with it, by path. */
+  pathsOf(cacheId: string): Promise<readonly string[]>
 }
 
 export interface ContainerPlace {
   /** The container's id. */
   readonly container: string
   readonly mountId: string
+}
+
+/** What died before its container had a record, or after. */
+export interface UpperLeftover {
+  /** Its directory, or the container's id. */
+  readonly name: string
+  /** Whose mount it has, if it has one. */
+  readonly container?: string
+  /** All that belongs to it. */
+  readonly paths: readonly string[]
 }
 
 /** What containers have changed: each in a directory of its own, `paths.containerUpper(mountId)`. */
@@ -120,8 +132,10 @@ export interface Uppers {
   publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<() => Promise<void>>
   /** The container's record is about to go. The answer is called when it is gone, and says where in the trash the directory is. */
   remove(place: ContainerPlace): Promise<() => Promise<string | undefined>>
-  /** Takes away what died before it had a record, or after. Under the root lock, so that nothing of it is being made. */
-  clear(containers: readonly ContainerPlace[]): Promise<void>
+  /** What `clear` would take away. Under the root lock, so that nothing of it is being made. */
+  leftovers(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]>
+  /** Takes to the trash what died before it had a record, or after. Under the root lock. Answers with what went. */
+  clear(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]>
 }
 
 export interface Driver {
@@ -133,6 +147,8 @@ export interface Driver {
   cacheIdOf(diffId: DiffId): string | undefined
   /** Whether it is there, as far as a look tells, or was put back by this look. */
   hasContent(cacheId: string): Promise<boolean>
+  /** cache-ids of what is there, as far as names tell. */
+  stored(): Promise<ReadonlySet<string>>
   /** @throws STORE_CORRUPT when a content that is said to be there is not */
   publish(content: NewContent): Promise<PublishedContent>
   /** @throws STORE_CORRUPT, STORE_VERSION, STORE_IO, naming the file */

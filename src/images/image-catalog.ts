@@ -34,12 +34,15 @@ export class ImageCatalog {
   async list({ all = false, filters = [] }: ListOptions): Promise<Image[]> {
     const { filterImages, parseFilters } = await import('./filter.js')
     const parsed = parseFilters(filters)
-    const { images, references } = this.#parts
-    const associations = await references.list()
-    const records = await Promise.all((await images.list()).map(id => images.get(id)))
-    const there = records.filter(record => record !== undefined)
-    const put = await Promise.all(there.map(record => this.#ifThere(record, associations)))
-    const listed = put.filter(image => image !== undefined)
+    const { images, references, layers } = this.#parts
+    const associations = groupByImage(await references.list())
+    const records = await images.getAll(await images.list())
+    const chains = await layers.chainsOf(records.map(({ config }) => config.diffIds))
+    const put = records.map((record, at) => {
+      const [own, chain] = [associations.get(record.id) ?? [], chains[at]]
+      return chain === undefined ? this.#ifThere(record, own) : this.#imageOf(record, own, chain)
+    })
+    const listed = (await Promise.all(put)).filter(image => image !== undefined)
     const created = (image: Image) => Date.parse(image.config.created ?? '') || 0
     listed.sort((a, b) => created(b) - created(a))
     return filterImages({ images: listed, all, filters: parsed, resolve: name => this.find(name) })
@@ -98,4 +101,14 @@ export class ImageCatalog {
     const opened = chain.map(layer => new ImageLayer(layer, open))
     return new Image(record, namesOf(record.id, associations), opened, graph)
   }
+}
+
+function groupByImage(associations: readonly Association[]): Map<ImageId, Association[]> {
+  const groups = new Map<ImageId, Association[]>()
+  for (const association of associations) {
+    const group = groups.get(association.imageId)
+    if (group === undefined) groups.set(association.imageId, [association])
+    else group.push(association)
+  }
+  return groups
 }

@@ -10,7 +10,7 @@ import type { Root } from '../disk/root.js'
 import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import { type ImageConfig, parseImageConfig } from '../oci/config.js'
-import { type DiffId, type ImageId, isDigest, parseDigest, sha256Digest } from '../oci/digest.js'
+import { type DiffId, hexOf, type ImageId, isDigest, parseDigest, sha256Digest } from '../oci/digest.js'
 
 export interface ImageRecord {
   readonly id: ImageId
@@ -23,6 +23,8 @@ export interface ImageRecord {
 }
 
 const metadataBytes = 1024
+/** Configs read at once. */
+const batch = 32
 
 export class ImageStore {
   readonly #root: Root
@@ -38,14 +40,41 @@ export class ImageStore {
     return this.#read(id, this.#root.paths.imageConfig(id))
   }
 
+  /** Those of these images that are there. Quick where there are many. @throws as `get` */
+  async getAll(ids: readonly ImageId[]): Promise<ImageRecord[]> {
+    const { io, paths } = this.#root
+    const noted = new Set((await ifThere(io.readdir(paths.imageMetadatas))) ?? [])
+    const records: ImageRecord[] = []
+    for (let at = 0; at < ids.length; at += batch) {
+      const some = ids.slice(at, at + batch).map(id => ({ id, path: paths.imageConfig(id) }))
+      const configs = await io.readFiles(
+        some.map(({ path }) => path),
+        this.#limits.jsonBytes,
+      )
+      for (const [index, { id, path }] of some.entries()) {
+        const bytes = configs[index]
+        if (bytes !== undefined) records.push(await this.#parse(id, path, { bytes, noted: noted.has(hexOf(id)) }))
+      }
+    }
+    return records
+  }
+
   async #read(id: ImageId, path: string): Promise<ImageRecord | undefined> {
-    const configBytes = await ifThere(this.#root.io.readFile(path, this.#limits.jsonBytes))
-    if (configBytes === undefined) return undefined
+    const bytes = await ifThere(this.#root.io.readFile(path, this.#limits.jsonBytes))
+    return bytes && this.#parse(id, path, { bytes, noted: true })
+  }
+
+  /** `noted`: it may have metadata. */
+  async #parse(
+    id: ImageId,
+    path: string,
+    { bytes: configBytes, noted }: { readonly bytes: Buffer; readonly noted: boolean },
+  ): Promise<ImageRecord> {
     if (sha256Digest(configBytes) !== id)
       throw new PhylloError('STORE_CORRUPT', `${path}: the image config does not hash to its name`, { path, image: id })
     const config = parseImageConfig(configBytes, { limits: this.#limits, what: id })
-    const parent = await this.#metadata(id, 'parent')
-    const lastUpdated = await this.#metadata(id, 'lastUpdated')
+    const parent = noted ? await this.#metadata(id, 'parent') : undefined
+    const lastUpdated = noted ? await this.#metadata(id, 'lastUpdated') : undefined
     return { id, configBytes, config, parent: isDigest(parent) ? (parent as ImageId) : undefined, lastUpdated }
   }
 
@@ -119,8 +148,9 @@ export class ImageStore {
    * @throws STORE_CORRUPT, CONFIG_INVALID for an image that cannot be read: nothing may be collected then
    */
   async stacks(known = new Map<ImageId, readonly DiffId[]>()): Promise<(readonly DiffId[])[]> {
-    const ids = new Set([...(await this.list()), ...(await this.#aside()), ...(await this.list())])
+    const ids = await this.listAll()
     const stacks: (readonly DiffId[])[] = []
+    for (const { id, config } of await this.getAll([...ids].filter(id => !known.has(id)))) known.set(id, config.diffIds)
     for (const id of ids) {
       const read = async () => (await this.get(id)) ?? (await this.#getAside(id)) ?? (await this.get(id))
       const stack = known.get(id) ?? (await read())?.config.diffIds
@@ -129,6 +159,11 @@ export class ImageStore {
       stacks.push(stack)
     }
     return stacks
+  }
+
+  /** Ids of all images, also of those that somebody has set aside and may put back. */
+  async listAll(): Promise<ReadonlySet<ImageId>> {
+    return new Set([...(await this.list()), ...(await this.#aside()), ...(await this.list())])
   }
 
   async #aside(): Promise<ImageId[]> {

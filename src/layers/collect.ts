@@ -14,6 +14,7 @@
  */
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
+import type { Footprint } from '../disk/usage.js'
 import type { Removal } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import { chainIdsOf } from '../oci/chain-id.js'
@@ -37,17 +38,38 @@ export interface CollectOptions {
   readonly among?: ReadonlySet<ChainId>
   /** Changes nothing and says what would go. */
   readonly dryRun?: boolean
+  /** Also says how much room it takes on the disk. */
+  readonly measure?: (paths: readonly string[]) => Promise<Footprint>
+  /** The bytes stay in the trash, for the caller to sweep. */
+  readonly keepTrash?: boolean
 }
 
 export interface Collected {
   /** Top first. A damaged layer has no record any more. */
-  readonly layers: readonly { readonly chainId: ChainId; readonly record?: LayerRecord }[]
+  readonly layers: readonly Candidate[]
   /** Contents that no layer refers to any more, with the bytes of a layer file, or Docker's size of a layer's directory. */
-  readonly contents: readonly { readonly cacheId: string; readonly fileBytes: number }[]
+  readonly contents: readonly Content[]
   /** Sum of those bytes. */
   readonly freedBytes: number
   /** What stands among the contents and is not ours. */
   readonly foreign: readonly string[]
+}
+
+interface Measured {
+  /** If it was asked for. */
+  readonly footprint?: Footprint
+}
+
+interface Candidate extends Measured {
+  readonly chainId: ChainId
+  readonly record?: LayerRecord
+  /** Of the content that goes with it. */
+  readonly cacheId?: string
+}
+
+interface Content extends Measured {
+  readonly cacheId: string
+  readonly fileBytes: number
 }
 
 export async function collectLayers(root: Root, layers: LayerStore, options: CollectOptions): Promise<Collected> {
@@ -61,7 +83,7 @@ export async function collectLayers(root: Root, layers: LayerStore, options: Col
     return { layers: removed, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
   })
   // Gone already, and the next collector need not wait while the bytes go, too.
-  await root.sweep()
+  if (!options.keepTrash) await root.sweep()
   return collected
 }
 
@@ -85,13 +107,6 @@ async function dryRun(collection: Collection): Promise<Collected> {
 
 function sum(contents: readonly { readonly fileBytes: number }[]): number {
   return contents.reduce((bytes, { fileBytes }) => bytes + fileBytes, 0)
-}
-
-interface Candidate {
-  readonly chainId: ChainId
-  readonly record?: LayerRecord
-  /** Of the content that goes with it. */
-  readonly cacheId?: string
 }
 
 async function collectRecords(collection: Collection): Promise<Candidate[]> {
@@ -137,7 +152,12 @@ async function findGarbage(collection: Collection): Promise<Candidate[]> {
     if (!live.has(candidate.chainId) && among?.has(candidate.chainId) !== false)
       garbage.set(candidate.chainId, candidate)
   for (const { chainId } of all) if (!garbage.has(chainId)) keepParents(chainId, records, garbage)
-  return childrenFirst(garbage)
+  const { measure } = collection.options
+  if (measure === undefined) return childrenFirst(garbage)
+  const measured: Candidate[] = []
+  for (const candidate of childrenFirst(garbage))
+    measured.push({ ...candidate, footprint: await measure([collection.root.paths.layer(candidate.chainId)]) })
+  return measured
 }
 
 /** A layer that stays keeps those below it. */
@@ -194,8 +214,6 @@ function brokenChain(root: Root, chainId: ChainId, top: ChainId): PhylloError {
   })
 }
 
-type Content = Collected['contents'][number]
-
 async function collectContents(collection: Collection, removed: readonly Candidate[]): Promise<Content[]> {
   const { root, removal } = collection
   const aside: { content: Content; name: string }[] = []
@@ -230,7 +248,7 @@ async function unusedContents(
   gone: ReadonlySet<ChainId>,
 ): Promise<Content[]> {
   const { root, removal } = collection
-  const { among, dryRun } = collection.options
+  const { among, dryRun, measure } = collection.options
   const sizes = new Map<string, number>()
   for (const { cacheId, record } of removed) if (cacheId !== undefined) sizes.set(cacheId, record?.sizeBytes ?? 0)
   const ours = new Set([...(await removal.candidates()), ...sizes.keys()])
@@ -244,7 +262,8 @@ async function unusedContents(
     }
     if (among !== undefined && !sizes.has(cacheId)) continue
     const fileBytes = status.type === 'file' ? status.sizeBytes : (sizes.get(cacheId) ?? 0)
-    unused.push({ cacheId, fileBytes })
+    const footprint = await measure?.(await removal.pathsOf(cacheId))
+    unused.push({ cacheId, fileBytes, ...(footprint && { footprint }) })
   }
   return unused
 }

@@ -19,7 +19,15 @@ import { chainIdOf, chainIdsOf } from '../oci/chain-id.js'
 import { type ChainId, type DiffId, type ImageId, shortId } from '../oci/digest.js'
 import { type Collected, type CollectOptions, collectLayers } from './collect.js'
 import { unclaimedContents } from './damaged.js'
-import { chainOfName, type LayerRecord, readRecord, writeRecord } from './record.js'
+import {
+  chainOfName,
+  type ExpectedLayer,
+  type LayerRecord,
+  readExpected,
+  readRecord,
+  readRecords,
+  writeRecord,
+} from './record.js'
 
 /** What the store knows of one layer of an image that is about to be added. */
 export interface LayerLook {
@@ -111,6 +119,27 @@ export class LayerStore {
     )
   }
 
+  /**
+   * All layers of each stack, base first; undefined for one of which some layer did not look whole: `chainOf` says why. Quick where
+   * there are many.
+   */
+  async chainsOf(stacks: readonly (readonly DiffId[])[]): Promise<(LayerRecord[] | undefined)[]> {
+    const expected = new Map<ChainId, ExpectedLayer>()
+    const chains = stacks.map(diffIds => {
+      const chainIds = chainIdsOf(diffIds)
+      for (const [at, diffId] of diffIds.entries()) {
+        const [chainId, parent, cacheId] = [chainIds[at]!, chainIds[at - 1], this.driver.cacheIdOf(diffId)]
+        expected.set(chainId, { chainId, diffId, parent, cacheId })
+      }
+      return chainIds
+    })
+    const [records, stored] = [await readExpected(this.#root, expected), await this.driver.stored()]
+    return chains.map(chainIds => {
+      const chain = chainIds.flatMap(chainId => records.get(chainId) ?? [])
+      return chain.length === chainIds.length && chain.every(({ cacheId }) => stored.has(cacheId)) ? chain : undefined
+    })
+  }
+
   /** What is there of a stack that is about to be added, base first. Under a lease that covers it. */
   look(diffIds: readonly DiffId[]): Promise<LayerLook[]> {
     return this.#look(diffIds, 0)
@@ -187,10 +216,11 @@ export class LayerStore {
     const records: LayerRecord[] = []
     const damaged: { chainId: ChainId; error: PhylloError }[] = []
     const names = (await ifThere(this.#root.io.readdir(this.#root.paths.layers))) ?? []
-    for (const chainId of names.sort().map(chainOfName)) {
-      if (chainId === undefined) continue
+    const chainIds = names.sort().flatMap(name => chainOfName(name) ?? [])
+    const atOnce = await readRecords(this.#root, chainIds)
+    for (const chainId of chainIds) {
       try {
-        const record = await readRecord(this.#root, chainId)
+        const record = atOnce.get(chainId) ?? (await readRecord(this.#root, chainId))
         if (record !== undefined) records.push(record)
       } catch (error) {
         if (!(error instanceof PhylloError && error.code === 'STORE_CORRUPT')) throw error

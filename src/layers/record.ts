@@ -67,6 +67,77 @@ export async function cacheIdOfDamaged({ io, paths }: Root, chainId: ChainId): P
   }
 }
 
+/** Files of a record; the first says whether there is one. */
+const fileNames = ['diff', 'size', 'cache-id', 'parent'] as const
+/** Records read at once. */
+const batch = 64
+
+/** Those records that are there and hold together at a first look, by their chain: for listings. */
+export async function readRecords({ io, paths }: Root, wanted: Iterable<ChainId>): Promise<Map<ChainId, LayerRecord>> {
+  const records = new Map<ChainId, LayerRecord>()
+  const chainIds = [...new Set(wanted)]
+  for (let at = 0; at < chainIds.length; at += batch) {
+    const some = chainIds.slice(at, at + batch).map(chainId => ({ chainId, directory: paths.layer(chainId) }))
+    const files = some.flatMap(({ directory }) => fileNames.map(name => paths.below(directory, name)))
+    const texts = (await io.readFiles(files, maxBytes)).map(bytes => bytes?.toString())
+    for (const [index, { chainId, directory }] of some.entries()) {
+      const [diff, size, cacheId, parent] = texts.slice(index * fileNames.length, (index + 1) * fileNames.length)
+      const record =
+        diff === undefined ? undefined : ifWhole(() => parseRecord(directory, chainId, { diff, size, cacheId, parent }))
+      if (record !== undefined) records.set(chainId, record)
+    }
+  }
+  return records
+}
+
+/** What a stack says of a layer, before anybody has looked. */
+export interface ExpectedLayer {
+  readonly chainId: ChainId
+  readonly diffId: DiffId
+  readonly parent: ChainId | undefined
+  /** Where the driver knows it. */
+  readonly cacheId: string | undefined
+}
+
+/**
+ * Records of layers whose stacks are known, by their chain: only what the stack does not say is read, which is the size, and the
+ * cache-id where every chain has its own. For listings: what is not there, or does not look whole, is left out.
+ */
+export async function readExpected(
+  { io, paths }: Root,
+  wanted: ReadonlyMap<ChainId, ExpectedLayer>,
+): Promise<Map<ChainId, LayerRecord>> {
+  const records = new Map<ChainId, LayerRecord>()
+  const layers = [...wanted.values()]
+  for (let at = 0; at < layers.length; at += 2 * batch) {
+    const some = layers.slice(at, at + 2 * batch)
+    const read = (name: string, of: readonly ExpectedLayer[]) =>
+      io.readFiles(
+        of.map(({ chainId }) => paths.below(paths.layer(chainId), name)),
+        maxBytes,
+      )
+    const sizes = await read('size', some)
+    const unknown = some.filter(({ cacheId }) => cacheId === undefined)
+    const cacheIds = await read('cache-id', unknown)
+    const found = new Map(unknown.map(({ chainId }, index) => [chainId, cacheIds[index]?.toString()]))
+    for (const [index, { chainId, diffId, parent, cacheId = found.get(chainId) }] of some.entries()) {
+      const files = { diff: diffId, size: sizes[index]?.toString(), cacheId, parent }
+      const record = ifWhole(() => parseFields(paths.layer(chainId), files))
+      if (record !== undefined) records.set(chainId, { chainId, ...record })
+    }
+  }
+  return records
+}
+
+function ifWhole<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof PhylloError && error.code === 'STORE_CORRUPT') return undefined
+    throw error
+  }
+}
+
 interface RecordFiles {
   readonly diff: string
   readonly size: string | undefined
@@ -74,11 +145,19 @@ interface RecordFiles {
   readonly parent: string | undefined
 }
 
+function corruptFile(directory: string, file: string, reason: string): PhylloError {
+  const path = `${directory}/${file}`
+  return new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
+}
+
 function parseRecord(directory: string, chainId: ChainId, files: RecordFiles): LayerRecord {
-  const corrupt = (file: string, reason: string) => {
-    const path = `${directory}/${file}`
-    return new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
-  }
+  const fields = parseFields(directory, files)
+  if (chainIdOf(fields.parent, fields.diffId) === chainId) return { chainId, ...fields }
+  throw corruptFile(directory, 'diff', 'diff and parent are not those of this chain')
+}
+
+function parseFields(directory: string, files: RecordFiles): Omit<LayerRecord, 'chainId'> {
+  const corrupt = (file: string, reason: string) => corruptFile(directory, file, reason)
   const diffId: unknown = files.diff.trim()
   const cacheId = files.cacheId?.trim()
   const parent: unknown = files.parent?.trim()
@@ -88,15 +167,11 @@ function parseRecord(directory: string, chainId: ChainId, files: RecordFiles): L
   if (cacheId === undefined) throw corrupt('cache-id', 'missing')
   if (!cacheIdGrammar.test(cacheId)) throw corrupt('cache-id', 'not a name')
   if (parent !== undefined && !isDigest(parent)) throw corrupt('parent', 'not a digest')
-  const below = parent as ChainId | undefined
-  if (chainIdOf(below, diffId as DiffId) !== chainId)
-    throw corrupt('diff', 'diff and parent are not those of this chain')
   return {
-    chainId,
     diffId: diffId as DiffId,
     sizeBytes,
     cacheId,
-    ...(below === undefined ? undefined : { parent: below }),
+    ...(parent === undefined ? undefined : { parent: parent as string as ChainId }),
   }
 }
 

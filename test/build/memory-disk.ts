@@ -38,6 +38,7 @@ export class MemoryDisk {
       mkdirAll: async path => this.#mkdirAll(path),
       readdir: path => step('readdir', path, () => this.#readdir(path)),
       readFile: path => step('read', path, () => Buffer.from(this.#file('read', path).text)),
+      readFiles: paths => Promise.all(paths.map(path => step('read', path, () => this.#textOf(path)))),
       writeNew: (path, bytes) =>
         step('write', path, () => this.#create('write', path, { type: 'file', text: Buffer.from(bytes).toString() })),
       status: path => step('lstat', path, () => this.#status(path)),
@@ -101,6 +102,10 @@ export class MemoryDisk {
   #file(call: string, path: string): { readonly text: string } {
     const node = this.#get(call, path)
     return node.type === 'file' ? node : fail(call, path, node.type === 'directory' ? 'EISDIR' : 'ELOOP')
+  }
+
+  #textOf(path: string): Buffer | undefined {
+    return this.nodes.has(path) ? Buffer.from(this.#file('read', path).text) : undefined
   }
 
   #symlink(path: string): string {

@@ -1,8 +1,10 @@
 /** Another process with a store open for writing; its parent tells it what to do. */
 import { openRoot } from '../../src/disk/open-root.js'
 import type { Root } from '../../src/disk/root.js'
+import { ReferenceStore } from '../../src/images/reference-store.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
-import type { DiffId } from '../../src/oci/digest.js'
+import type { DiffId, ImageId } from '../../src/oci/digest.js'
+import { parseReference, withDefaultTag } from '../../src/oci/reference.js'
 import { addStack, packedLayers } from './layers.js'
 
 const path = process.argv[2]!
@@ -36,6 +38,16 @@ const commands: Record<string, (...args: string[]) => Promise<string>> = {
         const before = Number((await root.io.readFile(file!, 100)).toString())
         await root.replaceFile(file!, String(before + 1), 0o600)
       })
+    }
+    return ''
+  },
+  /** Gives an image so many names, one after the other; every second one is taken away again. */
+  tag: async (name, times, imageId) => {
+    const references = new ReferenceStore(root)
+    for (let n = 0; n < Number(times); n++) {
+      const reference = withDefaultTag(parseReference(`${name}:${n}`))
+      await references.tag(reference, imageId as ImageId)
+      if (n % 2 === 1) await references.edit(async names => names.remove(reference))
     }
     return ''
   },

@@ -59,18 +59,22 @@ function rawFormat(digests: boolean): string {
 
 /** A row for each tag; with digests, for each tag and digest of one repository; for what has neither, one of `<none>`. */
 function rowsOf(image: Image, withDigest: boolean, whole: boolean) {
-  const { at, since } = imageAge(image.config.created)
+  const age = imageAge(image.config.created)
   const facts = {
     ID: whole ? image.id : image.id.slice(7, 19),
-    CreatedSince: since,
-    CreatedAt: at,
+    CreatedSince: age.since,
     Size: humanSize(image.sizeBytes, 3),
     VirtualSize: humanSize(image.sizeBytes, 4),
     Containers: 'N/A',
     SharedSize: 'N/A',
     UniqueSize: 'N/A',
   }
-  return namesOf(image, withDigest).map(([Repository, Tag, Digest]) => ({ Repository, Tag, Digest, ...facts }))
+  return namesOf(image, withDigest).map(([Repository, Tag, Digest]) => ({
+    ...{ Repository, Tag, Digest, ...facts },
+    get CreatedAt() {
+      return age.at
+    },
+  }))
 }
 
 function namesOf(image: Image, withDigest: boolean): [repository: string, tag: string, digest: string][] {

@@ -1,9 +1,7 @@
-import { imageAge } from '../age.js'
 import { type Command, listOf, type Options, UsageError } from '../command.js'
-import { commandOf, filterContainers, imageShown, isRunning } from '../container-listing.js'
+import { containerRow, type FindImage, filterContainers, isRunning } from '../container-listing.js'
 import { formatListing } from '../format/listing.js'
-import { humanSize } from '../format/size.js'
-import { type ListedContainer, listedContainers } from '../listed-container.js'
+import { listedContainers } from '../listed-container.js'
 
 const headers = {
   ID: 'CONTAINER ID',
@@ -54,15 +52,13 @@ export const command: Command = {
     const format = formatOf(options)
     // Counting opens every container: only for what shows it.
     const all = await listedContainers(store, { size: options.size === true || showsSize(format) })
-    const find: Find = name => store.image(name)
+    const find: FindImage = name => store.image(name)
     const matching = await filterContainers(all, filters, find)
     const shown = count === undefined ? matching.filter(({ state }) => isRunning(state)) : matching.slice(0, count)
-    const rows = await Promise.all(shown.map(container => rowOf(container, options['no-trunc'] === true, find)))
+    const rows = await Promise.all(shown.map(container => containerRow(container, options['no-trunc'] === true, find)))
     context.stdout.write(formatListing({ format, headers, rows }))
   },
 }
-
-type Find = Parameters<typeof imageShown>[2]
 
 /** Whether a template asks for the sizes, by itself or with all that there is: it is run on a row that notices, as in Docker. */
 function showsSize(format: string): boolean {
@@ -120,41 +116,3 @@ const rawFormat = [
   '',
 ].join('\\n')
 const rawSize = 'size: {{.Size}}\\n'
-
-async function rowOf(container: ListedContainer, whole: boolean, find: Find) {
-  const { at, since } = imageAge(container.created)
-  const { docker, labels, state, status } = container
-  const mounts = docker?.mounts.map(({ source }) => (whole ? source : shortened(source))) ?? []
-  return {
-    ID: whole ? container.id : container.id.slice(0, 12),
-    Names: container.name,
-    Image: await imageShown(container, whole, find),
-    Command: commandOf(container, whole),
-    CreatedAt: at,
-    RunningFor: since,
-    Ports: docker?.ports.join(', ') ?? '',
-    State: state,
-    Status: status,
-    Labels: Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(','),
-    Mounts: mounts.join(','),
-    LocalVolumes: String(docker?.mounts.filter(({ driver }) => driver === 'local').length ?? 0),
-    Networks: docker?.networks.join(',') ?? '',
-    Size: sizeOf(container),
-  }
-}
-
-/** Docker cuts names of mounts there, and puts an ellipsis in the last place. */
-const mountWidth = 15
-
-function shortened(name: string): string {
-  const characters = [...name]
-  return characters.length <= mountWidth ? name : `${characters.slice(0, mountWidth - 1).join('')}…`
-}
-
-/** What is its own; with what the image has, if there is anything. */
-function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ListedContainer): string {
-  const own = humanSize(sizeBytes, 3)
-  return virtualBytes > 0 ? `${own} (virtual ${humanSize(virtualBytes, 3)})` : own
-}

@@ -6,7 +6,7 @@
 import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { Removal } from '../driver.js'
-import { unlinkDirectory } from './directory.js'
+import { linkFileOf, unlinkDirectory } from './directory.js'
 import { detachMounts } from './left-mounts.js'
 
 export class DirectoryRemoval implements Removal {
@@ -38,5 +38,12 @@ export class DirectoryRemoval implements Removal {
   async done(cacheId: string): Promise<void> {
     for (const path of this.#intents.get(cacheId) ?? []) await ifThere(this.#root.io.unlink(path))
     this.#intents.delete(cacheId)
+  }
+
+  async pathsOf(cacheId: string): Promise<readonly string[]> {
+    const { paths } = this.#root
+    const directory = paths.layerContent(cacheId)
+    const link = await linkFileOf(this.#root, directory, cacheId)
+    return link === undefined ? [directory] : [directory, link]
   }
 }

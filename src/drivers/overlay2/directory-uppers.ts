@@ -9,9 +9,9 @@ import type { WrittenIntent } from '../../disk/intent.js'
 import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { SystemCalls } from '../../native/system-calls.js'
-import type { ContainerPlace, Uppers } from '../driver.js'
+import type { ContainerPlace, UpperLeftover, Uppers } from '../driver.js'
 import type { Lowers, NewNode, Upper } from '../upper.js'
-import { describeDirectory, linkAt, placeDirectory, unlinkDirectory } from './directory.js'
+import { describeDirectory, linkAt, linkFileOf, placeDirectory, unlinkDirectory } from './directory.js'
 import type { FileSystemSync } from './file-system-sync.js'
 import { detachMounts } from './left-mounts.js'
 
@@ -21,6 +21,8 @@ export interface DirectoryUppersParts {
   /** What reading and writing needs. @throws DRIVER_UNSUPPORTED */
   readonly calls: () => Promise<SystemCalls>
 }
+
+type AbandonedUpper = WrittenIntent & { readonly container: string }
 
 export class DirectoryUppers implements Uppers {
   readonly #parts: DirectoryUppersParts
@@ -67,20 +69,35 @@ export class DirectoryUppers implements Uppers {
     }
   }
 
-  async clear(containers: readonly ContainerPlace[]): Promise<void> {
-    const { root } = this.#parts
-    const known = new Set(containers.map(({ mountId }) => mountId))
-    for (const intent of await root.freeIntentsLocked())
-      if (intent.container !== undefined) await this.#clear(intent, intent.container, known)
+  async leftovers(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]> {
+    const found: UpperLeftover[] = []
+    for (const intent of await this.#abandoned()) {
+      const known = containers.some(({ mountId }) => mountId === intent.directory)
+      found.push(known ? { name: intent.directory, paths: [intent.path] } : await this.#leftover(intent))
+    }
+    return found
   }
 
-  async #clear({ directory, path }: WrittenIntent, container: string, known: ReadonlySet<string>): Promise<void> {
+  async clear(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]> {
     const { root } = this.#parts
-    if (!known.has(directory)) {
-      await root.toTrash(root.paths.mount(container))
-      await this.#take(directory)
-    }
-    await ifThere(root.io.unlink(path))
+    const leftovers = await this.leftovers(containers)
+    // The intent, which says whose it is, stands first and goes last.
+    for (const { paths } of leftovers) for (const path of paths.toReversed()) await root.toTrash(path)
+    return leftovers
+  }
+
+  /** Intents of the dead that speak of containers. */
+  async #abandoned(): Promise<AbandonedUpper[]> {
+    const intents = await this.#parts.root.freeIntentsLocked()
+    return intents.flatMap(({ container, ...intent }) => (container === undefined ? [] : [{ ...intent, container }]))
+  }
+
+  async #leftover({ directory, container, path }: AbandonedUpper): Promise<UpperLeftover> {
+    const { root } = this.#parts
+    const upper = root.paths.containerUpper(directory)
+    const link = await linkFileOf(root, upper, directory)
+    const paths = [path, upper, ...(link === undefined ? [] : [link]), root.paths.mount(container)]
+    return { name: directory, container, paths }
   }
 
   async #take(mountId: string): Promise<string | undefined> {

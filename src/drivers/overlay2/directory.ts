@@ -91,11 +91,17 @@ export async function placeDirectory(
 }
 
 /** Takes away the short name of a directory, wherever that stands by now; one that means another directory stays. */
-export async function unlinkDirectory({ io, paths }: Root, at: string, id: string): Promise<void> {
+export async function unlinkDirectory(root: Root, at: string, id: string): Promise<void> {
+  const path = await linkFileOf(root, at, id)
+  if (path !== undefined) await ifThere(root.io.unlink(path))
+}
+
+/** The short name of a directory that stands at this path by now: where its symlink is, if there is one. */
+export async function linkFileOf({ io, paths }: Root, at: string, id: string): Promise<string | undefined> {
   const link = (await ifThere(io.readFile(paths.below(at, 'link'), lowerBytes)))?.toString()
-  if (link === undefined || !linkGrammar.test(link)) return
+  if (link === undefined || !linkGrammar.test(link)) return undefined
   const path = paths.link(link)
-  if ((await ifThere(io.readlink(path))) === `../${id}/diff`) await ifThere(io.unlink(path))
+  return (await ifThere(io.readlink(path))) === `../${id}/diff` ? path : undefined
 }
 
 /** Which directories these stand on. */

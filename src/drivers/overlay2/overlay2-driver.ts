@@ -72,6 +72,10 @@ export class Overlay2Driver implements Driver {
     return status?.type === 'directory'
   }
 
+  async stored(): Promise<ReadonlySet<string>> {
+    return new Set(await this.#directories())
+  }
+
   async publish({ chainId, staged, below }: NewContent): Promise<PublishedContent> {
     const root = this.#root
     const { io, paths } = root

@@ -55,6 +55,10 @@ export class PackedDriver implements Driver {
     return status !== undefined && (status.type !== 'file' || status.sizeBytes > 0)
   }
 
+  async stored(): Promise<ReadonlySet<string>> {
+    return new Set(await this.#files())
+  }
+
   async publish({ diffId, staged }: NewContent): Promise<PublishedContent> {
     const cacheId = hexOf(diffId)
     await this.#publish(cacheId, staged)
@@ -91,7 +95,8 @@ export class PackedDriver implements Driver {
 
   removal(): Removal {
     const nothing = async () => undefined
-    return { candidates: () => this.#files(), announce: nothing, detach: nothing, done: nothing }
+    const pathsOf = async (cacheId: string) => [this.#root.paths.packedLayer(cacheId)]
+    return { candidates: () => this.#files(), announce: nothing, detach: nothing, done: nothing, pathsOf }
   }
 
   async pinned(): Promise<ReadonlySet<string>> {

@@ -6,7 +6,7 @@
 import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { Checksums } from '../../layerfile/checksum.js'
-import type { ContainerPlace, Uppers } from '../driver.js'
+import type { ContainerPlace, UpperLeftover, Uppers } from '../driver.js'
 import type { NewNode, Upper } from '../upper.js'
 
 export class PackedUppers implements Uppers {
@@ -42,14 +42,24 @@ export class PackedUppers implements Uppers {
     return () => this.#root.toTrash(this.#root.paths.containerUpper(mountId))
   }
 
-  async clear(containers: readonly ContainerPlace[]): Promise<void> {
+  async leftovers(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]> {
     const { io, paths } = this.#root
-    for (const [directory, known] of [
-      [paths.mounts, new Set(containers.map(({ container }) => container))],
-      [paths.uppers, new Set(containers.map(({ mountId }) => mountId))],
-    ] as const)
-      for (const name of (await ifThere(io.readdir(directory))) ?? [])
-        if (!known.has(name)) await this.#root.toTrash(paths.below(directory, name))
+    const containerIds = new Set(containers.map(({ container }) => container))
+    const mountIds = new Set(containers.map(({ mountId }) => mountId))
+    const unknown = async (directory: string, known: ReadonlySet<string>) =>
+      ((await ifThere(io.readdir(directory))) ?? []).filter(name => !known.has(name)).sort()
+    const mounts = await unknown(paths.mounts, containerIds)
+    const uppers = await unknown(paths.uppers, mountIds)
+    return [
+      ...mounts.map(name => ({ name, container: name, paths: [paths.mount(name)] })),
+      ...uppers.map(name => ({ name, paths: [paths.containerUpper(name)] })),
+    ]
+  }
+
+  async clear(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]> {
+    const leftovers = await this.leftovers(containers)
+    for (const { paths } of leftovers) for (const path of paths) await this.#root.toTrash(path)
+    return leftovers
   }
 
   #checksums(): Promise<Checksums> {
