@@ -1,5 +1,4 @@
 /** What an http or https URL answers, as a stream: by Node's own fetch, which follows redirects. */
-import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { printable } from '../byte-string.js'
 import { PhylloError } from '../errors.js'
@@ -13,14 +12,25 @@ export function shownUrl(text: string): string {
   return url.username === '' && url.password === '' ? text : Object.assign(url, { username: '', password: '' }).href
 }
 
+type Body = ReadableStream<Uint8Array> | null
+
+/** A body that ends early when it is destroyed, and that keeps a failure until somebody reads. */
+export interface Answer extends AsyncIterable<Uint8Array> {
+  destroy(): void
+}
+
 /** The body, when the server answers 200. @throws INPUT_IO, the signal's reason */
-export async function openUrl(text: string, signal: AbortSignal): Promise<Readable> {
+export async function openUrl(text: string, signal: AbortSignal): Promise<Answer> {
   const [url, shown] = [parse(text), shownUrl(text)]
   const said = [url.username, url.password].map(decodeURIComponent).join(':')
   const authorization = said === ':' ? {} : { authorization: `Basic ${Buffer.from(said).toString('base64')}` }
+  const abort = new AbortController()
+  const destroy = () => abort.abort()
+  signal.addEventListener('abort', destroy, { once: true })
+  signal.throwIfAborted()
   let response: Response
   try {
-    response = await fetch(shown, { signal, headers: authorization })
+    response = await fetch(shown, { signal: abort.signal, headers: authorization })
   } catch (error) {
     signal.throwIfAborted()
     // "fetch failed" says nothing; its cause does.
@@ -28,8 +38,8 @@ export async function openUrl(text: string, signal: AbortSignal): Promise<Readab
     const { message, code } = cause as NodeJS.ErrnoException
     throw failed(shown, `failed to GET ${shown}: ${message || code}`, cause)
   }
-  const body = response.body as ReadableStream<Uint8Array> | null
-  if (response.status === 200) return body === null ? Readable.from([]) : Readable.fromWeb(body)
+  const body = response.body as Body
+  if (response.status === 200) return { [Symbol.asyncIterator]: () => chunksOf(body), destroy }
   const reason = await toldBy(body)
   const status = `${response.status} ${response.statusText}`.trim()
   throw failed(shown, `failed to GET ${shown} with status ${status}${reason && `: ${reason}`}`)
@@ -43,8 +53,12 @@ function parse(text: string): URL {
   }
 }
 
+async function* chunksOf(body: Body): AsyncGenerator<Uint8Array, void, void> {
+  if (body !== null) yield* body
+}
+
 /** The beginning of what the server says to it. */
-async function toldBy(body: ReadableStream<Uint8Array> | null): Promise<string> {
+async function toldBy(body: Body): Promise<string> {
   let told = Buffer.alloc(0)
   try {
     for await (const chunk of body ?? []) {

@@ -3,7 +3,7 @@ import { stepAge } from '../age.js'
 import type { Command } from '../command.js'
 import { formatListing } from '../format/listing.js'
 import { humanSize } from '../format/size.js'
-import { imageNotFound } from '../not-found.js'
+import { referenceNotFound } from '../not-found.js'
 
 /** Docker cuts the command there, and puts an ellipsis in the last place. */
 const createdByWidth = 45
@@ -30,7 +30,7 @@ export const command: Command = {
   async run(context, [name], options) {
     const store = await context.store()
     const history = await store.history(name!)
-    if (history === undefined) throw imageNotFound(name!)
+    if (history === undefined) throw referenceNotFound(name!)
     const whole = options['no-trunc'] === true
     const human = options['not-human'] !== true
     const created = human ? '{{.CreatedSince}}' : '{{.CreatedAt}}'
