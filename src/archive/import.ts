@@ -89,19 +89,15 @@ async function follow(
   const input = new InputStream(await stream(), label)
   const file = await GrowingFile.create(stage.file('input'))
   const range = { path: file.path, offset: 0, sizeBytes: Number.POSITIVE_INFINITY, growing: file.counter }
-  const stop = () => input.stop(op.signal.reason)
-  op.signal.addEventListener('abort', stop, { once: true })
-  if (op.signal.aborted) stop()
   try {
     const importing = importLayer({ label, from, range }, text, to, stage, op)
-    // Whoever fails first ends the other, with its own reason.
+    // Whoever fails first ends the other, with its own reason; an abort ends the job.
     importing.catch((error: unknown) => input.stop(error))
     const [arrived, imported] = await Promise.allSettled([arrive(input, file), importing])
     if (arrived.status === 'rejected') throw arrived.reason
     if (imported.status === 'rejected') throw imported.reason
     return imported.value
   } finally {
-    op.signal.removeEventListener('abort', stop)
     op.report.bytesRead += input.bytesRead
   }
 }

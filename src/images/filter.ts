@@ -2,10 +2,10 @@
  * The filters of `docker images`: dangling, label, before, since, reference, until. Rules: docker-compatible listing
  * (docker daemon, images/image_list.go).
  */
-import { PhylloError } from '../errors.js'
 import type { ImageConfig } from '../oci/config.js'
 import type { Image } from './image.js'
 import { pathMatch } from './path-match.js'
+import { imageNotFound } from './resolve.js'
 import { untilSeconds } from './until.js'
 
 /** Values by name; several of one name are joined as each filter's own rule says. */
@@ -82,7 +82,7 @@ async function timeBounds(
 ): Promise<[after: number | undefined, before: number | undefined]> {
   const createdOf = async (name: string) => {
     const image = await resolve(name)
-    if (image === undefined) throw new PhylloError('IMAGE_NOT_FOUND', `No such image: ${name}`, { reference: name })
+    if (image === undefined) throw imageNotFound(name)
     return Date.parse(image.config.created ?? '') || 0
   }
   const befores = await Promise.all((before ?? []).map(createdOf))

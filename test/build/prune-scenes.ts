@@ -121,11 +121,15 @@ export const pruneScenes: readonly RemovalScene[] = [
       other: { layers: ['other'], config: { config: { Labels: { keep: 'no' } } } },
       plain: { layers: ['plain'], config: { config: {} } },
       old: { layers: ['old'], config: { created: ago(10), config: { Labels: { aged: '' } } } },
+      // Goes with what was made of it, whatever was asked for.
+      from: { layers: ['from'], config: { config: {} } },
+      grown: { layers: ['from', 'grown'], parent: 'from', config: { config: { Labels: { grown: '' } } } },
       young: { layers: ['young'], config: { created: ago(0.5), config: { Labels: { aged: '' } } } },
     },
     steps: [
       [['--filter', 'label=nobody'], nothing],
       [['--filter', 'label=keep=perhaps'], nothing],
+      [['--filter', 'label=grown'], { deleted: ['grown', 'grown/1', 'from', 'from/0'], layers: ['from', 'grown'] }],
       [['--filter', 'until=24h', '--filter', 'label=aged'], { deleted: ['old', 'old/0'], layers: ['old'] }],
       [['--filter', 'until=2001-02-03'], nothing],
       [['--filter', 'label=keep', '--filter', 'label=team=b'], nothing],

@@ -85,7 +85,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'import: an abort waits for the stream',
     file: 'src/archive/import.ts',
-    find: "  op.signal.addEventListener('abort', stop, { once: true })\n",
+    find: '    importing.catch((error: unknown) => input.stop(error))\n',
     replace: '',
     test: imported,
   },
