@@ -292,8 +292,6 @@ test('mistakes are told in the same words', async () => {
     ['image', 'rm', '-f', 'nope', 'neither'],
     ['images', '-f', 'before=nope'],
     ['images', '-f', 'since=nope:1'],
-    ['import', tar, digest],
-    ['import', '-c', 'FROM x', tar],
     ['image', 'prune', '-f', '--filter', 'until=1h', '--filter', 'until=2h'],
   ]) {
     const theirs = told(await docker(words))
