@@ -1,4 +1,5 @@
 /** The public surface of Phyllo. Everything that is not here may change. */
+export type { ImportOptions } from './archive/import.js'
 export type { LoadOptions } from './archive/load.js'
 export type { ArchiveInput } from './archive/open.js'
 export type { SaveOptions } from './archive/save-target.js'
@@ -6,6 +7,7 @@ export { type ByteString, toBytes, toText } from './byte-string.js'
 export type {
   Container,
   CreateOptions,
+  InspectOptions,
   ListContainersOptions,
   OpenContainerOptions,
 } from './containers/containers.js'
@@ -20,6 +22,7 @@ export type { DiskUsageRow, ImageUsage } from './images/disk-usage.js'
 export type { Garbage, GarbageKind, GcOptions, GcReport } from './images/gc.js'
 export type { HistoryItem, Image, ImageLayer } from './images/image.js'
 export type { ListOptions } from './images/image-catalog.js'
+export type { PruneOptions, PruneReport } from './images/prune.js'
 export type { Removed } from './images/remove.js'
 export type { NotSet, NotSetKind, UnpackOptions, UnpackReport } from './images/unpack.js'
 export { defaultLimits, type Limits } from './limits.js'

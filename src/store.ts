@@ -9,6 +9,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import type { ImportOptions } from './archive/import.js'
 import type { LoadOptions } from './archive/load.js'
 import type { ArchiveInput } from './archive/open.js'
 import type { SaveOptions } from './archive/save-target.js'
@@ -16,6 +17,7 @@ import type {
   Container,
   Containers,
   CreateOptions,
+  InspectOptions,
   ListContainersOptions,
   OpenContainerOptions,
 } from './containers/containers.js'
@@ -29,11 +31,13 @@ import { removeAtExit } from './disk/remove-at-exit.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
 import type { CopyOptions } from './images/copy-images.js'
 import type { GcOptions, GcReport } from './images/gc.js'
-import type { Image } from './images/image.js'
+import type { HistoryItem, Image } from './images/image.js'
 import type { ListOptions } from './images/image-catalog.js'
+import type { PruneOptions, PruneReport } from './images/prune.js'
 import type { Removed } from './images/remove.js'
 import type { UnpackOptions, UnpackReport } from './images/unpack.js'
 import { Lifetime } from './lifetime.js'
+import type { JsonObject } from './oci/json.js'
 import type { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
 import type { StoreOptions } from './store-options.js'
@@ -103,6 +107,18 @@ export class Store implements AsyncDisposable {
       const target = { root, limits, to: () => this.#parts.copyTarget() }
       const copied = await loadArchive(input, { platform, name }, target, op)
       return Promise.all(copied.map(({ id, layers }) => this.#parts.catalog.get(id, layers)))
+    }, signal)
+  }
+
+  /**
+   * Makes an image of one layer out of the tar of a root file system, compressed or not: in a file, a stream, `-` for standard input,
+   * or what an http or https URL answers. As `docker import`: see docs/images.md.
+   *
+   * @throws CHANGE_INVALID, INPUT_IO, REFERENCE_INVALID, STORE_READ_ONLY, TAR_INVALID
+   */
+  import(input: ArchiveInput, { signal, ...options }: ImportOptions = {}): Operation<Image> {
+    return this.#life.operation(async op => {
+      return (await import('./store-images.js')).importImage(this.#parts, input, options, op)
     }, signal)
   }
 
@@ -179,6 +195,16 @@ export class Store implements AsyncDisposable {
   /** The image that a reference, an id or the beginning of an id names. */
   image(name: string): Promise<Image | undefined> {
     return this.#parts.catalog.find(name)
+  }
+
+  /** How an image was made, newest step first, with the ids of the images it was built from. Undefined if it is not there. */
+  history(name: string): Promise<readonly HistoryItem[] | undefined> {
+    return this.#parts.catalog.history(name)
+  }
+
+  /** Docker's `inspect` document of the container, or else of the image, that a name or an id names; undefined if there is none. */
+  async inspect(name: string, options: InspectOptions = {}): Promise<JsonObject | undefined> {
+    return (await import('./store-images.js')).inspectNamed(this.#parts, await this.#boxes(), name, options)
   }
 
   /**
@@ -269,6 +295,16 @@ export class Store implements AsyncDisposable {
       const { diskUsage } = await import('./containers/disk-usage.js')
       const { root, layers, catalog, limits } = this.#parts
       return diskUsage({ root, layers, catalog, limits, containers: () => this.containers({ size: true }) }, op)
+    }, signal)
+  }
+
+  /**
+   * Removes images that nobody needs, as `docker image prune` does: those without a name that nothing is built on; with `all` every one
+   * that no container is made of. What is in use stays.
+   */
+  prune({ signal, ...options }: PruneOptions = {}): Operation<PruneReport> {
+    return this.#life.operation(async op => {
+      return (await import('./store-images.js')).pruneStore(this.#parts, options, op)
     }, signal)
   }
 

@@ -2,7 +2,7 @@
  * An image's inspect document as the Go structs that Docker's client runs `inspect -f` on: what the document leaves out
  * because it is empty is still a field there, with its zero value.
  */
-import { GoNil, GoStruct, structured } from './format/go-value.js'
+import { complete, fieldOf, GoNil, structured } from './format/go-value.js'
 
 /** Of what the document's objects and nulls are in Go: everything else there is a struct or a pointer. */
 const shape = {
@@ -12,7 +12,8 @@ const shape = {
 
 const omittedOfImage = { Variant: '', OsVersion: '' }
 const omittedOfRootFs = { Layers: new GoNil('slice') }
-const omittedOfConfig = {
+/** Of the config of a container as well. */
+export const omittedOfConfig = {
   ExposedPorts: new GoNil('map'),
   Healthcheck: new GoNil('pointer'),
   ArgsEscaped: false,
@@ -22,7 +23,7 @@ const omittedOfConfig = {
   StopTimeout: new GoNil('pointer'),
   Shell: new GoNil('slice'),
 }
-const omittedOfHealthcheck = { Test: new GoNil('slice'), Interval: 0, Timeout: 0, StartPeriod: 0, Retries: 0 }
+export const omittedOfHealthcheck = { Test: new GoNil('slice'), Interval: 0, Timeout: 0, StartPeriod: 0, Retries: 0 }
 
 export function imageValue(document: object): unknown {
   const image = structured(document, shape)
@@ -36,16 +37,4 @@ export function imageValue(document: object): unknown {
   // The field has this name in Go, and `Id` in the document.
   complete(image, { ID: fieldOf(image, 'Id') })
   return image
-}
-
-/** Adds fields that can be asked for by name, and that neither JSON nor the printed struct shows. */
-function complete(value: unknown, fields: Readonly<Record<string, unknown>>): void {
-  if (!(value instanceof GoStruct)) return
-  for (const [name, zero] of Object.entries(fields))
-    if (!Object.hasOwn(value.fields, name))
-      Object.defineProperty(value.fields, name, { value: zero, enumerable: false })
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return value instanceof GoStruct ? value.fields[name] : undefined
 }

@@ -86,7 +86,7 @@ async function runCommand(command: Command, { words, options }: Parsed, io: Io):
 
 async function printHelp({ stdout }: Io): Promise<number> {
   const lines = ['Usage: phyllo [OPTIONS] COMMAND', '', 'Commands:']
-  for (const [name, load] of commands) lines.push(`  ${name.padEnd(10)}${(await load()).command.summary}`)
+  for (const [name, load] of commands) lines.push(`  ${name.padEnd(19)}${(await load()).command.summary}`)
   lines.push(
     '',
     'Options (before or after the command):',

@@ -5,13 +5,17 @@ type Load = () => Promise<{ readonly command: Command }>
 
 export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['load', () => import('./commands/load.js')],
+  ['import', () => import('./commands/import.js')],
   ['save', () => import('./commands/save.js')],
   ['copy', () => import('./commands/copy.js')],
   ['images', () => import('./commands/images.js')],
   ['inspect', () => import('./commands/inspect.js')],
+  ['image inspect', () => import('./commands/image-inspect.js')],
+  ['container inspect', () => import('./commands/container-inspect.js')],
   ['history', () => import('./commands/history.js')],
   ['tag', () => import('./commands/tag.js')],
   ['rmi', () => import('./commands/rmi.js')],
+  ['image prune', () => import('./commands/image-prune.js')],
   ['create', () => import('./commands/create.js')],
   ['ps', () => import('./commands/ps.js')],
   ['rm', () => import('./commands/rm.js')],
@@ -40,7 +44,9 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
       ['load', 'load'],
       ['save', 'save'],
       ['copy', 'copy'],
-      ['inspect', 'inspect'],
+      ['import', 'import'],
+      ['inspect', 'image inspect'],
+      ['prune', 'image prune'],
       ['history', 'history'],
       ['tag', 'tag'],
       ['rm', 'rmi'],
@@ -52,6 +58,7 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
     'container',
     new Map([
       ['create', 'create'],
+      ['inspect', 'container inspect'],
       ['ls', 'ps'],
       ['list', 'ps'],
       ['ps', 'ps'],
@@ -66,15 +73,14 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
 ])
 
 /** Docker's commands that are not here yet (or, for those about running processes, never will be). */
-const later = 'build import login logout pull push search'
+const later = 'build login logout pull push search'
 const never =
   'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
   'stack start stats stop swarm top trust unpause update volume wait'
 const laterManaged: Readonly<Record<string, string>> = {
-  image: 'build import prune pull push',
+  image: 'build pull push',
   system: 'prune info events',
-  container:
-    'inspect prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
+  container: 'prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
 }
 
 /** Says in one line that a Docker command is not there; undefined for a word that Docker does not know either. */

@@ -9,13 +9,15 @@ import type { LayerStore } from '../layers/layer-store.js'
 import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-layers.js'
 import type { Limits } from '../limits.js'
 import type { ImageConfig } from '../oci/config.js'
+import type { JsonObject } from '../oci/json.js'
 import type { ContainerFs } from '../overlay/face/container-face.js'
 import { lowersBelow } from '../overlay/union/lowers.js'
 import { type ContainerExtras, openContainer, rootOf } from './container.js'
 import { ContainerStore, type HeldContainer } from './container-store.js'
 import { type DockerContainer, dockerContainers } from './docker-containers.js'
 import { dockerSizes } from './docker-sizes.js'
-import { containerNotFound } from './names.js'
+import { inspectContainer } from './inspect.js'
+import { containerNotFound, findContainer } from './names.js'
 import { type ContainerBounds, type ContainerInfo, type ContainerRecord, checkBounds, infoOf } from './record.js'
 import { type ContainerSizes, sizesOf } from './sizes.js'
 import { type ContainerWork, containerWork, type WorkParts } from './work.js'
@@ -41,6 +43,11 @@ export interface OpenContainerOptions {
 export interface ListContainersOptions {
   /** Adds `sizeBytes` and `virtualBytes`, which have to be counted. */
   readonly size?: boolean
+}
+
+export interface InspectOptions extends ListContainersOptions {
+  /** Default: a container, if there is one of that name, else an image. */
+  readonly type?: 'container' | 'image'
 }
 
 /** A named writable layer over an image, with the shape of node:fs. */
@@ -123,6 +130,16 @@ export class Containers {
     for (const container of await dockerContainers(this.#parts.root))
       listed.push({ ...container, ...(size && (await dockerSizes(container, this.#parts))) })
     return listed.sort((a, b) => Date.parse(b.created) - Date.parse(a.created))
+  }
+
+  /** Docker's document of a container; undefined if there is none of that name. */
+  async inspect(name: string, { size }: ListContainersOptions): Promise<JsonObject | undefined> {
+    const record = findContainer(name, await this.#containers.list())
+    if (record === undefined) return undefined
+    const driver = this.#parts.layers.driver.name
+    if (!size) return inspectContainer(record, driver)
+    const sizes = await this.#sizesOf(record)
+    return sizes && inspectContainer(record, driver, sizes)
   }
 
   /** @throws CONTAINER_NOT_FOUND, CONTAINER_BUSY while it is open, here or elsewhere */

@@ -1,4 +1,4 @@
-/** Removing an image of a store that has containers: what these use is in use, and their layers stay whatever happens to the image. */
+/** Removing images of a store that has containers: what these use is in use, and their layers stay whatever happens to the image. */
 
 import {
   type Removed,

@@ -17,6 +17,12 @@ export interface CommitText {
   readonly changes?: readonly string[]
 }
 
+/** What a container is called in Docker's fields: its id, and the words that named the image. */
+export interface NamedContainer {
+  readonly id: string
+  readonly image: string
+}
+
 export interface CommitConfig extends CommitText {
   /** Of the image that the container was made from; undefined for one from scratch. */
   readonly base: ImageConfig | undefined
@@ -24,8 +30,7 @@ export interface CommitConfig extends CommitText {
   readonly diffId: DiffId | undefined
   /** RFC 3339. */
   readonly created: string
-  /** What the container is called in Docker's fields: its id, and the words that named the image. */
-  readonly container?: { readonly id: string; readonly image: string }
+  readonly container?: NamedContainer
   /** Of an image from scratch: Go's names. Default: the host's. */
   readonly architecture?: string
 }
@@ -33,10 +38,9 @@ export interface CommitConfig extends CommitText {
 /** Bytes of the config; their digest is the image's id. Throws CHANGE_INVALID. */
 export function commitConfig(commit: CommitConfig): Buffer {
   const { base, diffId, created, author, message, changes = [], container } = commit
-  const image = base?.config === undefined ? emptyRunConfig : runConfigOf(base.config, base.json.config)
-  const own = mergeRunConfig(emptyRunConfig, image)
+  const own = containerRunConfig(base)
   const changed = changes.length === 0 ? own : mergeRunConfig(applyChanges(own, changes), own)
-  const named = container && { hostname: container.id.slice(0, 12), image: container.image }
+  const named = container && namesIn(container)
   const entry: HistoryEntry = {
     created,
     ...(author && { author }),
@@ -60,6 +64,20 @@ export function commitConfig(commit: CommitConfig): Buffer {
     variant: base?.variant || undefined,
   }
   return Buffer.from(goJson(document))
+}
+
+/** What a container of the image would run, as Docker writes it down. */
+export function containerRunConfigJson(base: ImageConfig | undefined, container: NamedContainer): GoJsonValue {
+  return dockerConfigJson(containerRunConfig(base), namesIn(container))
+}
+
+function containerRunConfig(base: ImageConfig | undefined): RunConfig {
+  const image = base?.config === undefined ? emptyRunConfig : runConfigOf(base.config, base.json.config)
+  return mergeRunConfig(emptyRunConfig, image)
+}
+
+function namesIn({ id, image }: NamedContainer) {
+  return { hostname: id.slice(0, 12), image }
 }
 
 /** Throws CHANGE_INVALID for changes that commit would refuse: before any work is done. */

@@ -13,17 +13,16 @@
 import type { Stage } from '../disk/stage.js'
 import type { Layer } from '../drivers/layer.js'
 import type { UpperSnapshot } from '../drivers/upper.js'
-import type { LayerRecord } from '../layers/record.js'
 import type { ImageConfig } from '../oci/config.js'
-import { type DiffId, type ImageId, sha256Digest } from '../oci/digest.js'
-import { familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
+import type { ImageId } from '../oci/digest.js'
+import type { Reference } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
 import type { Union } from '../overlay/union/union.js'
 import type { PlannedContent } from '../tar/layer-plan.js'
 import { type CommitText, checkChanges, commitConfig } from './commit-config.js'
 import { commitLayer, type StagedLayer } from './commit-layer.js'
 import type { CopiedImage, CopyTarget } from './copy.js'
-import { checkTaggable } from './reference-store.js'
+import { publishImage, taggable } from './publish-image.js'
 
 export interface CommitOptions extends CommitText {
   /** `repository[:tag]` that the new image gets. */
@@ -59,8 +58,7 @@ export async function commitContainer(
   stage: Stage,
   op: OperationContext,
 ): Promise<CopiedImage> {
-  const reference = options.tag === undefined ? undefined : withDefaultTag(parseReference(options.tag))
-  if (reference !== undefined) checkTaggable(reference)
+  const reference = options.tag === undefined ? undefined : taggable(options.tag)
   checkChanges(source.config, options.changes)
   const below = source.config?.diffIds ?? []
   const images = source.imageId === undefined ? [] : [source.imageId]
@@ -78,39 +76,10 @@ interface Committed {
 }
 
 async function publish({ source, options, reference, layer }: Committed, to: CopyTarget, op: OperationContext) {
-  const { config: base, imageId: parent, container } = source
+  const { config: base, imageId: parent, container, label } = source
   const { created = new Date().toISOString() } = options
   const diffId = layer?.diffId
-  const bytes = commitConfig({ ...options, base, diffId, created, ...(container && { container }) })
-  const id = sha256Digest<ImageId>(bytes)
+  const config = commitConfig({ ...options, base, diffId, created, ...(container && { container }) })
   const stack = [...(base?.diffIds ?? []), ...(diffId === undefined ? [] : [diffId])]
-  to.layers.assertFits(stack, source.label)
-  await using lease = await to.layers.lease({ stacks: [stack], images: [id] })
-  if (layer !== undefined) await publishLayer(stack, layer, to, lease)
-  const layers = await to.layers.settle(stack)
-  await to.images.put(bytes)
-  if (parent !== undefined && (await to.images.has(parent))) await to.images.setParent(id, parent)
-  op.emit({ type: 'image', subject: id, message: `Committed image ID: ${id}` })
-  if (reference !== undefined) await giveTag(reference, id, to, op)
-  return { id, layers }
-}
-
-async function publishLayer(
-  stack: readonly DiffId[],
-  { diffId, sizeBytes, staged: made }: StagedLayer,
-  { layers }: CopyTarget,
-  lease: Awaited<ReturnType<CopyTarget['layers']['lease']>>,
-): Promise<LayerRecord | undefined> {
-  const { record, parent, sizeBytes: known } = (await layers.lookAtTop(stack))!
-  if (record !== undefined) return record
-  // The same content may be there already, under other parents.
-  const staged = known === undefined ? { staged: made } : {}
-  return layers.publish({ diffId, parent, sizeBytes, lease, ...staged })
-}
-
-async function giveTag(reference: Reference, id: ImageId, to: CopyTarget, op: OperationContext): Promise<void> {
-  const name = familiarName(reference)
-  await to.references.tag(reference, id)
-  await to.images.touch(id)
-  op.emit({ type: 'tag', subject: name, message: `Tagged: ${name}` })
+  return publishImage({ label, config, stack, layer, parent, reference, done: 'Committed' }, to, op)
 }

@@ -2,26 +2,31 @@
  * The filters of `docker images`: dangling, label, before, since, reference, until. Rules: docker-compatible listing
  * (docker daemon, images/image_list.go).
  */
-import { PhylloError } from '../errors.js'
+import type { ImageConfig } from '../oci/config.js'
 import type { Image } from './image.js'
 import { pathMatch } from './path-match.js'
+import { imageNotFound } from './resolve.js'
 import { untilSeconds } from './until.js'
 
 /** Values by name; several of one name are joined as each filter's own rule says. */
-export type ImageFilters = Readonly<Partial<Record<FilterName, readonly string[]>>>
+type Filters<Name extends string> = Readonly<Partial<Record<Name, readonly string[]>>>
 
-const filterNames = ['dangling', 'label', 'before', 'since', 'reference', 'until'] as const
-export type FilterName = (typeof filterNames)[number]
+const listNames = ['dangling', 'label', 'before', 'since', 'reference', 'until'] as const
+export type ImageFilters = Filters<(typeof listNames)[number]>
 
-/** `name=value` words, as given to `--filter`. @throws TypeError for a word that is no filter */
-export function parseFilters(words: readonly string[]): ImageFilters {
-  const filters: Partial<Record<FilterName, string[]>> = {}
+/** `name=value` words, as given to `images --filter`. @throws TypeError for a word that is no filter */
+export function parseListFilters(words: readonly string[]): ImageFilters {
+  return parseFilters(words, listNames)
+}
+
+/** Of the names that a command knows. @throws TypeError for a word that is no filter */
+export function parseFilters<Name extends string>(words: readonly string[], names: readonly Name[]): Filters<Name> {
+  const filters: Partial<Record<Name, string[]>> = {}
   for (const word of words) {
     const at = word.indexOf('=')
-    const name = filterNames.find(known => known === word.slice(0, at).trim().toLowerCase())
+    const name = names.find(known => known === word.slice(0, at).trim().toLowerCase())
     if (at === -1) throw new TypeError(`filter ${JSON.stringify(word)} is not of the form name=value`)
-    if (name === undefined)
-      throw new TypeError(`invalid filter '${word.slice(0, at)}': known are ${filterNames.join(', ')}`)
+    if (name === undefined) throw new TypeError(`invalid filter '${word.slice(0, at)}': known are ${names.join(', ')}`)
     ;(filters[name] ??= []).push(word.slice(at + 1).trim())
   }
   return filters
@@ -52,13 +57,14 @@ export async function filterImages({ images, all, filters, resolve }: FilterCont
       const created = Date.parse(image.config.created ?? '')
       if (timed && (Number.isNaN(created) || created <= (after ?? -Infinity) || created >= (before ?? Infinity)))
         return false
-      return hasLabels(image, filters.label ?? [])
+      return hasLabels(image.config, filters.label ?? [])
     })
     .map(image => matchReferences(image, filters.reference))
     .filter(image => image !== undefined)
 }
 
-function danglingOf(values: readonly string[] | undefined): boolean | undefined {
+/** @throws TypeError for what is neither true nor false */
+export function danglingOf(values: readonly string[] | undefined): boolean | undefined {
   if (values === undefined) return undefined
   const meaning = new Map([
     ...['1', 'true', 't'].map(v => [v, true] as const),
@@ -76,7 +82,7 @@ async function timeBounds(
 ): Promise<[after: number | undefined, before: number | undefined]> {
   const createdOf = async (name: string) => {
     const image = await resolve(name)
-    if (image === undefined) throw new PhylloError('IMAGE_NOT_FOUND', `No such image: ${name}`, { reference: name })
+    if (image === undefined) throw imageNotFound(name)
     return Date.parse(image.config.created ?? '') || 0
   }
   const befores = await Promise.all((before ?? []).map(createdOf))
@@ -85,8 +91,9 @@ async function timeBounds(
   return [sinces.length > 0 ? Math.max(...sinces) : undefined, befores.length > 0 ? Math.min(...befores) : undefined]
 }
 
-function hasLabels(image: Image, wanted: readonly string[]): boolean {
-  const labels = image.config.config?.labels ?? {}
+/** All of them: `key`, or `key=value`. */
+export function hasLabels(config: ImageConfig, wanted: readonly string[]): boolean {
+  const labels = config.config?.labels ?? {}
   return wanted.every(word => {
     const [key, value] = splitOnce(word)
     return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value)

@@ -4,7 +4,7 @@ import type { OpenLayers } from '../layers/open-layers.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { ImageId } from '../oci/digest.js'
 import { parseReference, withDefaultTag } from '../oci/reference.js'
-import { Image, ImageLayer, namesOf } from './image.js'
+import { type HistoryItem, Image, ImageLayer, namesOf } from './image.js'
 import type { ImageRecord, ImageStore } from './image-store.js'
 import { type Association, checkTaggable, type ReferenceStore } from './reference-store.js'
 import { imageNotFound, type Resolved, resolveImage } from './resolve.js'
@@ -32,8 +32,8 @@ export class ImageCatalog {
 
   /** Newest first. */
   async list({ all = false, filters = [] }: ListOptions): Promise<Image[]> {
-    const { filterImages, parseFilters } = await import('./filter.js')
-    const parsed = parseFilters(filters)
+    const { filterImages, parseListFilters } = await import('./filter.js')
+    const parsed = parseListFilters(filters)
     const { images, references, layers } = this.#parts
     const associations = groupByImage(await references.list())
     const records = await images.getAll(await images.list())
@@ -52,6 +52,13 @@ export class ImageCatalog {
   async find(name: string): Promise<Image | undefined> {
     const found = await resolveImage(name, this.#parts.images, this.#parts.references)
     return found && this.#put(found.image, await this.#parts.references.list())
+  }
+
+  /** Undefined for an image that is not there. */
+  async history(name: string): Promise<HistoryItem[] | undefined> {
+    const { historyOf } = await import('./history.js')
+    const image = await this.find(name)
+    return image && historyOf(image, id => this.find(id))
   }
 
   /** The stored image that a name means. @throws IMAGE_NOT_FOUND */

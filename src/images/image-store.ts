@@ -5,6 +5,7 @@
  * - Config bytes are stored as they came; the id is their sha256, and every read verifies it.
  * - A config is published after all of its layers.
  */
+import { dirname } from 'node:path'
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
 import { PhylloError } from '../errors.js'
@@ -111,9 +112,12 @@ export class ImageStore {
     return id
   }
 
-  /** Images that say that they were built from this one. */
+  /** Images that say that they were built from this one. Most say nothing at all, and have no directory to look into. */
   async children(id: ImageId): Promise<ImageId[]> {
-    const ids = (await this.list()).filter(other => other !== id)
+    const { io, paths } = this.#root
+    const all = await this.list()
+    const saying = new Set(await ifThere(io.readdir(dirname(paths.imageMetadata(id)))))
+    const ids = all.filter(other => other !== id && saying.has(hexOf(other)))
     const parents = await Promise.all(ids.map(other => this.#metadata(other, 'parent')))
     return ids.filter((_, at) => parents[at] === id)
   }

@@ -13,7 +13,7 @@ import type { Association } from './reference-store.js'
 
 /** One step of an image's history, as `docker history` shows them. */
 export interface HistoryItem {
-  /** The image id for the newest step; undefined (`<missing>`) for the others. */
+  /** Of the image that ends with this step, if that is known (`<missing>` else): the newest step has its own, see `Store.history`. */
   readonly id: ImageId | undefined
   /** RFC 3339. */
   readonly created: string | undefined

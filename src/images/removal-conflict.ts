@@ -6,7 +6,7 @@
  */
 import { PhylloError } from '../errors.js'
 import { type ImageId, shortId } from '../oci/digest.js'
-import { familiarRepository, type Reference } from '../oci/reference.js'
+import { canonicalRepository, familiarName, familiarRepository, type Reference } from '../oci/reference.js'
 
 /** A container, ours or Docker's, and the image that it was made from. */
 export interface ImageUser {
@@ -91,4 +91,19 @@ export function isSingle(references: readonly Reference[]): boolean {
 /** Whether the words are the beginning of an id, even where they are a name, too. */
 export function isIdPrefix(words: string, id: ImageId): boolean {
   return id.startsWith(words) || id.slice('sha256:'.length).startsWith(words)
+}
+
+/** With the last tag of a repository go its digests. */
+export function withSiblings(named: Reference, references: readonly Reference[]): Reference[] {
+  if (named.digest !== undefined) return [named]
+  const siblings = references.filter(
+    other => canonicalRepository(other) === canonicalRepository(named) && familiarName(other) !== familiarName(named),
+  )
+  return siblings.some(({ digest }) => digest === undefined) ? [named] : [named, ...siblings]
+}
+
+/** It stays. Whoever took its last name away is told only if nothing that they can see needs it. */
+export function kept({ references, children }: ImageUse, conflict: Conflict, quiet: boolean): undefined {
+  const dangling = references.length === 0 && !children
+  if (!quiet || (dangling && !conflict.used)) throw conflictError(conflict)
 }

@@ -14,20 +14,21 @@ import type { LiveRoots } from '../layers/collect.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import { chainIdsOf } from '../oci/chain-id.js'
 import type { ChainId, DiffId, ImageId } from '../oci/digest.js'
-import { canonicalRepository, familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
+import { canonicalName, familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
-import type { ImageStore } from './image-store.js'
+import type { ImageRecord, ImageStore } from './image-store.js'
 import type { ReferenceEdit, ReferenceStore } from './reference-store.js'
 import {
   busy,
-  type Conflict,
   conflictError,
   conflictOf,
   type ImageUse,
   type ImageUser,
   isIdPrefix,
   isSingle,
+  kept,
   nameInUse,
+  withSiblings,
 } from './removal-conflict.js'
 import { imageNotFound, resolveImage } from './resolve.js'
 
@@ -94,6 +95,14 @@ interface GoneImage {
   readonly chain: readonly ChainId[]
 }
 
+interface NamedImage {
+  readonly id: ImageId
+  /** The words that were used, for messages. */
+  readonly name: string
+  readonly reference: Reference
+  readonly force: boolean
+}
+
 interface Helped {
   readonly id: ImageId
   readonly force: boolean
@@ -101,10 +110,19 @@ interface Helped {
   readonly quiet: boolean
 }
 
-class Removal {
+/** Of an image as it stands, with what is known of it at that moment. */
+export type IsUnwanted = (image: ImageRecord, use: ImageUse) => boolean
+
+/** Others wait for the root lock meanwhile. */
+const longestHoldMs = 100
+
+/** What one removal has taken away so far. */
+export class Removal {
   readonly #parts: RemoveParts
   readonly #steps: (string | GoneImage)[] = []
-  #collected: ReadonlySet<ChainId> = new Set()
+  /** Docker's sizes of the layers that are gone. */
+  #collected: ReadonlyMap<ChainId, number> = new Map()
+  #users: Promise<readonly ImageUser[]> | undefined
 
   constructor(parts: RemoveParts) {
     this.#parts = parts
@@ -112,29 +130,32 @@ class Removal {
 
   /** Answers with the parent of what was deleted. */
   named(name: string, force: boolean): Promise<ImageId | undefined> {
-    return this.#parts.references.edit(async names => {
+    return this.#decide(async names => {
       const found = await resolveImage(name, this.#parts.images, { get: async reference => names.get(reference) })
       if (found === undefined) throw imageNotFound(name)
       const { id } = found.image
-      const use = await this.#useOf(id, names)
-      if (isIdPrefix(name, id)) {
-        if (isSingle(use.references)) {
-          const conflict = conflictOf(use, { force, named: 'ignored' })
-          if (conflict !== undefined) throw conflictError(conflict)
-          this.#untag(use.references, names)
-        }
-        return this.#delete({ id, force, quiet: false }, names)
-      }
-      const inUse = !force && isSingle(use.references) ? nameInUse(name, use) : undefined
-      if (inUse !== undefined) throw inUse
-      this.#untag(withSiblings(withDefaultTag(parseReference(name)), use.references), names)
-      return referencesOf(id, names).length > 0 ? undefined : this.#delete({ id, force, quiet: true }, names)
+      if (isIdPrefix(name, id)) return this.#byId(id, force, names)
+      return this.#byReference({ id, name, reference: withDefaultTag(parseReference(name)), force }, names)
     })
   }
 
   /** An image that was needed by what is gone, if nothing else needs it. Answers with its own parent. */
   unneeded(id: ImageId): Promise<ImageId | undefined> {
-    return this.#parts.references.edit(names => this.#delete({ id, force: false, quiet: true }, names))
+    return this.#decide(names => this.#delete({ id, force: false, quiet: true }, names))
+  }
+
+  /**
+   * Those of the images that nobody wants, with all of their names and whatever they alone were built from, as far as nothing
+   * speaks against it. Others get at the references every now and then.
+   */
+  async unwanted(ids: readonly ImageId[], isUnwanted: IsUnwanted, signal: AbortSignal): Promise<void> {
+    const left = [...ids]
+    while (left.length > 0 && !signal.aborted)
+      await this.#decide(async names => {
+        const end = performance.now() + longestHoldMs
+        while (left.length > 0 && !signal.aborted && performance.now() < end)
+          await this.#ifUnwanted(left.shift()!, isUnwanted, names)
+      })
   }
 
   /** Takes away what the images that are gone had to themselves. */
@@ -145,12 +166,17 @@ class Removal {
       const collected = await op.stage('layers', () =>
         this.#parts.layers.collect({ roots: liveRoots(this.#parts), among }),
       )
-      this.#collected = new Set(collected.layers.map(({ chainId }) => chainId))
+      this.#collected = new Map(collected.layers.map(({ chainId, record }) => [chainId, record?.sizeBytes ?? 0]))
     } catch (error) {
       if (!(error instanceof PhylloError)) throw error
       const message = `layers of the image are left, for a later collection: ${error.message}`
       op.emit({ type: 'warning', subject: [...among].at(-1)!, message })
     }
+  }
+
+  /** Bytes, as Docker counts them: the sizes of the layers that are gone. */
+  get reclaimedBytes(): number {
+    return [...this.#collected.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0)
   }
 
   /** In Docker's order: a layer goes with the last of the images that had it. */
@@ -162,6 +188,49 @@ class Removal {
       const layers = step.chain.toReversed().filter(chainId => this.#collected.has(chainId) && !later.has(chainId))
       return [{ deleted: step.id }, ...layers.map(deleted => ({ deleted }))]
     })
+  }
+
+  /** What users of images are is asked once: while this is decided none is made. */
+  #decide<T>(work: (names: ReferenceEdit) => Promise<T>): Promise<T> {
+    return this.#parts.references.edit(async names => {
+      this.#users = undefined
+      return work(names)
+    })
+  }
+
+  async #ifUnwanted(id: ImageId, isUnwanted: IsUnwanted, names: ReferenceEdit): Promise<void> {
+    const image = await this.#parts.images.get(id)
+    if (image === undefined) return
+    const use = await this.#useOf(id, names)
+    if (!isUnwanted(image, use)) return
+    try {
+      let parent = use.references.length === 0 ? await this.#byId(id, false, names) : undefined
+      // It may have gone with another one.
+      for (const reference of use.references)
+        if (names.get(reference) === id)
+          parent = await this.#byReference({ id, name: canonicalName(reference), reference, force: false }, names)
+      while (parent !== undefined) parent = await this.#delete({ id: parent, force: false, quiet: true }, names)
+    } catch (error) {
+      if (!(error instanceof PhylloError && error.code === 'IMAGE_IN_USE')) throw error
+    }
+  }
+
+  async #byId(id: ImageId, force: boolean, names: ReferenceEdit): Promise<ImageId | undefined> {
+    const use = await this.#useOf(id, names)
+    if (isSingle(use.references)) {
+      const conflict = conflictOf(use, { force, named: 'ignored' })
+      if (conflict !== undefined) throw conflictError(conflict)
+      this.#untag(use.references, names)
+    }
+    return this.#delete({ id, force, quiet: false }, names)
+  }
+
+  async #byReference({ id, name, reference, force }: NamedImage, names: ReferenceEdit): Promise<ImageId | undefined> {
+    const use = await this.#useOf(id, names)
+    const inUse = !force && isSingle(use.references) ? nameInUse(name, use) : undefined
+    if (inUse !== undefined) throw inUse
+    this.#untag(withSiblings(reference, use.references), names)
+    return referencesOf(id, names).length > 0 ? undefined : this.#delete({ id, force, quiet: true }, names)
   }
 
   #gone(): GoneImage[] {
@@ -192,12 +261,13 @@ class Removal {
 
   async #useOf(id: ImageId, names: ReferenceEdit): Promise<ImageUse> {
     const { images, users } = this.#parts
+    this.#users ??= users()
     return {
       id,
       leased: await this.#isLeased(id),
       references: referencesOf(id, names),
       children: (await images.children(id)).length > 0,
-      users: (await users()).filter(({ imageId }) => imageId === id),
+      users: (await this.#users).filter(({ imageId }) => imageId === id),
     }
   }
 
@@ -211,19 +281,4 @@ function referencesOf(id: ImageId, names: ReferenceEdit): Reference[] {
     .list()
     .filter(({ imageId }) => imageId === id)
     .map(({ reference }) => reference)
-}
-
-/** With the last tag of a repository go its digests. */
-function withSiblings(named: Reference, references: readonly Reference[]): Reference[] {
-  if (named.digest !== undefined) return [named]
-  const siblings = references.filter(
-    other => canonicalRepository(other) === canonicalRepository(named) && familiarName(other) !== familiarName(named),
-  )
-  return siblings.some(({ digest }) => digest === undefined) ? [named] : [named, ...siblings]
-}
-
-/** It stays. Whoever took its last name away is told only if nothing that they can see needs it. */
-function kept({ references, children }: ImageUse, conflict: Conflict, quiet: boolean): undefined {
-  const dangling = references.length === 0 && !children
-  if (!quiet || (dangling && !conflict.used)) throw conflictError(conflict)
 }

@@ -19,6 +19,7 @@ export function addSceneDigests(scene: RemovalScene, repositories: string): void
 /** A step that removes or tags, as the command line would tell it. */
 export async function runStep(store: Store, scene: RemovalScene, { run }: SceneStep): Promise<StepResult> {
   const words = run.map(word => spell(scene, word))
+  if (words[1] === 'prune') return { prints: await pruneLines(store, words.slice(2)), errors: [] }
   const [command, ...rest] = words[0] === 'image' ? ['rmi', ...words.slice(2)] : words
   if (command === 'tag') {
     await store.tag(rest[0]!, rest[1]!)
@@ -37,6 +38,13 @@ export async function runStep(store: Store, scene: RemovalScene, { run }: SceneS
     }
   }
   return { prints, errors }
+}
+
+async function pruneLines(store: Store, options: readonly string[]): Promise<string[]> {
+  const filters = options.filter((_, at) => options[at - 1] === '--filter')
+  const { removed, reclaimedBytes } = await store.prune({ all: options.includes('-a'), filters })
+  const gone = removed.map(one => ('untagged' in one ? `untagged: ${one.untagged}` : `deleted: ${one.deleted}`))
+  return [...(gone.length > 0 ? ['Deleted Images:', ...gone] : []), `Total reclaimed space: ${reclaimedBytes}B`]
 }
 
 export function expectedOf(scene: RemovalScene, { prints = [], errors = [] }: SceneStep): StepResult {

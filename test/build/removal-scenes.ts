@@ -14,6 +14,8 @@ export interface SceneImage {
   readonly tags?: readonly string[]
   /** Earlier in the scene. */
   readonly parent?: string
+  /** Further fields of its config. */
+  readonly config?: MadeImage['config']
 }
 
 export interface SceneStep {
@@ -38,10 +40,13 @@ export interface RemovalScene {
 
 export const sceneDigest = digestOf(Buffer.from('a manifest'))
 
+/** Of the one file of a layer. */
+export const contentOf = (layer: string, scene: string) => `${layer} of ${scene}`
+
 export function madeImages({ name, images }: RemovalScene): ReadonlyMap<string, MadeImage> {
-  const made = Object.entries(images).map(([key, { layers, tags }]): [string, MadeImage] => {
-    const tars = layers.map(layer => layerTar({ [layer]: `${layer} of ${name}` }))
-    return [key, { layers: tars, ...(tags && { tags }), config: { author: `${key} of ${name}` } }]
+  const made = Object.entries(images).map(([key, { layers, tags, config }]): [string, MadeImage] => {
+    const tars = layers.map(layer => layerTar({ [layer]: contentOf(layer, name) }))
+    return [key, { layers: tars, ...(tags && { tags }), config: { author: `${key} of ${name}`, ...config } }]
   })
   return new Map(made)
 }

@@ -88,10 +88,13 @@ test('inspect -f', async () => {
   assert.ok(!('Healthcheck' in config) && !('StopTimeout' in config))
 })
 
-test('inspect prints those found, then one error for those missing, status 1', async () => {
+test('inspect prints those found, then an error for each that is missing, status 1', async () => {
   const ran = await runPhyllo(['inspect', '-f', '{{.Id}}', 'app', 'nope', 'tool:1', 'neither', 'IN VALID'], { root })
   assert.deepEqual([ran.status, ran.stdout], [1, `${id(app)}\n${id(tool)}\n`])
-  assert.equal(ran.stderr, 'phyllo: IMAGE_NOT_FOUND: No such image: nope, neither\n')
+  assert.match(
+    ran.stderr,
+    /^phyllo: IMAGE_NOT_FOUND: No such object: nope\nphyllo: IMAGE_NOT_FOUND: No such object: neither\nphyllo: REF.*\n$/,
+  )
   const none = await runPhyllo(['inspect', 'nope'], { root })
   assert.deepEqual([none.status, none.stdout], [1, '[]\n'])
   const invalid = await runPhyllo(['inspect', 'app', 'IN VALID'], { root })
@@ -108,12 +111,18 @@ test('an image goes by its id, by the beginning of its id, with and without sha2
     'docker.io/library/app:v1',
   ])
     assert.deepEqual(await words('inspect', '-f', '{{.Id}}', name), [id(app)], name)
-  for (const type of ['container', 'volume']) {
-    const { status, stderr } = await runPhyllo(['inspect', '--type', type, 'app'], { root })
-    assert.equal(status, 1)
-    assert.match(stderr, /^phyllo: COMMAND_UNSUPPORTED: /)
+  for (const [type, status, said] of [
+    ['container', 1, 'CONTAINER_NOT_FOUND: No such container: app'],
+    ['volume', 1, 'COMMAND_UNSUPPORTED: inspect --type volume: phyllo has images and containers'],
+    ['thing', 2, '"thing" is not a valid value for --type'],
+  ] as const) {
+    const ran = await runPhyllo(['inspect', '--type', type, 'app'], { root })
+    assert.deepEqual([ran.status, ran.stderr], [status, `phyllo: ${said}\n`])
   }
-  assert.deepEqual(await words('inspect', '--type', 'image', '-s', '-f', '{{.Id}}', 'app'), [id(app)])
+  const sized = await runPhyllo(['inspect', '--type', 'image', '-s', '-f', '{{.Id}}', 'app'], { root })
+  assert.deepEqual([sized.stdout, sized.stderr], [`${id(app)}\n`, 'WARNING: --size ignored for image\n'])
+  const { status, stderr } = await runPhyllo(['image', 'inspect', 'app', 'nope'], { root })
+  assert.deepEqual([status, stderr], [1, 'phyllo: IMAGE_NOT_FOUND: No such image: nope\n'])
 })
 
 test('history: newest first, parents by their ids, long commands cut', async () => {

@@ -53,7 +53,7 @@ const wrongWords: readonly (readonly [words: string, said: RegExp])[] = [
 for (const [words, said] of wrongWords) test(`usage: phyllo ${words}`, () => fails(2, words.split(' '), said))
 
 const dockerOnly: readonly (readonly [words: string, said: RegExp])[] = [
-  ...['pull', 'push', 'import', 'login', 'image prune', 'system prune'].map(
+  ...['pull', 'push', 'login', 'search', 'system prune'].map(
     words => [words, new RegExp(`^phyllo: COMMAND_UNSUPPORTED: ${words}: not in this version of phyllo\n$`)] as const,
   ),
   ...['run', 'exec', 'volume', 'compose'].map(
@@ -69,7 +69,7 @@ for (const [words, said] of dockerOnly)
   test(`not there yet: phyllo ${words}`, () => fails(1, [...words.split(' '), 'some', '--docker', '-options'], said))
 
 test('failures have status 1 and their code', async () => {
-  await fails(1, ['inspect', '-f', '{{.Id}}', 'nope'], /^phyllo: IMAGE_NOT_FOUND: No such image: nope\n$/)
+  await fails(1, ['inspect', '-f', '{{.Id}}', 'nope'], /^phyllo: IMAGE_NOT_FOUND: No such object: nope\n$/)
   await fails(1, ['history', 'nope:v1'], /IMAGE_NOT_FOUND/)
   await fails(1, ['ls', 'nope'], /IMAGE_NOT_FOUND: No such image: nope:latest/)
   await fails(1, ['history', 'A b'], /REFERENCE_INVALID/)

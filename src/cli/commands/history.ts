@@ -1,9 +1,9 @@
-import type { Image, ImageId, Store } from '../../index.js'
+import type { HistoryItem } from '../../index.js'
 import { stepAge } from '../age.js'
 import type { Command } from '../command.js'
 import { formatListing } from '../format/listing.js'
 import { humanSize } from '../format/size.js'
-import { imageNotFound } from '../not-found.js'
+import { referenceNotFound } from '../not-found.js'
 
 /** Docker cuts the command there, and puts an ellipsis in the last place. */
 const createdByWidth = 45
@@ -29,43 +29,29 @@ export const command: Command = {
   words: [1, 1],
   async run(context, [name], options) {
     const store = await context.store()
-    const image = await store.image(name!)
-    if (image === undefined) throw imageNotFound(name!)
+    const history = await store.history(name!)
+    if (history === undefined) throw referenceNotFound(name!)
     const whole = options['no-trunc'] === true
     const human = options['not-human'] !== true
     const created = human ? '{{.CreatedSince}}' : '{{.CreatedAt}}'
     const table = `table {{.ID}}\t${created}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}`
     const own = typeof options.format === 'string' && !['', 'table'].includes(options.format)
     const format = own ? String(options.format) : context.quiet ? '{{.ID}}' : table
-    const rows = rowsOf(image, await lineage(image, store), { whole, human })
+    const rows = history.map(item => rowOf(item, whole, human))
     context.stdout.write(formatListing({ format, headers, rows }))
   },
 }
 
-/** The image, what it was built from, and so on: their ids stand beside the newest steps, one each. */
-async function lineage(image: Image, store: Store): Promise<ImageId[]> {
-  const ids: ImageId[] = []
-  const most = image.history().length
-  for (let at: Image | undefined = image; at !== undefined && ids.length < most; ) {
-    ids.push(at.id)
-    at = at.parent && (await store.image(at.parent))
+function rowOf({ id, created, createdBy, sizeBytes, comment }: HistoryItem, whole: boolean, human: boolean) {
+  const { at, since } = stepAge(created)
+  return {
+    ID: id === undefined ? '<missing>' : whole ? id : id.slice(7, 19),
+    CreatedSince: since,
+    CreatedAt: at,
+    CreatedBy: shorten(createdBy.replaceAll('\t', ' '), whole),
+    Size: human ? humanSize(sizeBytes, 3) : String(sizeBytes),
+    Comment: comment,
   }
-  return ids
-}
-
-function rowsOf(image: Image, ids: readonly ImageId[], { whole, human }: { whole: boolean; human: boolean }) {
-  return image.history().map(({ created, createdBy, sizeBytes, comment }, index) => {
-    const id = ids[index]
-    const { at, since } = stepAge(created)
-    return {
-      ID: id === undefined ? '<missing>' : whole ? id : id.slice(7, 19),
-      CreatedSince: since,
-      CreatedAt: at,
-      CreatedBy: shorten(createdBy.replaceAll('\t', ' '), whole),
-      Size: human ? humanSize(sizeBytes, 3) : String(sizeBytes),
-      Comment: comment,
-    }
-  })
 }
 
 function shorten(text: string, whole: boolean): string {

@@ -46,6 +46,18 @@ export function structured(value: unknown, shape: Shape, key = ''): unknown {
   return shape.maps.includes(key) ? new Map(entries) : new GoStruct(Object.fromEntries(entries))
 }
 
+/** Adds fields that can be asked for by name, and that neither JSON nor the printed struct shows. */
+export function complete(value: unknown, fields: Readonly<Record<string, unknown>>): void {
+  if (!(value instanceof GoStruct)) return
+  for (const [name, zero] of Object.entries(fields))
+    if (!Object.hasOwn(value.fields, name))
+      Object.defineProperty(value.fields, name, { value: zero, enumerable: false })
+}
+
+export function fieldOf(value: unknown, name: string): unknown {
+  return value instanceof GoStruct ? value.fields[name] : undefined
+}
+
 export type GoMap = Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>
 
 export function isMap(value: unknown): value is GoMap {

@@ -1,0 +1,3 @@
+import { inspectCommand } from '../inspect-command.js'
+
+export const command = inspectCommand('image')
