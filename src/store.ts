@@ -12,6 +12,7 @@ import type { Writable } from 'node:stream'
 import type { LoadOptions } from './archive/load.js'
 import type { ArchiveInput } from './archive/open.js'
 import type { SaveOptions } from './archive/save-target.js'
+import type { CheckOptions, CheckReport } from './check/check.js'
 import type {
   Container,
   Containers,
@@ -239,6 +240,17 @@ export class Store implements AsyncDisposable {
       this.#parts.root.assertWritable()
       const { removeImageOf } = await import('./containers/remove-image.js')
       return removeImageOf(this.#parts, name, options, op)
+    }, signal)
+  }
+
+  /**
+   * Looks whether the store still is what was written into it, and tells each thing that is not in an event `finding`. Nothing is
+   * changed, and nobody is held up: see docs/check.md.
+   */
+  check({ signal, ...given }: CheckOptions = {}): Operation<CheckReport> {
+    return this.#life.operation(async op => {
+      const { checkStore } = await import('./check/check.js')
+      return checkStore(this.#parts, given, op)
     }, signal)
   }
 

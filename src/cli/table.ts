@@ -25,6 +25,7 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['unmount', () => import('./commands/unmount.js')],
   ['ls', () => import('./commands/ls.js')],
   ['cat', () => import('./commands/cat.js')],
+  ['check', () => import('./commands/check.js')],
   ['version', () => import('./commands/version.js')],
 ])
 

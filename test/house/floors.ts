@@ -19,7 +19,7 @@ const floors: readonly (readonly string[])[] = [
   ['images'],
   ['archive', 'registry', 'containers', 'store-options.ts'],
   ['store-parts.ts'],
-  ['store-containers.ts'],
+  ['store-containers.ts', 'check'],
   ['store.ts'],
   ['index.ts'],
   ['cli'],
