@@ -5,6 +5,7 @@ export type { SaveOptions } from './archive/save-target.js'
 export { type ByteString, toBytes, toText } from './byte-string.js'
 export type { CheckOptions, CheckReport } from './check/check.js'
 export type { CheckDepth } from './check/kinds.js'
+export type { Repaired, RepairOptions, RepairReport } from './check/repair.js'
 export type {
   Container,
   CreateOptions,

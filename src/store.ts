@@ -13,6 +13,7 @@ import type { LoadOptions } from './archive/load.js'
 import type { ArchiveInput } from './archive/open.js'
 import type { SaveOptions } from './archive/save-target.js'
 import type { CheckOptions, CheckReport } from './check/check.js'
+import type { RepairOptions, RepairReport } from './check/repair.js'
 import type {
   Container,
   Containers,
@@ -251,6 +252,15 @@ export class Store implements AsyncDisposable {
     return this.#life.operation(async op => {
       const { checkStore } = await import('./check/check.js')
       return checkStore(this.#parts, given, op)
+    }, signal)
+  }
+
+  /** Heals what a check finds, by what the store knows twice, other copies and an archive; the rest goes to its quarantine. */
+  repair({ signal, ...given }: RepairOptions = {}): Operation<RepairReport> {
+    return this.#life.operation(async op => {
+      this.#parts.root.assertWritable()
+      const { repairStore } = await import('./check/repair.js')
+      return repairStore(this.#parts, given, op)
     }, signal)
   }
 

@@ -26,6 +26,7 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['ls', () => import('./commands/ls.js')],
   ['cat', () => import('./commands/cat.js')],
   ['check', () => import('./commands/check.js')],
+  ['repair', () => import('./commands/repair.js')],
   ['version', () => import('./commands/version.js')],
 ])
 

@@ -87,13 +87,14 @@ function sumOf(fields: object): string {
   return sha256Digest(JSON.stringify(fields))
 }
 
-interface Source {
+export interface ContainerSource {
   readonly path: string
   readonly id: string
   readonly limits: Limits
 }
 
-function parseContainer(text: string, { path, id, limits }: Source): ContainerRecord {
+/** @throws STORE_CORRUPT, STORE_VERSION */
+export function parseContainer(text: string, { path, id, limits }: ContainerSource): ContainerRecord {
   const corrupt = (reason: string, cause?: unknown) =>
     new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path, ...(cause !== undefined && { cause }) })
   const fields = jsonObject(text, corrupt)
