@@ -67,6 +67,12 @@ export class Store implements AsyncDisposable {
     return new Store(new StoreParts(opened, await driverOf(opened, { compression }), { ...options }))
   }
 
+  /** Before a repair: sets a store.json that cannot be read aside; the next opening for writing makes it anew. Answers where it is. */
+  static async restore(root: string): Promise<string | undefined> {
+    const { restoreStoreFile } = await import('./check/restore.js')
+    return restoreStoreFile(root)
+  }
+
   /** A store in a new temporary directory, which close(), or the end of the process, removes. Nothing in it has to survive: durability is none. */
   static async temporary(options: Omit<StoreOptions, 'readOnly' | 'durability'> = {}): Promise<Store> {
     // One below what mkdtemp makes, so that the store directory has the mode of a store.

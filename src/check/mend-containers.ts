@@ -75,7 +75,11 @@ async function quarantineContainer(id: string, { parts: { root } }: Mending): Pr
   const moved = await root.withLock(async () => {
     if (mountId !== undefined && paths.driver === 'overlay2')
       await unlinkDirectory(root, paths.containerUpper(mountId), mountId)
-    const places = [paths.container(id), ...(mountId === undefined ? [] : [paths.containerUpper(mountId)]), paths.mount(id)]
+    const places = [
+      paths.container(id),
+      ...(mountId === undefined ? [] : [paths.containerUpper(mountId)]),
+      paths.mount(id),
+    ]
     const to: string[] = []
     for (const place of places) to.push((await root.quarantine(place)) ?? '')
     return to.filter(place => place !== '')

@@ -1,6 +1,7 @@
 /** Repairs of what stands beside `diff` in driver overlay2, and of short names. */
 import { basename, dirname } from 'node:path'
 import { ifThere } from '../disk/io.js'
+import type { Root } from '../disk/root.js'
 import { linkAt, linkOf, lowerAbove } from '../drivers/overlay2/directory.js'
 import { PhylloError } from '../errors.js'
 import { placedDirectories } from './directories.js'
@@ -29,15 +30,22 @@ export const mendDirectory: Mend = async ({ path }, mending) => {
 
 async function mendLinkFile(path: string, id: string, { parts: { root } }: Mending) {
   const { io, paths } = root
-  for (const link of await io.readdir(paths.links)) {
-    if ((await ifThere(io.readlink(paths.link(link)))) !== `../${id}/diff`) continue
-    await replaceSmall(root, path, link, 0o644)
+  const known = await shortNameOf(id, root)
+  if (known !== undefined) {
+    await replaceSmall(root, path, known, 0o644)
     return repaired('told anew by its short name')
   }
   const link = linkOf()
   await replaceSmall(root, path, link, 0o644)
   await io.symlink(`../${id}/diff`, paths.link(link))
   return repaired('it has a new short name')
+}
+
+/** The short name that leads to a directory. */
+async function shortNameOf(id: string, { io, paths }: Root): Promise<string | undefined> {
+  for (const link of await io.readdir(paths.links))
+    if ((await ifThere(io.readlink(paths.link(link)))) === `../${id}/diff`) return link
+  return undefined
 }
 
 /** A short name of a directory leads there again; any other goes. */
@@ -47,6 +55,11 @@ export const mendLink: Mend = async ({ path }, { parts: { root } }) => {
     if (paths.layerContent(id) === paths.links) continue
     const link = await orUndefined(linkAt(root, paths.layerContent(id)))
     if (link !== basename(path)) continue
+    const known = await shortNameOf(id, root)
+    if (known !== undefined) {
+      await replaceSmall(root, paths.below(paths.layerContent(id), 'link'), known, 0o644)
+      return repaired('its directory says its short name again')
+    }
     await using stage = await root.stage()
     await io.symlink(`../${id}/diff`, stage.file('link'))
     await root.quarantine(path)

@@ -1,10 +1,10 @@
 /** Repairs of what stands under image/: names, configs, and what is kept beside them. */
 import { basename, dirname } from 'node:path'
 import { ifThere } from '../disk/io.js'
+import { PhylloError } from '../errors.js'
 import { type ImageId, isDigest, sha256Digest } from '../oci/digest.js'
 import { goJson, sortedMap } from '../oci/go-json.js'
 import { familiarName, familiarRepository, parseReference } from '../oci/reference.js'
-import { PhylloError } from '../errors.js'
 import type { Finding } from './kinds.js'
 import { left, type Mend, type Mended, type Mending, moveAway, quarantined, repaired, replaceSmall } from './mend.js'
 import { withoutFlippedBit } from './single-bit.js'
@@ -51,7 +51,9 @@ export const mendReferences: Mend = async (_finding, { parts, sources, survey })
     const sorted = sortedMap(new Map([...kept].map(([repository, keys]) => [repository, sortedMap(keys)])))
     await replaceSmall(root, path, goJson({ Repositories: sorted }), 0o600)
     const gone = [...lost].sort().join(', ')
-    return names !== undefined && lost.size === 0 ? repaired('out of the archive') : quarantined(`names that are gone: ${gone || 'not known'}`)
+    return names !== undefined && lost.size === 0
+      ? repaired('out of the archive')
+      : quarantined(`names that are gone: ${gone || 'not known'}`)
   })
 }
 
@@ -60,7 +62,8 @@ function has(names: Names, name: string): boolean {
 }
 
 function isWhole(names: Names, known: ReadonlySet<string>): boolean {
-  for (const [repository, keys] of names) for (const [key, image] of keys) if (!isGood(repository, key, image, known)) return false
+  for (const [repository, keys] of names)
+    for (const [key, image] of keys) if (!isGood(repository, key, image, known)) return false
   return true
 }
 
@@ -111,11 +114,17 @@ export const mendMetadata: Mend = async ({ path }, mending) => {
   }
   if (key !== 'parent') return moveAway(root, path)
   const damaged = await ifThere(root.io.readFile(path, 4096))
+  if (damaged === undefined) return left('it is gone')
   const known = new Set<string>(survey.images.keys())
-  const said = sources.parentOf(id)
-  const healed = said ?? (damaged && (await withoutFlippedBit(damaged, one => known.has(one.toString().trim())))?.toString())
-  if (healed === undefined || !known.has(healed)) return moveAway(root, path)
-  await replaceSmall(root, path, healed, 0o600)
+  const there = damaged.toString().trim()
+  const said = sources.parentOf(id) ?? (isDigest(there) ? (there as ImageId) : undefined)
+  const config = said && !known.has(said) ? sources.config(said, survey) : undefined
+  if (config !== undefined) known.add(await images.put(config))
+  const healed =
+    (said && known.has(said) ? said : undefined) ??
+    (await withoutFlippedBit(damaged, one => known.has(one.toString().trim())))?.toString()
+  if (healed === undefined) return moveAway(root, path)
+  if (healed !== there) await replaceSmall(root, path, healed, 0o600)
   return repaired('names its image again')
 }
 

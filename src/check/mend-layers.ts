@@ -1,8 +1,8 @@
 /** Repairs of layers: their records and their contents. */
 import { basename } from 'node:path'
-import type { Stage } from '../disk/stage.js'
 import { ifThere } from '../disk/io.js'
 import { tarSplitFile } from '../disk/paths.js'
+import type { Stage } from '../disk/stage.js'
 import { unlinkDirectory } from '../drivers/overlay2/directory.js'
 import { PhylloError } from '../errors.js'
 import { chainOfName, type LayerRecord, readRecord } from '../layers/record.js'
@@ -37,7 +37,7 @@ export const mendRecord: Mend = async (finding, mending) => {
   if (cacheId === undefined) return mendMissing({ ...finding, path: directory }, mending)
   const { damage, sizeBytes } = await checkContent({ chainId, diffId, cacheId }, false, mending)
   // Without its content nobody knows its size: it is told anew when that is healed
-  const size = damage.length === 0 && sizeBytes !== undefined ? sizeBytes : (await sizeThere(chainId, mending)) ?? 0
+  const size = damage.length === 0 && sizeBytes !== undefined ? sizeBytes : ((await sizeThere(chainId, mending)) ?? 0)
   const files = { diff: diffId, size: String(size), 'cache-id': cacheId, ...(parent !== undefined && { parent }) }
   for (const [name, text] of Object.entries(files)) {
     const path = paths.below(directory, name)
@@ -101,7 +101,9 @@ async function cacheIdOf(chainId: ChainId, diffId: DiffId, mending: Mending): Pr
   const { io, paths } = parts.root
   const file = paths.below(paths.layer(chainId), 'cache-id')
   const said = (await ifThere(io.readFile(file, smallBytes)).catch(isCorrupt))?.toString().trim() ?? ''
-  const claimed = new Set([...survey.layers.values()].filter(one => one.chainId !== chainId).map(({ cacheId }) => cacheId))
+  const claimed = new Set(
+    [...survey.layers.values()].filter(one => one.chainId !== chainId).map(({ cacheId }) => cacheId),
+  )
   const known = new Set([...claimed, ...(await mounted(mending))])
   const all = (await io.readdir(paths.content)).filter(name => name !== basename(paths.links) && !known.has(name))
   for (const cacheId of all.sort((a, b) => Number(b === said) - Number(a === said) || (a < b ? -1 : 1))) {
@@ -147,9 +149,16 @@ export const mendMissing: Mend = async (finding, mending) => {
 
 export const mendContent: Mend = async (finding, mending) => {
   const content = await contentAt(finding, mending)
-  if (content === undefined) return moveAway(mending.parts.root, finding.path)
   const { root } = mending.parts
-  await using _lease = await root.lease({ chains: new Set([content.chainId]), diffIds: new Set([content.diffId]), images: new Set() })
+  if (content === undefined) {
+    const there = (await ifThere(root.io.status(finding.path))) !== undefined
+    return there ? moveAway(root, finding.path) : repaired('by an earlier repair')
+  }
+  await using _lease = await root.lease({
+    chains: new Set([content.chainId]),
+    diffIds: new Set([content.diffId]),
+    images: new Set(),
+  })
   await using stage = await root.stage()
   const { damage } = await checkContent(content, true, mending)
   if (damage.length === 0) return repaired('by an earlier repair')
@@ -224,7 +233,11 @@ async function writeAgain(
 }
 
 /** A directory of its own for the layer; the record leads there at once, and what stands on it is told in the next round. */
-async function replaceDirectory({ chainId, diffId, cacheId }: Content, staged: string, mending: Mending): Promise<void> {
+async function replaceDirectory(
+  { chainId, diffId, cacheId }: Content,
+  staged: string,
+  mending: Mending,
+): Promise<void> {
   const { root, layers } = mending.parts
   const { paths } = root
   const parent = (await readRecord(root, chainId))?.parent
@@ -245,14 +258,18 @@ async function replaceDirectory({ chainId, diffId, cacheId }: Content, staged: s
 async function giveUp(finding: Finding, mending: Mending, chainId: ChainId): Promise<Mended> {
   const { root } = mending.parts
   const { containers, images } = finding.affects
-  if (containers.length > 0) return left('there is no other copy, and containers stand on it: give an archive that has it')
+  if (containers.length > 0)
+    return left('there is no other copy, and containers stand on it: give an archive that has it')
   await quarantineImages(finding, mending)
   const record = mending.survey.layers.get(chainId)
   const away = withDescendants(chainId, [...mending.survey.layers.values()], record?.cacheId)
   for (const chain of away) await root.quarantine(root.paths.layer(chain))
   if (record !== undefined && root.paths.driver === 'overlay2')
     await unlinkDirectory(root, root.paths.layerContent(record.cacheId), record.cacheId)
-  const path = root.paths.driver === 'packed' && record === undefined ? finding.path : root.paths.layerContent(record?.cacheId ?? hexOf(chainId))
+  const path =
+    root.paths.driver === 'packed' && record === undefined
+      ? finding.path
+      : root.paths.layerContent(record?.cacheId ?? hexOf(chainId))
   await root.quarantine(path)
   return quarantined(`there is no other copy; images that went with it: ${images.join(', ') || 'none'}`)
 }

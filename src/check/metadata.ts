@@ -38,8 +38,12 @@ async function storeFile({ root }: StoreParts): Promise<Found[]> {
   const { io, paths } = root
   const path = paths.storeFile
   const text = (await ifThere(io.readFile(path, smallBytes)))?.toString()
-  // A root of Docker that nobody has written to yet has none
-  if (text === undefined || text === storeFileText(paths.driver)) return []
+  if (text === storeFileText(paths.driver)) return []
+  if (text === undefined) {
+    // A root of Docker that nobody has written to yet has none
+    const ours = (await ifThere(io.status(paths.owners))) !== undefined
+    return ours ? [{ kind: 'store-file', path, reason: 'is not there', of: {} }] : []
+  }
   const { version } = JSON.parse(text) as { version: number }
   if (version > storeVersion) return []
   return [{ kind: 'store-file', path, reason: 'says something else than this version writes', of: {} }]

@@ -7,10 +7,10 @@
  * - What is healed is looked at again: a round ends with a check, and the last check is the answer.
  */
 import { type ArchiveInput, openArchive } from '../archive/open.js'
+import { storeFileText } from '../disk/store-file.js'
 import { PhylloError } from '../errors.js'
 import type { OperationContext } from '../operation.js'
 import type { StoreParts } from '../store-parts.js'
-import { storeFileText } from '../disk/store-file.js'
 import { checkStore } from './check.js'
 import type { Finding, FindingKind } from './kinds.js'
 import { left, type Mend, type Mended, moveAway, type Outcome, repaired, replaceSmall } from './mend.js'
@@ -56,14 +56,14 @@ const mends: Readonly<Record<FindingKind, Mend>> = {
   'layer-record': mendRecord,
   'layer-missing': mendMissing,
   'layer-content': mendContent,
-  link: mendLink,
-  directory: mendDirectory,
   'container-record': mendContainerRecord,
   mount: mendMount,
+  link: mendLink,
+  directory: mendDirectory,
   'container-content': mendContainer,
-  'image-metadata': mendMetadata,
   references: mendReferences,
   reference: mendReferences,
+  'image-metadata': mendMetadata,
   distribution: away,
   blob: away,
   unreadable: async () => left('the system cannot read it'),
@@ -81,7 +81,10 @@ export async function repairStore(
   const { root, limits } = parts
   await root.assertAlone()
   await using stage = await root.stage()
-  const opened = from === undefined ? undefined : await openArchive(from, { limits, signal: op.signal, stage: async () => stage.file('archive.tar') })
+  const opened =
+    from === undefined
+      ? undefined
+      : await openArchive(from, { limits, signal: op.signal, stage: async () => stage.file('archive.tar') })
   await using _opened = opened
   const images = (await opened?.images()) ?? []
   const sources = new Sources(parts, images)
@@ -108,7 +111,8 @@ async function mend(finding: Finding, mending: Parameters<Mend>[1]): Promise<Men
   try {
     return await mends[finding.kind as FindingKind](finding, mending)
   } catch (error) {
-    if (!(error instanceof PhylloError) || ['STORE_CLOSED', 'STORE_BUSY', 'WORKER_DIED'].includes(error.code)) throw error
+    if (!(error instanceof PhylloError) || ['STORE_CLOSED', 'STORE_BUSY', 'WORKER_DIED'].includes(error.code))
+      throw error
     return left(error.message)
   }
 }

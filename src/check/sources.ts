@@ -1,10 +1,11 @@
 /** What a store can be healed with: an archive that the user gives, and what else the store itself has. */
-import type { DiffId, Digest, ImageId } from '../oci/digest.js'
-import { isDigest } from '../oci/digest.js'
-import { familiarName } from '../oci/reference.js'
+
 import { ifThere } from '../disk/io.js'
 import type { SourceImage } from '../images/source.js'
 import { chainIdsOf } from '../oci/chain-id.js'
+import type { DiffId, Digest, ImageId } from '../oci/digest.js'
+import { isDigest } from '../oci/digest.js'
+import { familiarName } from '../oci/reference.js'
 import type { LayerInput } from '../pool/jobs.js'
 import type { StoreParts } from '../store-parts.js'
 import type { Survey } from './survey.js'
@@ -39,7 +40,9 @@ export class Sources {
   /** Familiar names of the archive, with what they name. */
   names(): Map<string, ImageId> {
     return new Map(
-      this.#images.flatMap(({ imageId, references }) => references.map(reference => [familiarName(reference), imageId])),
+      this.#images.flatMap(({ imageId, references }) =>
+        references.map(reference => [familiarName(reference), imageId]),
+      ),
     )
   }
 

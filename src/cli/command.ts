@@ -12,6 +12,8 @@ export type Options = Readonly<Record<string, OptionValue>>
 export interface CommandContext {
   /** The store of this call, opened at the first use. `write` says whether the command changes anything. */
   store(write?: boolean): Promise<Store>
+  /** See Store.restore. */
+  restore(): Promise<string | undefined>
   /** Another store, for writing. */
   other(store: OtherStore): Promise<Store>
   /** Aborted by Ctrl-C. */

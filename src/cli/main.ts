@@ -52,6 +52,7 @@ async function runCommand(command: Command, words: readonly string[], options: O
   const opened = new OpenedStores(options)
   const context: CommandContext = {
     store: (write = false) => opened.store(write),
+    restore: () => opened.restore(),
     other: store => opened.other(store),
     signal: abort.signal,
     quiet: options.quiet === true,

@@ -42,6 +42,11 @@ export class OpenedStores {
     return this.#writing ?? (this.#reading ??= openStoreOptions(this.#options, false))
   }
 
+  /** Before anything is opened. */
+  restore(): Promise<string | undefined> {
+    return Store.restore(rootOf(this.#options))
+  }
+
   /** For writing, with all else as the options say. */
   other({ root, driver }: OtherStore): Promise<Store> {
     const opening = openStoreOptions({ ...this.#options, root, driver }, true)
