@@ -68,10 +68,10 @@ export const mutants: readonly Mutant[] = [
     test,
   },
   {
-    name: 'what is replaced is not kept',
-    file: 'src/check/mend-layers.ts',
-    find: 'const path = root.paths.driver === ',
-    replace: 'return left(""); const path = root.paths.driver === ',
+    name: 'what cannot be healed is deleted',
+    file: 'src/disk/quarantine.ts',
+    find: 'const moved = await ifThere(c.io.rename(path, to).then(() => true))',
+    replace: 'const moved = await ifThere(c.io.deleteTree(path).then(() => true))',
     test,
   },
   {
