@@ -149,6 +149,7 @@ test('a layer file that nobody needs counts: whoever loads such a layer takes it
   const { store, files } = await filled(t)
   const orphan = join(store.root, 'packed', `${'ab'.repeat(32)}.tar.lz4`)
   writeFileSync(orphan, readFileSync(files[0]!))
+  assert.equal((await store.check({ depth: 'structure' })).findings.length, 1, 'its footer is that of another layer')
   const { findings } = await store.check()
   assert.deepEqual([...new Set(findings.map(({ path }) => path))], [orphan])
   assert.deepEqual((await store.repair()).findings, [])
@@ -180,6 +181,20 @@ test('one flipped bit is found by trying, and nothing is guessed', async () => {
   flipped[8]! ^= 1
   assert.equal(await withoutFlippedBit(flipped, isRight), undefined)
   assert.equal(await withoutFlippedBit(right, bytes => bytes[0] !== right[0]), undefined, 'several ways')
+})
+
+test('a container whose name has lost a bit: found, and healed by its checksum', async t => {
+  const { store } = await filled(t)
+  await (await store.create('a:v1', { name: 'first' })).close()
+  const folder = join(store.root, 'phyllo/containers')
+  const path = join(folder, readdirSync(folder)[0]!)
+  const before = readFileSync(path, 'latin1')
+  writeFileSync(path, before.replace('"name":"first"', '"name":"girst"'), 'latin1')
+  assert.deepEqual(
+    (await store.check({ depth: 'metadata' })).findings.map(({ kind }) => kind),
+    ['container-record'],
+  )
+  assert.deepEqual([(await store.repair()).findings, readFileSync(path, 'latin1')], [[], before])
 })
 
 test('phyllo check and phyllo repair: lines, JSON and status', async t => {
