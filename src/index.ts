@@ -4,6 +4,9 @@ export type { LoadOptions } from './archive/load.js'
 export type { ArchiveInput } from './archive/open.js'
 export type { SaveOptions } from './archive/save-target.js'
 export { type ByteString, toBytes, toText } from './byte-string.js'
+export type { CheckOptions, CheckReport } from './check/check.js'
+export type { CheckDepth } from './check/kinds.js'
+export type { Repaired, RepairOptions, RepairReport } from './check/repair.js'
 export type {
   Container,
   CreateOptions,
@@ -29,7 +32,15 @@ export { defaultLimits, type Limits } from './limits.js'
 export type { ContainerConfig, HistoryEntry, ImageConfig } from './oci/config.js'
 export type { ChainId, DiffId, Digest, ImageId } from './oci/digest.js'
 export type { Platform } from './oci/platform.js'
-export type { MilestoneEvent, Operation, OperationEvent, ProgressEvent, Report } from './operation.js'
+export type {
+  Finding,
+  FindingEvent,
+  MilestoneEvent,
+  Operation,
+  OperationEvent,
+  ProgressEvent,
+  Report,
+} from './operation.js'
 export type { ChangesOptions, ContainerChange } from './overlay/difference/changes.js'
 export { Pool, type PoolOptions } from './pool/pool.js'
 export { Store } from './store.js'

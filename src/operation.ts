@@ -31,6 +31,8 @@ export interface ProgressEvent {
   readonly done: number
   /** Unknown for streams. */
   readonly total?: number
+  /** Of a check: what goes on from here when it is given as `resume`. */
+  readonly resume?: string
 }
 
 /** A step that was taken; never dropped. `type` says which, the other fields are facts about it. */
@@ -40,7 +42,35 @@ export interface MilestoneEvent {
   readonly message: string
 }
 
-export type OperationEvent = ProgressEvent | MilestoneEvent
+/** Something in a store that is not what it should be; never dropped. */
+export interface FindingEvent {
+  readonly type: 'finding'
+  /** The path. */
+  readonly subject: string
+  readonly message: string
+  readonly finding: Finding
+}
+
+/** See src/check/kinds.ts for what there is. */
+export interface Finding {
+  /** What it is: stable. */
+  readonly kind: string
+  /** The file or directory. */
+  readonly path: string
+  /** In words. */
+  readonly reason: string
+  /** What needs it. */
+  readonly affects: {
+    /** Ids. */
+    readonly images: readonly string[]
+    /** Familiar references. */
+    readonly tags: readonly string[]
+    /** Ids. */
+    readonly containers: readonly string[]
+  }
+}
+
+export type OperationEvent = ProgressEvent | MilestoneEvent | FindingEvent
 
 export interface OperationContext {
   readonly signal: AbortSignal

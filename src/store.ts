@@ -21,20 +21,15 @@ import type {
   ListContainersOptions,
   OpenContainerOptions,
 } from './containers/containers.js'
-import type { DiskUsage, DiskUsageOptions } from './containers/disk-usage.js'
 import type { DockerContainer } from './containers/docker-containers.js'
 import type { ContainerInfo } from './containers/record.js'
-import type { RemoveOptions } from './containers/remove-image.js'
 import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
 import { removeAtExit } from './disk/remove-at-exit.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
 import type { CopyOptions } from './images/copy-images.js'
-import type { GcOptions, GcReport } from './images/gc.js'
 import type { HistoryItem, Image } from './images/image.js'
 import type { ListOptions } from './images/image-catalog.js'
-import type { PruneOptions, PruneReport } from './images/prune.js'
-import type { Removed } from './images/remove.js'
 import type { UnpackOptions, UnpackReport } from './images/unpack.js'
 import { Lifetime } from './lifetime.js'
 import type { JsonObject } from './oci/json.js'
@@ -42,8 +37,9 @@ import type { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
 import type { StoreOptions } from './store-options.js'
 import { StoreParts } from './store-parts.js'
+import { StoreUpkeep } from './store-upkeep.js'
 
-export class Store implements AsyncDisposable {
+export class Store extends StoreUpkeep implements AsyncDisposable {
   readonly #parts: StoreParts
   readonly #life: Lifetime
   #containers: Promise<Containers> | undefined
@@ -51,8 +47,10 @@ export class Store implements AsyncDisposable {
   #forget: (() => Promise<void>) | undefined
 
   private constructor(parts: StoreParts) {
+    const life = new Lifetime(parts.root.paths.root)
+    super(parts, life)
     this.#parts = parts
-    this.#life = new Lifetime(parts.root.paths.root)
+    this.#life = life
   }
 
   /**
@@ -70,6 +68,12 @@ export class Store implements AsyncDisposable {
       ...(durability && { durability }),
     })
     return new Store(new StoreParts(opened, await driverOf(opened, { compression }), { ...options }))
+  }
+
+  /** Before a repair: sets a store.json that cannot be read aside; the next opening for writing makes it anew. Answers where it is. */
+  static async restore(root: string): Promise<string | undefined> {
+    const { restoreStoreFile } = await import('./check/restore.js')
+    return restoreStoreFile(root)
   }
 
   /** A store in a new temporary directory, which close(), or the end of the process, removes. Nothing in it has to survive: durability is none. */
@@ -259,53 +263,6 @@ export class Store implements AsyncDisposable {
   /** Gives a reference to an image, taking it from whichever had it. */
   async tag(source: string, target: string): Promise<void> {
     await this.#parts.catalog.tag(source, target)
-  }
-
-  /**
-   * Takes a name away, as `docker rmi` does, and the image with it when that was its last one; an id takes the image with its one
-   * name. The answer is what went: names, then the image and those of its layers that nothing else needs, from the top. They
-   * are out of the store at once; when the operation has ended their room is free.
-   *
-   * @throws IMAGE_NOT_FOUND, IMAGE_IN_USE, REFERENCE_INVALID, STORE_READ_ONLY
-   */
-  remove(name: string, { signal, ...options }: RemoveOptions = {}): Operation<readonly Removed[]> {
-    return this.#life.operation(async op => {
-      this.#parts.root.assertWritable()
-      const { removeImageOf } = await import('./containers/remove-image.js')
-      return removeImageOf(this.#parts, name, options, op)
-    }, signal)
-  }
-
-  /**
-   * Deletes what nothing uses: layers that no image and no container has, and what dead processes have left. Nobody who reads or adds
-   * is held up. `dryRun` tells what would go, and how many bytes. See docs/space.md.
-   *
-   * @throws STORE_READ_ONLY, STORE_BUSY, STORE_CORRUPT
-   */
-  gc({ signal, ...options }: GcOptions = {}): Operation<GcReport> {
-    return this.#life.operation(async op => {
-      const { collectGarbageOf } = await import('./containers/collect-garbage.js')
-      return collectGarbageOf(this.#parts, options, op)
-    }, signal)
-  }
-
-  /** `docker system df`: what images and containers take by Docker's count, and what the store takes on the disk. See docs/space.md. */
-  diskUsage({ signal }: DiskUsageOptions = {}): Operation<DiskUsage> {
-    return this.#life.operation(async op => {
-      const { diskUsage } = await import('./containers/disk-usage.js')
-      const { root, layers, catalog, limits } = this.#parts
-      return diskUsage({ root, layers, catalog, limits, containers: () => this.containers({ size: true }) }, op)
-    }, signal)
-  }
-
-  /**
-   * Removes images that nobody needs, as `docker image prune` does: those without a name that nothing is built on; with `all` every one
-   * that no container is made of. What is in use stays.
-   */
-  prune({ signal, ...options }: PruneOptions = {}): Operation<PruneReport> {
-    return this.#life.operation(async op => {
-      return (await import('./store-images.js')).pruneStore(this.#parts, options, op)
-    }, signal)
   }
 
   /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */

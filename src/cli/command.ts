@@ -16,6 +16,8 @@ export interface CommandContext {
    * clears up after the dead, which it does by default.
    */
   store(write?: boolean, tidy?: boolean): Promise<Store>
+  /** See Store.restore. */
+  restore(): Promise<string | undefined>
   /** Another store, for writing. */
   other(store: OtherStore): Promise<Store>
   /** Aborted by Ctrl-C. */

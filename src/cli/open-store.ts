@@ -50,6 +50,11 @@ export class OpenedStores {
     return this.#writing ?? (this.#reading ??= openStore(this.#options, this.#env, { write }))
   }
 
+  /** Before anything is opened. */
+  restore(): Promise<string | undefined> {
+    return Store.restore(rootOf(this.#options, this.#env))
+  }
+
   /** For writing, with all else as the options say. */
   other({ root, driver }: OtherStore): Promise<Store> {
     const opening = openStore({ ...this.#options, root, driver }, this.#env, { write: true })

@@ -67,6 +67,7 @@ async function runCommand(command: Command, { words, options }: Parsed, io: Io):
   const opened = new OpenedStores(options, io.env)
   const context: CommandContext = {
     store: (write = false, tidy = true) => opened.store(write, tidy),
+    restore: () => opened.restore(),
     other: store => opened.other(store),
     signal: abort.signal,
     quiet: options.quiet === true,

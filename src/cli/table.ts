@@ -31,6 +31,8 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['cat', () => import('./commands/cat.js')],
   ['gc', () => import('./commands/gc.js')],
   ['df', () => import('./commands/df.js')],
+  ['check', () => import('./commands/check.js')],
+  ['repair', () => import('./commands/repair.js')],
   ['version', () => import('./commands/version.js')],
 ])
 

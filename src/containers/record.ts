@@ -3,6 +3,7 @@
  *
  * Invariants:
  * - Written once, when the container is made, and never changed: whoever has the container open holds a lock on this very file.
+ * - Its last field is the sha256 of the others. One without it, of an earlier version, is read all the same.
  * - The copy of the image config is its exact text: container, diff and commit need nothing of an image that is gone.
  */
 import { ifThere } from '../disk/io.js'
@@ -74,20 +75,26 @@ export async function readContainer(
   return bytes && parseContainer(bytes.toString('utf8'), { path, id, limits })
 }
 
+/** With a checksum, so that what has no other copy in the store (name, time, bounds) cannot change unseen. */
 export function containerText(record: ContainerRecord): string {
   const { id, name, image, imageId, chainId, configBytes, created, mountId, bounds } = record
   const imageConfig = configBytes?.toString('utf8')
   const made = { version: recordVersion, id, name, image, imageId, chainId, created, mountId, bounds, imageConfig }
-  return `${JSON.stringify(made)}\n`
+  return `${JSON.stringify({ ...made, sum: sumOf(made) })}\n`
 }
 
-interface Source {
+function sumOf(fields: object): string {
+  return sha256Digest(JSON.stringify(fields))
+}
+
+export interface ContainerSource {
   readonly path: string
   readonly id: string
   readonly limits: Limits
 }
 
-function parseContainer(text: string, { path, id, limits }: Source): ContainerRecord {
+/** @throws STORE_CORRUPT, STORE_VERSION */
+export function parseContainer(text: string, { path, id, limits }: ContainerSource): ContainerRecord {
   const corrupt = (reason: string, cause?: unknown) =>
     new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path, ...(cause !== undefined && { cause }) })
   const fields = jsonObject(text, corrupt)
@@ -95,6 +102,8 @@ function parseContainer(text: string, { path, id, limits }: Source): ContainerRe
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1) throw corrupt('no version')
   if (version > recordVersion)
     throw new PhylloError('STORE_VERSION', `${path}: version ${version}, this program knows ${recordVersion}`, { path })
+  const { sum, ...summed } = fields
+  if (sum !== undefined && sum !== sumOf(summed)) throw corrupt('does not have its checksum')
   if (fields.id !== id) throw corrupt('the record of another container')
   if (typeof name !== 'string' || typeof image !== 'string') throw corrupt('no name or no image')
   if (typeof created !== 'string' || Number.isNaN(Date.parse(created))) throw corrupt('no time')

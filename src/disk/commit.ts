@@ -110,6 +110,14 @@ export async function replaceFile(
   await flush(c, dirname(final))
 }
 
+/** The same with a staged file, for a repair alone: a reader who has the old one open goes on with that. */
+export async function replaceWithFile(c: CommitContext, staged: string, final: string, mode: number): Promise<void> {
+  await c.io.chmod(staged, mode)
+  await flush(c, staged)
+  await withParents(c, final, () => c.io.rename(staged, final))
+  await flush(c, dirname(final))
+}
+
 /** A full disk is not made fuller by attempts. What cannot be dropped now goes with the owner; the first error counts. */
 async function dropAfterFailure<T>(c: CommitContext, staged: string, work: () => Promise<T>): Promise<T> {
   try {

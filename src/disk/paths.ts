@@ -27,6 +27,7 @@
  *     ├── limbo/<place>@<owner>.<n>              set aside by a collector that has not yet decided
  *     ├── intents/<cache-id>@<owner>.<n>         driver overlay2: a directory of ours that no record names yet, or no longer
  *     ├── trash/<owner>.<n>                      no part of the store any more: anybody may delete it
+ *     ├── quarantine/<place>@<owner>.<n>         what a repair has taken away or replaced
  *     └── containers/<container>.json            flocked by whoever has the container open for writing
  * ```
  */
@@ -64,6 +65,8 @@ export class StorePaths {
   readonly stages: string
   readonly limbo: string
   readonly trash: string
+  /** Made when it is first needed. */
+  readonly quarantine: string
   /** Of driver overlay2 alone. */
   readonly intents: string
   /** Of driver overlay2 alone: short names of `diff` directories. */
@@ -90,6 +93,7 @@ export class StorePaths {
     this.stages = join(this.root, 'phyllo/stages')
     this.limbo = join(this.root, 'phyllo/limbo')
     this.trash = join(this.root, 'phyllo/trash')
+    this.quarantine = join(this.root, 'phyllo/quarantine')
     this.intents = join(this.root, 'phyllo/intents')
     this.links = join(this.content, 'l')
     this.containers = join(this.root, 'phyllo/containers')

@@ -16,6 +16,7 @@ import { condemn, inLimbo, restore, setAside } from './limbo.js'
 import { tryLock, withLockFile } from './lock.js'
 import { type Owner, ownerOf } from './owner.js'
 import type { StorePaths } from './paths.js'
+import { keep, quarantine } from './quarantine.js'
 import { type Leavings, leavingsOfDead, reapDeadOwners } from './reap.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
@@ -101,6 +102,20 @@ export class Root {
   /** See commit.replaceFile: files that are rewritten as a whole. */
   async replaceFile(final: string, bytes: Uint8Array | string, mode: number): Promise<void> {
     return commit.replaceFile(await this.#commit(), final, bytes, mode)
+  }
+
+  /** For a repair alone: see commit.replaceWithFile and quarantine.ts. */
+  async replaceWithFile(staged: string, final: string, mode: number): Promise<void> {
+    return commit.replaceWithFile(await this.#commit(), staged, final, mode)
+  }
+
+  async quarantine(path: string): Promise<string | undefined> {
+    return quarantine(await this.#commit(), path)
+  }
+
+  /** Before it is replaced. */
+  async keep(path: string): Promise<string | undefined> {
+    return keep(await this.#commit(), path)
   }
 
   /** Writes a new file into a stage, so durable that its directory may be published. */

@@ -9,7 +9,14 @@
 import type { DriverName } from '../disk/paths.js'
 import type { Limits } from '../limits.js'
 import type { ChainId, DiffId } from '../oci/digest.js'
-import type { ByteRange, CommitLayerOutput, ContentSource, LayerInput, WriteLayerOutput } from '../pool/jobs.js'
+import type {
+  ByteRange,
+  CommitLayerOutput,
+  ContentSource,
+  LayerInput,
+  TarSource,
+  WriteLayerOutput,
+} from '../pool/jobs.js'
 import type { Pool, RunOptions } from '../pool/pool.js'
 import type { PlannedContent } from '../tar/layer-plan.js'
 import type { Layer, LayerTar } from './layer.js'
@@ -101,6 +108,12 @@ export interface Removal {
   pathsOf(cacheId: string): Promise<readonly string[]>
 }
 
+export interface UpperCheck {
+  readonly lowers: () => Promise<Lowers>
+  readonly full: boolean
+  readonly pace: (bytes: number) => Promise<void>
+}
+
 export interface ContainerPlace {
   /** The container's id. */
   readonly container: string
@@ -128,6 +141,11 @@ export interface Uppers {
   open(directory: string, lowers: () => Promise<Lowers>): Promise<Upper>
   /** For somebody who only looks. */
   look(directory: string, lowers: () => Promise<Lowers>): Promise<Upper>
+  /**
+   * Whether it can be read, whoever holds it; with `full` also its bytes, as far as they have checksums. `pace` is awaited after so
+   * many more bytes. @throws STORE_CORRUPT, CONTAINER_CHANGED, STORE_IO, STORE_VERSION
+   */
+  check(directory: string, options: UpperCheck): Promise<void>
   /** Puts it in its place. Called under the root lock; the answer when the container's record stands. */
   publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<() => Promise<void>>
   /** The container's record is about to go. The answer is called when it is gone, and says where in the trash the directory is. */
@@ -159,6 +177,8 @@ export interface Driver {
   contentSource(layer: Layer): ContentSource
   /** Where a job finds the content of a file of a layer that this driver has opened. */
   contentOf(layer: Layer, inode: number): PlannedContent
+  /** Where the exact tar of a layer is, or its parts, whether they are there or not. */
+  sourceOf(content: Pick<LayerContent, 'chainId' | 'cacheId'>): TarSource
   jobs(parts: ContentJobsParts): ContentJobs
 
   readonly uppers: Uppers

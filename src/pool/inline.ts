@@ -17,5 +17,8 @@ export const jobModules: { readonly [K in JobName]: () => Promise<JobModule<K>> 
   'compress-blocks': () => import('../../workers/compress-blocks.js'),
   'gzip-layer': () => import('../../workers/gzip-layer.js'),
   'write-tree': () => import('../../workers/write-tree.js'),
+  'check-content': () => import('../../workers/check-content.js'),
+  'check-blob': () => import('../../workers/check-blob.js'),
+  'rebuild-layer': () => import('../../workers/rebuild-layer.js'),
   'place-layers': () => import('../../workers/place-layers.js'),
 }

@@ -179,7 +179,53 @@ export interface WriteTreeOutput {
 /** See unpack/not-set.ts. */
 export type NotSetKind = 'owners' | 'setid' | 'modes' | 'xattrs' | 'devices' | 'fifos' | 'times'
 
+/** Whether a content is what it was when it was written. Nothing is changed. */
+export interface CheckContentInput {
+  readonly source: TarSource
+  readonly diffId: DiffId
+  /** Every byte. Otherwise: whatever can be told without reading contents. */
+  readonly full: boolean
+  /** Bytes to read in a second at most. */
+  readonly bytesPerSecond?: number
+  readonly limits: Limits
+}
+export interface ContentDamage {
+  /** Of a layer file: its index, what stands around its blocks, its blocks. Of a directory: tar-split, files. Or it is not there. */
+  readonly part: 'index' | 'frame' | 'blocks' | 'tar-split' | 'files' | 'missing'
+  readonly path: string
+  readonly reason: string
+}
+export interface CheckContentOutput {
+  readonly damage: readonly ContentDamage[]
+  /** Docker's size of it; undefined where that cannot be told. */
+  readonly sizeBytes: number | undefined
+  readonly bytesRead: number
+}
+
+/** A file whose name is its digest. */
+export interface CheckBlobInput {
+  readonly path: string
+  readonly digest: Digest
+  readonly bytesPerSecond?: number
+}
+export interface CheckBlobOutput {
+  readonly isWhole: boolean
+  readonly bytesRead: number
+}
+
+/** A layer file out of the frame of another whose index is damaged. */
+export interface RebuildLayerInput {
+  readonly path: string
+  readonly target: string
+  readonly compression: BlockCompression
+  readonly limits: Limits
+}
+export type RebuildLayerOutput = Omit<WriteLayerOutput, 'digest'>
+
 export interface Jobs {
+  readonly 'check-content': { readonly input: CheckContentInput; readonly output: CheckContentOutput }
+  readonly 'check-blob': { readonly input: CheckBlobInput; readonly output: CheckBlobOutput }
+  readonly 'rebuild-layer': { readonly input: RebuildLayerInput; readonly output: RebuildLayerOutput }
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
   readonly 'unpack-layer': { readonly input: UnpackLayerInput; readonly output: UnpackLayerOutput }
   readonly 'commit-layer': { readonly input: CommitLayerInput; readonly output: CommitLayerOutput }

@@ -116,7 +116,8 @@ class Assembly {
   }
 }
 
-async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
+/** The lines, unpacked. Throws STORE_CORRUPT and STORE_IO. */
+export async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
   try {
     yield* decompressGzip(readRange({ path, offset: 0, sizeBytes: Number.POSITIVE_INFINITY }, path), path)
   } catch (error) {

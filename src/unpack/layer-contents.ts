@@ -48,6 +48,16 @@ export class LayerContents {
     }
   }
 
+  /** What stands under this name, which is not followed, and its path. Undefined: nothing, or the root itself. Throws as `open`. */
+  look(name: ByteString): { readonly stats: Stats; readonly path: Buffer } | undefined {
+    const parts = cleanParts(name)
+    const leaf = parts.pop()
+    if (leaf === undefined) return undefined
+    const path = this.#pathOf(`${this.#parentOf(parts, name)}/${leaf}` as ByteString)
+    const stats = this.#lstat(path, name)
+    return stats && { stats, path }
+  }
+
   /** The layer is damaged at this file. */
   corrupt(name: ByteString, reason: string): PhylloError {
     const path = this.#shown(name)

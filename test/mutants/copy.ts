@@ -28,7 +28,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the target does not wait for a copy when it closes',
     file: 'src/store.ts',
-    find: 'return to.#hold(operation)',
+    find: 'return to.#life.hold(operation)',
     replace: 'return operation',
     test: copy,
   },

@@ -9,7 +9,7 @@ import type { WrittenIntent } from '../../disk/intent.js'
 import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { SystemCalls } from '../../native/system-calls.js'
-import type { ContainerPlace, UpperLeftover, Uppers } from '../driver.js'
+import type { ContainerPlace, UpperCheck, UpperLeftover, Uppers } from '../driver.js'
 import type { Lowers, NewNode, Upper } from '../upper.js'
 import { describeDirectory, linkAt, linkFileOf, placeDirectory, unlinkDirectory } from './directory.js'
 import type { FileSystemSync } from './file-system-sync.js'
@@ -45,6 +45,11 @@ export class DirectoryUppers implements Uppers {
   async look(directory: string, lowers: () => Promise<Lowers>): Promise<Upper> {
     const { lookAtDirectoryUpper } = await import('./directory-upper.js')
     return lookAtDirectoryUpper(directory, { calls: await this.#parts.calls(), lowers: await lowers() })
+  }
+
+  /** A look reads all names and attributes; contents have no checksums. */
+  async check(directory: string, { lowers }: UpperCheck): Promise<void> {
+    await (await this.look(directory, lowers)).close()
   }
 
   async publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<() => Promise<void>> {

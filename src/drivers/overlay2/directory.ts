@@ -19,6 +19,11 @@ const mostLowers = 128
 const lowerBytes = mostLowers * (linkLength + 3)
 const linkGrammar = /^[A-Z2-7]{26}$/
 
+/** A new short name. */
+export function newLink(io: Io): string {
+  return linkOf(Buffer.from(io.randomName() + io.randomName(), 'hex'))
+}
+
 /** The first 26 characters of 17 random bytes in base32. */
 export function linkOf(bytes: Uint8Array): string {
   let link = ''
@@ -58,7 +63,7 @@ export async function completeLayer(root: Root, staged: string, below: string | 
 /** Says in a directory in a stage how it is called and what it stands on. Answers with its link. */
 export async function describeDirectory(root: Root, staged: string, below: string | undefined): Promise<string> {
   const { io, paths } = root
-  const link = linkOf(Buffer.from(io.randomName() + io.randomName(), 'hex'))
+  const link = newLink(io)
   await io.writeNew(paths.below(staged, 'link'), link, 0o644, false)
   if (below !== undefined) await io.writeNew(paths.below(staged, 'lower'), await lowerAbove(root, below), 0o644, false)
   await io.chmod(staged, 0o710)

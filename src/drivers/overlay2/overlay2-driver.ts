@@ -115,8 +115,12 @@ export class Overlay2Driver implements Driver {
 
   async openTar({ chainId, diffId, cacheId }: LayerContent): Promise<OpenTar> {
     const { openDirectoryTar } = await import('./directory-tar.js')
+    return openDirectoryTar(diffId, this.sourceOf({ chainId, cacheId }))
+  }
+
+  sourceOf({ chainId, cacheId }: Pick<LayerContent, 'chainId' | 'cacheId'>) {
     const { paths } = this.#root
-    return openDirectoryTar(diffId, { tarSplit: paths.tarSplit(chainId), diff: paths.diff(cacheId) })
+    return { tarSplit: paths.tarSplit(chainId), diff: paths.diff(cacheId) }
   }
 
   contentOf(layer: Layer, inode: number): PlannedContent {

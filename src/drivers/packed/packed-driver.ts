@@ -9,7 +9,7 @@ import { discardIf, settled } from '../../disk/settle.js'
 import { PhylloError } from '../../errors.js'
 import type { BlockCache } from '../../layerfile/block-cache.js'
 import { type DiffId, hexOf } from '../../oci/digest.js'
-import type { BlockCompression } from '../../pool/jobs.js'
+import type { BlockCompression, TarSource } from '../../pool/jobs.js'
 import type { PlannedContent } from '../../tar/layer-plan.js'
 import type {
   ContentJobs,
@@ -77,6 +77,10 @@ export class PackedDriver implements Driver {
 
   openTar(content: LayerContent): Promise<PackedLayer> {
     return this.open(content)
+  }
+
+  sourceOf({ cacheId }: Pick<LayerContent, 'cacheId'>): TarSource {
+    return { layerFile: this.#root.paths.packedLayer(cacheId) }
   }
 
   contentOf(layer: Layer, inode: number): PlannedContent {

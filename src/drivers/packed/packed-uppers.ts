@@ -6,7 +6,7 @@
 import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { Checksums } from '../../layerfile/checksum.js'
-import type { ContainerPlace, UpperLeftover, Uppers } from '../driver.js'
+import type { ContainerPlace, UpperCheck, UpperLeftover, Uppers } from '../driver.js'
 import type { NewNode, Upper } from '../upper.js'
 
 export class PackedUppers implements Uppers {
@@ -31,6 +31,11 @@ export class PackedUppers implements Uppers {
   async look(directory: string): Promise<Upper> {
     const { lookAtPackedUpper } = await import('./look.js')
     return lookAtPackedUpper(directory, { checksums: await this.#checksums() })
+  }
+
+  async check(directory: string, { full, pace }: UpperCheck): Promise<void> {
+    const { checkPackedUpper } = await import('./check-upper.js')
+    await checkPackedUpper(directory, { checksums: await this.#checksums(), full, pace })
   }
 
   async publish(staged: string, { mountId }: ContainerPlace): Promise<() => Promise<void>> {

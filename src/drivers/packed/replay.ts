@@ -48,7 +48,7 @@ export function replay(path: string, journal: JournalFrames, files: UpperFiles, 
 }
 
 /** A segment that is not there any more has nothing in it that anybody wants; if it has, that shows later. */
-function isThere({ segment, offset, bytes, checksum }: Extent, files: UpperFiles, sum: Sum): boolean {
+export function isThere({ segment, offset, bytes, checksum }: Extent, files: UpperFiles, sum: Sum): boolean {
   const name = segmentName(segment)
   if (files.bytes(name) === undefined) return true
   const found = Buffer.allocUnsafeSlow(bytes)
