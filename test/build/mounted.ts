@@ -6,16 +6,23 @@ import { join } from 'node:path'
 import { after } from 'node:test'
 
 export function ownTmpfs(): string {
+  const { directory, unmount } = mountTmpfs()
+  after(unmount)
+  return directory
+}
+
+/** The same for whoever is no test. */
+export function mountTmpfs(): { readonly directory: string; readonly unmount: () => void } {
   const directory = mkdtempSync(join(tmpdir(), 'phyllo-mounted-'))
   execFileSync('mount', ['-t', 'tmpfs', 'none', directory])
-  after(() => {
+  const unmount = () => {
     for (const point of mountPoints()
       .filter(point => point === directory || point.startsWith(`${directory}/`))
       .reverse())
       spawnSync('umount', ['-l', point])
     rmdirSync(directory)
-  })
-  return directory
+  }
+  return { directory, unmount }
 }
 
 /** In the order of mounting. */
