@@ -100,7 +100,12 @@ const before = (): Map<string, string> =>
 /** The states after 0, 1, 2, … steps. */
 export function containerStates(): ContainerState[] {
   const state = before()
-  return [new Map(state), ...containerSteps.map(({ expect }) => (expect(state), new Map(state)))]
+  const states = [new Map(state)]
+  for (const { expect } of containerSteps) {
+    expect(state)
+    states.push(new Map(state))
+  }
+  return states
 }
 
 const paths = [...new Set(containerStates().flatMap(state => [...state.keys()]))]

@@ -28,14 +28,25 @@ const sha256 = (bytes: Uint8Array | string) => `sha256:${createHash('sha256').up
 const known = new Map<string, string>()
 
 export function judge(root: string, { atRest = false }: { readonly atRest?: boolean } = {}): Judgement {
-  const driver = existsSync(join(root, 'overlay2')) ? 'overlay2' : 'packed'
-  const store = new NaiveStore(root, driver)
+  const store = new NaiveStore(root, driverOf(root))
   store.layers()
   store.images()
   store.containers()
   if (atRest) store.rest()
   const { findings, tags, imageIds, names } = store
   return { findings, tags, images: imageIds, containers: names }
+}
+
+/** Familiar reference → image id. */
+export function tagsOf(root: string): Map<string, string> {
+  const repositories = text(join(root, 'image', driverOf(root), 'repositories.json'))
+  if (repositories === undefined) return new Map()
+  const parsed = JSON.parse(repositories) as { Repositories: Record<string, Record<string, string>> }
+  return new Map(Object.values(parsed.Repositories).flatMap(keys => Object.entries(keys)))
+}
+
+function driverOf(root: string): NaiveDriver {
+  return existsSync(join(root, 'overlay2')) ? 'overlay2' : 'packed'
 }
 
 interface Layer {
@@ -84,10 +95,7 @@ class NaiveStore {
       if (sha256(bytes) !== `sha256:${name}`) this.#wrong(`image ${name} does not hash to its name`)
       else this.#image1(`sha256:${name}`, JSON.parse(bytes.toString()))
     }
-    const repositories = text(this.#image('repositories.json'))
-    if (repositories === undefined) return
-    const parsed = JSON.parse(repositories) as { Repositories: Record<string, Record<string, string>> }
-    for (const [key, id] of Object.values(parsed.Repositories).flatMap(keys => Object.entries(keys))) {
+    for (const [key, id] of tagsOf(this.#root)) {
       this.tags.set(key, id)
       if (!this.imageIds.has(id)) this.#wrong(`${key} names ${id}, which is not there`)
     }
