@@ -47,6 +47,7 @@ export const questions = {
   layers: () => load(import('./layers.js')),
   reopen: () => load(import('./reopen.js')),
   overlay2: () => load(import('./overlay2.js')),
+  'overlay2-memory': async () => (await import('./memory.js')).overlay2Question,
   'micro-hash': () => load(import('./micro-hash.js')),
   'micro-lz4': () => load(import('./micro-lz4.js')),
   'micro-tar-scan': () => load(import('./micro-tar-scan.js')),

@@ -74,7 +74,10 @@ async function layersOf(archive: string): Promise<string[]> {
   return item.Layers.map(name => join(archive, name))
 }
 
-/** Every layer over the one before. Whiteouts become files, and nothing is deleted: less than what the others do. */
+/**
+ * Every layer over the one before. Whiteouts become files, and nothing is deleted but a directory where a file or symlink is to be:
+ * less than what the others do.
+ */
 async function extract(layers: readonly string[], to: string): Promise<void> {
-  for (const layer of layers) await runProcess(['tar', '-C', to, '-xf', layer])
+  for (const layer of layers) await runProcess(['tar', '-C', to, '--recursive-unlink', '-xf', layer])
 }
