@@ -29,13 +29,6 @@ export const mutants: readonly Mutant[] = [
     test: packed,
   },
   {
-    name: 'a sync does not wait for what is still in memory',
-    file: 'src/drivers/packed/upper-keeper.ts',
-    find: '    const { files, segments, large, holds } = this.#parts\n    this.#batches.handOver()\n',
-    replace: '    const { files, segments, large, holds } = this.#parts\n',
-    test: packed,
-  },
-  {
     name: 'the intent of a directory goes before its record stands',
     file: 'src/drivers/overlay2/overlay2-driver.ts',
     find: '    await this.#sync.everything(tarSplit)\n',
@@ -85,10 +78,10 @@ export const mutants: readonly Mutant[] = [
     test: crowd,
   },
   {
-    name: 'a collector does not ask for leases',
-    file: 'src/layers/collect.ts',
-    find: 'const live = new Set<ChainId>(leases.chains)',
-    replace: 'const live = new Set<ChainId>([...leases.chains].slice(0, 0))',
+    name: 'the living are taken for dead while others are there',
+    file: 'src/disk/owner.ts',
+    find: 'return !(await tryLock(flock, fd, path))',
+    replace: 'return !(await tryLock(flock, fd, path)) && false',
     test: crowd,
   },
 ]
