@@ -12,6 +12,6 @@ export function containersOf(parts: StoreParts, life: Lifetime): Containers {
     start: (work, signal) => life.operation(work, signal),
     copyTarget: () => parts.copyTarget(),
     exportTo,
-    extractInto: (union, path, input, op) => extractInto(union, path, { input, limits }, op),
+    extractInto: (union, path, source, op) => extractInto(union, path, { ...source, limits }, op),
   })
 }

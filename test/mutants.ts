@@ -1,17 +1,21 @@
 /**
- * Are the tests able to fail? `npm run mutants [-- system] [--only ROOM]`.
+ * Are the tests able to fail? `npm run mutants [-- system] [--only ROOM] [--sample N [--seed SEED]]`.
  *
  * Every mutant of test/mutants/*.ts is applied to a copy of the repository, its test must fail there, and must pass
- * without it. Those whose test is a system test run with `system` alone. The product itself is never touched.
+ * without it. Those whose test is a system test run with `system` alone. The product itself is never touched. A sample
+ * holds some of each room; its seed is the commit, so that one commit after the other comes to all of them.
  */
-import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { spawn, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { transformSync } from 'esbuild'
+import { makeFastDirectory } from './build/fast-directory.js'
 import { compiledRoot, repoRoot } from './build/repo.js'
+import { sampleOf } from './build/sample.js'
+import { sayAgain } from './build/say-again.js'
 import type { Mutant } from './mutants/mutant.js'
 
 /** What a test may look at besides the compiled files. */
@@ -28,11 +32,17 @@ interface Verdict {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: 'string' }, sample: { type: 'string' }, seed: { type: 'string' } },
+  })
   const system = positionals[0] === 'system'
   const all = await collect(values.only === undefined ? undefined : new RegExp(values.only))
-  const mutants = all.filter(({ test }) => test.endsWith('.system.test.ts') === system)
-  const dir = mkdtempSync(join(tmpdir(), 'phyllo-mutants-'))
+  const here = all.filter(({ test }) => test.endsWith('.system.test.ts') === system)
+  const mutants = values.sample === undefined ? here : sampled(here, values.sample, values.seed ?? commit())
+  const dir = makeFastDirectory('phyllo-mutants-')
+  process.env.TMPDIR = join(dir, 'tmp')
+  mkdirSync(process.env.TMPDIR)
   try {
     const lanes = system ? 1 : Math.min(2, availableParallelism())
     const slots = Array.from({ length: lanes }, (_, i) => createSlot(join(dir, `slot-${i}`)))
@@ -47,16 +57,35 @@ async function main(): Promise<void> {
     await spread(mutants, slots, async (mutant, slot) => {
       const verdict = await judge(mutant, slot, healthy.get(mutant.test)!)
       verdicts.push(verdict)
-      print(verdict)
+      console.log(lineOf(verdict))
     })
-    if (all.length > mutants.length)
-      console.log(`${all.length - mutants.length} more: npm run mutants${system ? '' : ' -- system'}`)
+    if (all.length > here.length)
+      console.log(`${all.length - here.length} more: npm run mutants${system ? '' : ' -- system'}`)
+    sayAgain(verdicts.filter(({ outcome }) => outcome !== 'killed').map(lineOf))
     const killed = verdicts.filter(({ outcome }) => outcome === 'killed').length
     console.log(`${killed} passed, ${verdicts.length - killed + (verdicts.length === 0 ? 1 : 0)} failed`)
     if (killed < verdicts.length || verdicts.length === 0) process.exitCode = 1
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+function sampled(mutants: readonly Named[], count: string, seed: string): Named[] {
+  if (!/^[1-9]\d*$/.test(count)) throw new Error(`--sample takes a number, not ${count}`)
+  const chosen = sampleOf(mutants, {
+    count: Number(count),
+    seed,
+    kindOf: ({ room }) => room,
+    nameOf: ({ name }) => name,
+  })
+  console.log(`${chosen.length} of ${mutants.length} mutants: --sample ${count} --seed ${seed}`)
+  return chosen
+}
+
+/** Of sources that are in no repository: any. */
+function commit(): string {
+  const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: repoRoot, encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : String(Date.now())
 }
 
 async function collect(only?: RegExp): Promise<Named[]> {
@@ -166,9 +195,9 @@ function runTest(slot: string, test: string, timeoutMs: number): Promise<Run> {
   })
 }
 
-function print({ mutant, outcome, note, ms }: Verdict): void {
+function lineOf({ mutant, outcome, note, ms }: Verdict): string {
   const time = `${(ms / 1000).toFixed(1)} s`.padStart(7)
-  console.log(`${outcome.padEnd(8)} ${time}  ${mutant.room}: ${mutant.name}${note && `, ${note}`}`)
+  return `${outcome.padEnd(8)} ${time}  ${mutant.room}: ${mutant.name}${note && `, ${note}`}`
 }
 
 await main()

@@ -1,18 +1,22 @@
 /**
  * The test runner: `node dist/test/run.js [plain|core|system] [--only PATTERN] [--update]`.
  *
- * - plain: every `*.test.js` that needs neither root nor a Debian package; core: the same without test/house.
+ * - plain: every `*.test.js` that needs neither root nor a Debian package, with files in memory where that is possible.
+ * - core: the same without test/house, with files where TMPDIR says.
  * - system: `*.system.test.js`, one file at a time, as root on Linux with the programs of .ci/packages.
  *
  * A test that fails, is skipped, marked as to do, cancelled, or hangs, a file without tests, and fewer tests than
- * test/expected.json counts: each makes the run fail. It closes with `N passed, N failed` on a line of its own.
+ * test/expected.json counts: each makes the run fail. What failed is said where it happened and at the end again. It
+ * closes with `N passed, N failed` on a line of its own.
  */
-import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { delimiter, join, relative, resolve } from 'node:path'
 import { run } from 'node:test'
 import { inspect, parseArgs } from 'node:util'
+import { makeFastDirectory } from './build/fast-directory.js'
 import { compiledRoot, repoRoot } from './build/repo.js'
+import { sayAgain } from './build/say-again.js'
 
 const suites = ['plain', 'core', 'system'] as const
 type Suite = (typeof suites)[number]
@@ -54,17 +58,34 @@ async function main(): Promise<void> {
   const only = values.only === undefined ? undefined : new RegExp(values.only)
   const files = testFiles(suite).filter(file => only?.test(nameOf(file)) ?? true)
   const started = performance.now()
-  const results = await runAll(files, suite === 'system' ? 1 : availableParallelism())
+  const results = await (suite === 'plain' ? inFastDirectory : asIs)(() =>
+    runAll(files, suite === 'system' ? 1 : availableParallelism()),
+  )
   const total = { passed: 0, failed: 0 }
   for (const { passed, failures } of results) {
     total.passed += passed
     total.failed += failures.length
   }
   console.log(`\n${suite}: ${files.length} files, ${seconds(performance.now() - started)}, Node ${process.version}`)
-  total.failed += only === undefined ? missing(suite, total.passed, values.update && total.failed === 0) : 0
+  const fewer = only === undefined ? missing(suite, total.passed, values.update && total.failed === 0) : undefined
+  if (fewer !== undefined) total.failed++
   if (files.length === 0) total.failed++
+  sayAgain([...results.filter(({ failures }) => failures.length > 0).map(blockOf), ...(fewer ? [fewer] : [])])
   console.log(`${total.passed} passed, ${total.failed} failed`)
   if (total.failed > 0) process.exitCode = 1
+}
+
+const asIs = <T>(work: () => Promise<T>) => work()
+
+/** Tests make their files below TMPDIR, which they inherit. */
+async function inFastDirectory<T>(work: () => Promise<T>): Promise<T> {
+  const dir = makeFastDirectory('phyllo-tests-')
+  process.env.TMPDIR = dir
+  try {
+    return await work()
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 /** Compiled tests whose source is still there: a build leaves the outcome of deleted sources behind. */
@@ -85,7 +106,7 @@ async function runAll(files: readonly string[], concurrency: number): Promise<Fi
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const result = await runFile(file)
       results.push(result)
-      print(result)
+      console.log(blockOf(result))
     }
   }
   await Promise.all(Array.from({ length: Math.max(1, concurrency) }, lane))
@@ -132,21 +153,19 @@ function reasonOf(error: Error & { readonly cause?: unknown }): unknown {
   return error.cause instanceof Error ? error.cause : error
 }
 
-function print({ file, passed, failures, output, ms }: FileResult): void {
+function blockOf({ file, passed, failures, output, ms }: FileResult): string {
   const line = `${seconds(ms).padStart(8)}  ${String(passed).padStart(4)} passed  ${nameOf(file)}`
-  console.log(failures.length === 0 ? `ok    ${line}` : `FAIL  ${line}, ${failures.length} failed`)
-  for (const failure of failures) console.log(indent(failure))
-  if (failures.length > 0 && output.length > 0)
-    console.log(indent(`output of the file:\n${indent(output.join('').trimEnd())}`))
+  if (failures.length === 0) return `ok    ${line}`
+  const written = output.length === 0 ? [] : [`output of the file:\n${indent(output.join('').trimEnd())}`]
+  return [`FAIL  ${line}, ${failures.length} failed`, ...[...failures, ...written].map(indent)].join('\n')
 }
 
-/** 1 when fewer tests passed than test/expected.json says, so that a suite cannot shrink unseen. */
-function missing(suite: Suite, passed: number, update: boolean): number {
+/** Said when fewer tests passed than test/expected.json says, so that a suite cannot shrink unseen. */
+function missing(suite: Suite, passed: number, update: boolean): string | undefined {
   const expected = JSON.parse(readFileSync(expectedFile, 'utf8')) as Record<Suite, number>
   if (update) writeFileSync(expectedFile, `${JSON.stringify({ ...expected, [suite]: passed }, undefined, 2)}\n`)
-  else if (passed < expected[suite])
-    console.log(`only ${passed} of at least ${expected[suite]} tests (test/expected.json)`)
-  return !update && passed < expected[suite] ? 1 : 0
+  else if (passed < expected[suite]) return `only ${passed} of at least ${expected[suite]} tests (test/expected.json)`
+  return undefined
 }
 
 function demandPrerequisites(): void {

@@ -11,6 +11,8 @@ import type { ArchiveInput } from './open.js'
 
 export interface ExtractSource {
   readonly input: ArchiveInput
+  /** For messages, instead of its own. */
+  readonly name: string | undefined
   readonly limits: Limits
 }
 
@@ -18,11 +20,12 @@ export interface ExtractSource {
 export async function extractInto(
   union: Union,
   path: unknown,
-  { input, limits }: ExtractSource,
+  { input, name: called, limits }: ExtractSource,
   op: OperationContext,
 ): Promise<void> {
   const directory = extractionPoint(union, path)
-  const { name, bytes } = opened(input)
+  const { bytes, ...own } = opened(input)
+  const name = called ?? own.name
   const stream = new InputStream(bytes, name)
   const abort = () => stream.stop(op.signal.reason)
   op.signal.addEventListener('abort', abort, { once: true })

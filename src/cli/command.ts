@@ -1,6 +1,7 @@
 /** What a command is, and how its words are read: Docker's own names and options, parsed by node:util. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Store } from '../index.js'
+import type { Input, Output } from './io.js'
 import type { OtherStore } from './open-store.js'
 
 /** A mistake in the words of the command line: one line on stderr, exit status 2. */
@@ -19,8 +20,10 @@ export interface CommandContext {
   readonly quiet: boolean
   /** `json` when the global `--format json` was given. */
   readonly json: boolean
-  readonly stdout: NodeJS.WriteStream
-  readonly stderr: NodeJS.WriteStream
+  /** Opened when it is asked for. */
+  stdin(): Input
+  readonly stdout: Output
+  readonly stderr: Output
   print(line: string): void
 }
 

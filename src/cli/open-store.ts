@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { Store, type StoreOptions } from '../index.js'
 import { type Options, UsageError } from './command.js'
 
-export function rootOf(options: Options, env: NodeJS.ProcessEnv = process.env): string {
+export function rootOf(options: Options, env: NodeJS.ProcessEnv): string {
   if (typeof options.root === 'string') return options.root
   if (env.PHYLLO_ROOT) return env.PHYLLO_ROOT
-  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'phyllo')
+  return join(env.XDG_DATA_HOME || join(env.HOME ?? homedir(), '.local', 'share'), 'phyllo')
 }
 
 /** Another store than the one that the options name. */
@@ -17,34 +17,36 @@ export interface OtherStore {
 }
 
 /** `write: false` opens for looking: nothing is made, locked or leased, so it is quick, and works on what may not be written. */
-export function openStoreOptions(options: Options, write: boolean): Promise<Store> {
+function openStore(options: Options, env: NodeJS.ProcessEnv, write: boolean): Promise<Store> {
   const chosen: { -readonly [K in keyof StoreOptions]: StoreOptions[K] } = write ? {} : { readOnly: true }
   if (options.driver !== undefined) chosen.driver = oneOf(options, 'driver', ['packed', 'overlay2'])
   if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
   if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
   if (options.workers !== undefined) chosen.workers = wholeNumber(options, 'workers')
-  return Store.open(rootOf(options), chosen)
+  return Store.open(rootOf(options, env), chosen)
 }
 
 /** What one command has opened: its store once for looking and once for writing at most. Who has it open for writing looks there, too. */
 export class OpenedStores {
   readonly #options: Options
+  readonly #env: NodeJS.ProcessEnv
   readonly #others: Promise<Store>[] = []
   #reading: Promise<Store> | undefined
   #writing: Promise<Store> | undefined
 
-  constructor(options: Options) {
+  constructor(options: Options, env: NodeJS.ProcessEnv) {
     this.#options = options
+    this.#env = env
   }
 
   store(write: boolean): Promise<Store> {
-    if (write) return (this.#writing ??= openStoreOptions(this.#options, true))
-    return this.#writing ?? (this.#reading ??= openStoreOptions(this.#options, false))
+    if (write) return (this.#writing ??= openStore(this.#options, this.#env, true))
+    return this.#writing ?? (this.#reading ??= openStore(this.#options, this.#env, false))
   }
 
   /** For writing, with all else as the options say. */
   other({ root, driver }: OtherStore): Promise<Store> {
-    const opening = openStoreOptions({ ...this.#options, root, driver }, true)
+    const opening = openStore({ ...this.#options, root, driver }, this.#env, true)
     this.#others.push(opening)
     return opening
   }

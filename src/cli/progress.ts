@@ -2,6 +2,7 @@
 import type { Operation, OperationEvent, ProgressEvent } from '../index.js'
 import type { CommandContext } from './command.js'
 import { humanSize } from './format/size.js'
+import type { Output } from './io.js'
 
 export interface Told {
   /** References that were given, in order. */
@@ -34,9 +35,9 @@ export async function showProgress(operation: Operation<unknown>, context: Comma
 
 /** One line for each layer that is done. */
 class Lines {
-  readonly #stream: NodeJS.WriteStream
+  readonly #stream: Output
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: Output) {
     this.#stream = stream
   }
 
@@ -47,10 +48,10 @@ class Lines {
 
 /** A line for each thing that moves, drawn again in place. */
 class Bars {
-  readonly #stream: NodeJS.WriteStream
+  readonly #stream: Output
   readonly #rows = new Map<string, number>()
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: Output) {
     this.#stream = stream
   }
 

@@ -29,6 +29,8 @@ export interface GetArchiveOptions {
 
 export interface PutArchiveOptions {
   readonly signal?: AbortSignal
+  /** What messages call the input. Default: the file's name, `stdin` or `stream`. */
+  readonly name?: string
 }
 
 /** What the store lends for it. */
@@ -46,7 +48,7 @@ export interface WorkParts {
   readonly extractInto: (
     union: Union,
     path: PathLike,
-    input: string | AsyncIterable<Uint8Array>,
+    source: { readonly input: string | AsyncIterable<Uint8Array>; readonly name: string | undefined },
     op: OperationContext,
   ) => Promise<void>
 }
@@ -108,7 +110,7 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
       }, signal),
     getArchive: (path, { onWarning } = {}) =>
       archiveStream(union, path, (what, reason) => onWarning?.(`${what}: ${reason}`)),
-    putArchive: (input, path, { signal } = {}) =>
-      parts.start(op => union.reading(() => parts.extractInto(union, path, input, op)), signal),
+    putArchive: (input, path, { signal, name } = {}) =>
+      parts.start(op => union.reading(() => parts.extractInto(union, path, { input, name }, op)), signal),
   }
 }

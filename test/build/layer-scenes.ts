@@ -8,10 +8,13 @@ import type { Root } from '../../src/disk/root.js'
 import { chainIdsOf } from '../../src/oci/chain-id.js'
 import { type DiffId, hexOf, type ImageId, sha256Digest } from '../../src/oci/digest.js'
 import { everyOrder, type Grain, type Scheduler, type Walk, type World } from './interleave.js'
-import { packedLayers } from './layers.js'
+import { diffIdOf, packedLayers } from './layers.js'
 import { atOnce, MemoryDisk, type Step } from './memory-disk.js'
 
 const rootPath = '/store'
+
+/** Layers of the scenes. */
+export const [base, left] = [diffIdOf('base'), diffIdOf('left')]
 
 type Order = 'lease, then look' | 'look, then lease'
 

@@ -1,7 +1,7 @@
 /** The test runner itself: whatever is not a plain pass must make it fail, and be told. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -33,7 +33,7 @@ async function runner(
     writeFileSync(join(dir, 'package.json'), '{ "type": "module" }')
     writeFileSync(join(dir, '.ci/packages'), '# program package\nno-such-program its-package\n')
     writeFileSync(join(dir, 'test/expected.json'), JSON.stringify(expected))
-    for (const file of ['test/run.js', 'test/build/repo.js'])
+    for (const file of ['test/run.js', ...['repo', 'fast-directory', 'say-again'].map(name => `test/build/${name}.js`)])
       copyFileSync(join(compiledRoot, file), join(dir, 'dist', file))
     for (const [name, text] of Object.entries(files)) {
       writeFileSync(join(dir, 'dist/test', `${name}.js`), text)
@@ -78,6 +78,29 @@ test('a failed test fails it, and is told in full', () =>
     /bad\n.*Error: the reason/,
     '3 passed, 1 failed',
   ))
+
+test('what failed is said again at the end, shortened', async () => {
+  const long = `${head}console.log('line\\n'.repeat(500)); test('bad', () => { throw new Error('the reason') })`
+  const { output } = await runner({ 'bad.test': long, 'good.test': good }, [], { plain: 9, core: 0, system: 0 })
+  const [first, again, ...more] = output.split('\nfailed:\n')
+  assert.deepEqual(more, [])
+  assert.match(first!, /^FAIL .*bad\.test\.js, 1 failed$/m)
+  assert.match(first!, /^ok .*good\.test\.js$/m)
+  assert.match(again!, /^FAIL .*bad\.test\.js, 1 failed\n +bad\n.*the reason/)
+  assert.doesNotMatch(again!, /good\.test/)
+  assert.match(again!, /… \d+ more lines above\nonly 3 of at least 9 tests .*\n3 passed, 2 failed\n$/)
+  assert.ok(again!.split('\n').length < 70)
+  assert.equal((first!.match(/line\n/g) ?? []).length, 500)
+})
+
+test('plain makes files in memory where there is room, core where TMPDIR says; nothing of it stays', async () => {
+  const told = `${head}import { tmpdir } from 'node:os'\ntest('told', () => { throw new Error('in ' + tmpdir()) })`
+  const where = async (suite: string) => /Error: in (\S+)/.exec((await runner({ 'a.test': told }, [suite])).output)![1]!
+  const [plain, core] = [await where('plain'), await where('core')]
+  assert.match(plain, /\/phyllo-tests-\w+$/)
+  assert.equal(existsSync(plain), false)
+  assert.equal(core, tmpdir())
+})
 
 test('a skipped test fails it', () => fails(`${head}test.skip('bad', () => {})`, /bad: skipped/, '3 passed, 1 failed'))
 

@@ -3,14 +3,14 @@ import type { Mutant } from './mutant.js'
 export const mutants: readonly Mutant[] = [
   {
     name: 'mistakes in the words have the status of failures',
-    file: 'src/cli/main.ts',
+    file: 'src/cli/run.ts',
     find: 'return usage ? 2 : 1',
     replace: 'return 1',
     test: 'test/cli/usage.test.ts',
   },
   {
     name: 'errors of several lines are printed as they are',
-    file: 'src/cli/main.ts',
+    file: 'src/cli/run.ts',
     find: ".replaceAll(/\\s*\\n\\s*/g, ' ')",
     replace: '',
     test: 'test/cli/usage.test.ts',
@@ -28,6 +28,34 @@ export const mutants: readonly Mutant[] = [
     find: 'signal: context.signal,',
     replace: '',
     test: 'test/cli/load-save.test.ts',
+  },
+  {
+    name: 'the program forgets its exit status',
+    file: 'src/cli/main.ts',
+    find: '(process.exitCode = status)',
+    replace: 'status',
+    test: 'test/cli/program.test.ts',
+  },
+  {
+    name: 'standard error without a reader ends the program',
+    file: 'src/cli/main.ts',
+    find: "process.stderr.on('error', () => undefined)",
+    replace: '',
+    test: 'test/cli/program.test.ts',
+  },
+  {
+    name: 'the program does not read its standard input',
+    file: 'src/cli/commands/load.ts',
+    find: 'file ?? context.stdin()',
+    replace: "file ?? '/dev/null'",
+    test: 'test/cli/program.test.ts',
+  },
+  {
+    name: 'the store is looked for in this process’s own environment',
+    file: 'src/cli/open-store.ts',
+    find: 'Store.open(rootOf(options, env), chosen)',
+    replace: 'Store.open(rootOf(options, process.env), chosen)',
+    test: 'test/cli/usage.test.ts',
   },
   {
     name: 'names reach the terminal with their control characters',

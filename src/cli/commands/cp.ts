@@ -61,11 +61,11 @@ async function pack({ signal, stdout, stderr }: CommandContext, box: Container, 
 }
 
 /** From standard input. */
-async function unpack({ signal }: CommandContext, box: Container, { container, path }: End) {
+async function unpack({ signal, stdin }: CommandContext, box: Container, { container, path }: End) {
   if (!(await statsOf(box, path))?.isDirectory())
     throw new Error(`destination "${container}:${path}" must be a directory`)
-  if (process.stdin.isTTY) throw new UsageError('cp: a tar is expected on standard input, which is a terminal')
-  await box.putArchive('-', path, { signal })
+  if (stdin().isTTY) throw new UsageError('cp: a tar is expected on standard input, which is a terminal')
+  await box.putArchive(stdin(), path, { signal, name: 'stdin' })
 }
 
 interface Copying {

@@ -8,11 +8,13 @@ export const command: Command = {
   options: { input: { type: 'string', short: 'i' }, platform: { type: 'string' } },
   words: [0, 0],
   async run(context, _words, { input, platform }) {
-    if ((input === undefined || input === '-') && process.stdin.isTTY)
+    const file = typeof input === 'string' && input !== '-' ? input : undefined
+    if (file === undefined && context.stdin().isTTY)
       throw new UsageError('load: requested load from stdin, but stdin is empty: use -i FILE')
     const store = await context.store(true)
-    const operation = store.load(typeof input === 'string' ? input : '-', {
+    const operation = store.load(file ?? context.stdin(), {
       signal: context.signal,
+      ...(file === undefined && { name: 'stdin' }),
       ...(typeof platform === 'string' && { platform }),
     })
     const shown = showProgress(operation, context)

@@ -10,7 +10,7 @@ export const command: Command = {
   async run(context, [name, path]) {
     const container = await (await context.store(true)).container(name!)
     try {
-      await pipeline(process.stdin, container.createWriteStream(path!), { signal: context.signal })
+      await pipeline(context.stdin(), container.createWriteStream(path!), { signal: context.signal })
     } catch (error) {
       context.signal.throwIfAborted()
       throw error
