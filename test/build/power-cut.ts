@@ -53,12 +53,15 @@ export class CutDisk implements AsyncDisposable {
   readonly #mount: string
   readonly archives: string
   #device = ''
+  #image: string
+  #copies = 0
 
   private constructor(options: PowerCutOptions) {
     this.#options = options
     this.#home = mkdtempSync(join(options.dir, 'disk-'))
     this.#mount = join(this.#home, 'mount')
     this.archives = join(this.#home, 'archives')
+    this.#image = join(this.#home, 'image')
   }
 
   static async make(options: PowerCutOptions): Promise<CutDisk> {
@@ -67,10 +70,9 @@ export class CutDisk implements AsyncDisposable {
     mkdirSync(disk.archives)
     for (const key of ['a', 'b', 'c', 'd'] as const)
       writeArchive(disk.archives, `${key}.tar`, { [key]: [`${key}:x`, `${key}:y`] })
-    const image = join(disk.#home, 'image')
-    writeFileSync(image, '')
-    truncateSync(image, diskBytes)
-    execFileSync('mkfs.ext4', ['-q', image])
+    writeFileSync(disk.#image, '')
+    truncateSync(disk.#image, diskBytes)
+    execFileSync('mkfs.ext4', ['-q', disk.#image])
     disk.#mountIt()
     mkdirSync(join(disk.#mount, 'out'))
     const archive = writeArchive(disk.#home, 'first.tar', { a: ['keep:1'] })
@@ -176,18 +178,21 @@ export class CutDisk implements AsyncDisposable {
     return join(this.#mount, 'store')
   }
 
-  /**
-   * A loop device of its own each time: where another mount namespace still has the last mount, `mount -o loop` would take the
-   * device of that, and show what is shut down.
-   */
   #mountIt(): void {
-    const image = join(this.#home, 'image')
-    this.#device = execFileSync('losetup', ['-f', '--show', image], { encoding: 'utf8' }).trim()
+    this.#device = execFileSync('losetup', ['-f', '--show', this.#image], { encoding: 'utf8' }).trim()
     execFileSync('mount', [this.#device, this.#mount])
   }
 
+  /**
+   * With a copy of what is on the disk by now: another mount namespace may still have the old mount, and what the kernel then writes
+   * to the old device late would spoil a file system that goes on.
+   */
   async #remount(): Promise<void> {
     await this.#unmount()
+    const old = this.#image
+    this.#image = join(this.#home, `image-${++this.#copies}`)
+    execFileSync('cp', ['--sparse=always', old, this.#image])
+    rmSync(old)
     this.#mountIt()
   }
 
