@@ -11,6 +11,7 @@ import { createWriteStream } from 'node:fs'
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
+import { syncPath } from '../disk/io.js'
 import { isErrno, PhylloError } from '../errors.js'
 
 /** A file that is being written, under a name of its own. */
@@ -33,7 +34,7 @@ export interface Output {
   discard(reason: unknown): Promise<void>
 }
 
-/** Opens a path or takes a stream. `durable`: a file is synced before it gets its name. Throws OUTPUT_IO. */
+/** Opens a path or takes a stream. `durable`: a file is on the disk before it gets its name, and its name when it is whole. Throws OUTPUT_IO. */
 export async function openOutput(output: string | Writable, durable: boolean): Promise<Output> {
   if (typeof output !== 'string') return new StreamOutput(output)
   const path = await realPath(resolve(output))
@@ -75,6 +76,7 @@ class FileOutput implements Output {
       if (this.#durable) await this.#handle.sync()
       await this.#handle.close()
       await rename(this.file.writtenAs, this.file.path)
+      if (this.#durable) await syncPath(dirname(this.file.path))
     } catch (cause) {
       throw outputError(cause, this.file.path)
     }

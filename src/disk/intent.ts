@@ -5,7 +5,8 @@
  * Invariants:
  * - Whatever no record and no intent names is somebody else's, and stays.
  * - An intent is named after its owner: what a living one is about to make or to take away is nobody else's business.
- * - The name of the directory is the name of the intent, so there is nothing to read before it is believed.
+ * - The name of the directory is the name of the intent. It gets it when it is whole: half of one that names a container would be
+ *   taken for a layer's, and a collector would take away what the container has changed.
  */
 import type { Flock } from '../native/flock.js'
 import { ifThere } from './io.js'
@@ -32,8 +33,10 @@ export async function writeIntent(
   owner: Owner,
   { directory, container = '' }: Intent,
 ): Promise<string> {
+  const staged = paths.below(paths.stages, owner.next())
   const path = paths.below(paths.intents, `${directory}@${owner.next()}`)
-  await io.writeNew(path, container, 0o600, durability === 'full')
+  await io.writeNew(staged, container, 0o600, durability === 'full')
+  await io.rename(staged, path)
   if (durability === 'full') await io.sync(paths.intents)
   return path
 }

@@ -178,7 +178,8 @@ async function writeNew(path: string, bytes: Uint8Array | string, mode: number, 
   }
 }
 
-async function syncPath(path: string): Promise<void> {
+/** fsync of a file or a directory. */
+export async function syncPath(path: string): Promise<void> {
   const file = await fs.open(path, 'r')
   try {
     await file.sync()

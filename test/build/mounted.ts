@@ -6,33 +6,48 @@ import { dirname, join } from 'node:path'
 import { after } from 'node:test'
 
 export function ownTmpfs(): string {
+  const { directory, unmount } = mountTmpfs()
+  after(unmount)
+  return directory
+}
+
+/** The same for whoever is no test. */
+export function mountTmpfs(): Mounted {
   return mountedAt(directory => execFileSync('mount', ['-t', 'tmpfs', 'none', directory]))
 }
 
 /** One that can share the bytes of files (FICLONE), in an image of 256 MiB. */
 export function ownBtrfs(): string {
   const image = `${mkdtempSync(join(tmpdir(), 'phyllo-image-'))}/btrfs`
-  const directory = mountedAt(directory => {
+  const { directory, unmount } = mountedAt(directory => {
     writeFileSync(image, '')
     truncateSync(image, 2 ** 28)
     execFileSync('mkfs.btrfs', ['-q', image], { stdio: 'ignore' })
     execFileSync('mount', ['-o', 'loop', image, directory])
   })
-  after(() => rmSync(dirname(image), { recursive: true }))
+  after(() => {
+    unmount()
+    rmSync(dirname(image), { recursive: true })
+  })
   return directory
 }
 
-function mountedAt(mount: (directory: string) => void): string {
+interface Mounted {
+  readonly directory: string
+  readonly unmount: () => void
+}
+
+function mountedAt(mount: (directory: string) => void): Mounted {
   const directory = mkdtempSync(join(tmpdir(), 'phyllo-mounted-'))
   mount(directory)
-  after(() => {
+  const unmount = () => {
     for (const point of mountPoints()
       .filter(point => point === directory || point.startsWith(`${directory}/`))
       .reverse())
       spawnSync('umount', ['-l', point])
     rmdirSync(directory)
-  })
-  return directory
+  }
+  return { directory, unmount }
 }
 
 /** In the order of mounting. */

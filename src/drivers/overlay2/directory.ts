@@ -7,7 +7,7 @@
  * - Whatever has a child is marked `committed`: dockerd would mount it for writing otherwise.
  * - A base has neither `lower` nor `work`.
  */
-import { failedWith, ifThere } from '../../disk/io.js'
+import { failedWith, type Io, ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import { PhylloError } from '../../errors.js'
 
