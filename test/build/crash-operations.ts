@@ -4,7 +4,7 @@
  * so many steps.
  */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Container, Store, type StoreOptions } from '../../src/index.js'
 import type { Pool } from '../../src/pool/pool.js'
@@ -49,6 +49,8 @@ export interface CrashOperation {
   readonly containers?: readonly (readonly string[])[]
   /** What is there may be in limbo until somebody opens the store. */
   readonly unsettled?: boolean
+  /** Contents of layers are damaged after `prepare`, and the first step mends them. */
+  readonly damaged?: boolean
   /** What else must be there. */
   verify?(finding: CrashFinding): Promise<void>
 }
@@ -251,6 +253,46 @@ export const crashOperations: readonly CrashOperation[] = [
     },
   },
   {
+    name: 'prune',
+    async prepare(work) {
+      await load(work, { a: ['keep:1'], b: ['gone:2'], c: ['gone:3'], d: ['keep:2'] })
+      for (const name of ['gone:2', 'gone:3']) await work.store.tag('keep:1', name)
+    },
+    async run({ store, told }) {
+      await store.prune()
+      told()
+    },
+    tags: [{ 'keep:1': a, 'gone:2': a, 'gone:3': a, 'keep:2': d }],
+    async verify({ judgement, told }) {
+      if (told > 0) assert.deepEqual([...judgement.images].sort(), [a, d].sort())
+    },
+  },
+  {
+    name: 'gc',
+    async prepare({ store, dir, driver }) {
+      await load({ store, dir }, { a: ['keep:1'], b: ['gone:2'], c: ['gone:3'] })
+      forgetImages(join(dir, 'store/image', driver), [b, c])
+    },
+    async run({ store, told }) {
+      await store.gc()
+      told()
+    },
+    tags: [{ 'keep:1': a }],
+  },
+  {
+    name: 'repair',
+    damaged: true,
+    async prepare(work) {
+      await load(work, { a: ['keep:1'], d: ['keep:2'] })
+      writeArchive(work.dir, 'in.tar', { a: [], d: [] })
+    },
+    async run({ store, dir, told }) {
+      await store.repair({ from: join(dir, 'in.tar') })
+      told()
+    },
+    tags: [{ 'keep:1': a, 'keep:2': d }],
+  },
+  {
     name: 'recovery',
     unsettled: true,
     async prepare(work) {
@@ -267,3 +309,15 @@ export const crashOperations: readonly CrashOperation[] = [
     ],
   },
 ]
+
+/** Takes images and their names out by hand, so that nothing uses their layers. */
+function forgetImages(image: string, ids: readonly string[]): void {
+  const path = join(image, 'repositories.json')
+  const { Repositories } = JSON.parse(readFileSync(path, 'utf8')) as {
+    Repositories: Record<string, Record<string, string>>
+  }
+  const kept = Object.entries(Repositories).filter(([, keys]) => !Object.values(keys).some(id => ids.includes(id)))
+  // `gone` holds nothing else.
+  writeFileSync(path, JSON.stringify({ Repositories: Object.fromEntries(kept) }))
+  for (const id of ids) rmSync(join(image, 'imagedb/content/sha256', id.slice(7)))
+}

@@ -1,22 +1,26 @@
-/** What is done after a death: the store is opened by another process, and collected. */
-import { join } from 'node:path'
-import { ContainerStore } from '../../src/containers/container-store.js'
-import { removalOf } from '../../src/containers/remove-image.js'
-import { openRoot } from '../../src/disk/open-root.js'
-import { driverOf } from '../../src/drivers/open-driver.js'
-import { liveRoots } from '../../src/images/remove.js'
+/** What is done after a death: the store is opened by another process, collected, and checked to the last byte. */
+import assert from 'node:assert/strict'
+import type { Store } from '../../src/index.js'
 import type { Pool } from '../../src/pool/pool.js'
-import { StoreParts } from '../../src/store-parts.js'
-import type { CrashDriver } from './crash-operations.js'
+import { type CrashDriver, openStore } from './crash-operations.js'
+import { diskBytes } from './naive-store.js'
 
 export async function recover(dir: string, driver: CrashDriver, pool: Pool): Promise<void> {
-  const root = await openRoot(join(dir, 'store'), { driver })
-  const parts = new StoreParts(root, await driverOf(root, { compression: 'lz4' }), { pool })
-  try {
-    await new ContainerStore(root, parts.layers, parts.limits).tidy()
-    await parts.layers.collect({ roots: liveRoots(removalOf(parts)) })
-    await root.sweep()
-  } finally {
-    await parts.close()
-  }
+  await using store = await openStore(dir, driver, { pool })
+  await store.gc()
+}
+
+/** Throws AssertionError unless nothing is found, and the disk is used as we say. */
+export async function assertClean(dir: string, driver: CrashDriver, pool: Pool): Promise<void> {
+  await using store = await openStore(dir, driver, { pool })
+  const { findings } = await store.check({ depth: 'full' })
+  assert.deepEqual(
+    findings.map(({ kind, path, reason }) => `${kind} ${path}: ${reason}`),
+    [],
+  )
+  await assertUsage(store)
+}
+
+async function assertUsage(store: Store): Promise<void> {
+  assert.equal((await store.diskUsage()).diskBytes, diskBytes(store.root), 'df is not what du says')
 }

@@ -10,7 +10,6 @@ import { readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { PhylloError, Pool, Store } from '../../src/index.js'
 import { type ImageKey, idOf, images } from './crash-images.js'
-import { recover } from './crash-recovery.js'
 import { tagsOf } from './naive-store.js'
 import { randomOf } from './upper-sequence.js'
 
@@ -95,8 +94,12 @@ const works: readonly (() => Promise<void>)[] = [
     say('ok', 'save', id)
   },
   async () => {
-    await recover(directory, store.driver, pool)
+    await store.gc()
     say('ok', 'gc')
+  },
+  async () => {
+    await store.prune()
+    say('ok', 'prune')
   },
 ]
 

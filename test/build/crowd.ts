@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '../../src/pool/pool.js'
 import { type ImageKey, images, writeArchive } from './crash-images.js'
 import { type CrashDriver, openStore } from './crash-operations.js'
-import { recover } from './crash-recovery.js'
+import { assertClean, recover } from './crash-recovery.js'
 import { judge, tagsOf } from './naive-store.js'
 import { compiledRoot } from './repo.js'
 import { randomOf } from './upper-sequence.js'
@@ -64,6 +64,7 @@ async function verify({ dir, driver, pool }: CrowdOptions, members: readonly Mem
   const known = members.flatMap(({ known }) => [...known])
   assert.deepEqual([...before.tags].sort(), known.sort(), 'names were lost')
   await recover(dir, driver, pool)
+  await assertClean(dir, driver, pool)
   const after = judge(root, { atRest: true })
   assert.deepEqual(after.findings, [])
   assert.deepEqual([...after.tags].sort(), known.sort(), 'names were lost by the collection')

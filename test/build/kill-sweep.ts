@@ -10,7 +10,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pool } from '../../src/pool/pool.js'
 import { type CrashDriver, type CrashOperation, openStore, runOperation, verifyNames } from './crash-operations.js'
-import { recover } from './crash-recovery.js'
+import { assertClean, recover } from './crash-recovery.js'
+import { damageLayers } from './damaged-layers.js'
 import { judge } from './naive-store.js'
 import { compiledRoot } from './repo.js'
 import { listing } from './stores.js'
@@ -44,6 +45,7 @@ export interface KillSweepParts {
 export class KillSweep {
   readonly #parts: KillSweepParts
   readonly #template: string
+  #damage: readonly string[] = []
 
   private constructor(parts: KillSweepParts) {
     this.#parts = parts
@@ -58,6 +60,10 @@ export class KillSweep {
     await using store = await openStore(dir, driver, { pool, durability: 'none' })
     await operation.prepare({ store, dir, driver })
     await store.close()
+    if (operation.damaged) {
+      damageLayers(join(dir, 'store'))
+      sweep.#damage = judge(join(dir, 'store')).findings
+    }
     execFileSync('cp', ['-a', dir, join(sweep.#template, 'warm')])
     return sweep
   }
@@ -140,15 +146,21 @@ export class KillSweep {
     const { operation, driver, pool } = this.#parts
     const steps = done ? Number.POSITIVE_INFINITY : told
     const root = join(dir, 'store')
-    if (!operation.unsettled) {
-      const judgement = judge(root)
-      assert.deepEqual(judgement.findings, [])
-      verifyNames(operation, steps, judgement)
+    // What was damaged before may be so until it is repaired, and nothing else.
+    const old = new Set(operation.damaged && steps === 0 ? this.#damage : [])
+    const look = (named: number, atRest: boolean) => {
+      const judgement = judge(root, { atRest })
+      assert.deepEqual(
+        judgement.findings.filter(finding => !old.has(finding) && !(old.size > 0 && onItsWay.test(finding))),
+        [],
+      )
+      verifyNames(operation, named, judgement)
+      return judgement
     }
+    if (!operation.unsettled) look(steps, false)
     await recover(dir, driver, pool)
-    const recovered = judge(root, { atRest: true })
-    assert.deepEqual(recovered.findings, [])
-    verifyNames(operation, steps, recovered)
+    const recovered = look(steps, true)
+    if (old.size === 0) await assertClean(dir, driver, pool)
     const open = () => openStore(dir, driver, { pool })
     await operation.verify?.({ judgement: recovered, dir, driver, told, open })
     const before = listing(root)
@@ -157,12 +169,15 @@ export class KillSweep {
     let again = 0
     await runOperation(operation, { driver, dir, pool, told: () => again++ })
     await recover(dir, driver, pool)
-    const judgement = judge(root, { atRest: true })
-    assert.deepEqual(judgement.findings, [])
-    verifyNames(operation, Number.POSITIVE_INFINITY, judgement)
+    old.clear()
+    const judgement = look(Number.POSITIVE_INFINITY, true)
+    await assertClean(dir, driver, pool)
     await operation.verify?.({ judgement, dir, driver, told: again, open })
   }
 }
+
+/** A layer of driver overlay2 that was mended has a new directory, and who stands on it is told next. */
+const onItsWay = /cannot be read: it stands on/
 
 const manyThreads = 24
 const timeoutMs = 60_000

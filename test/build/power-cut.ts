@@ -13,7 +13,7 @@ import { type Container, PhylloError, type Store } from '../../src/index.js'
 import type { Pool } from '../../src/pool/pool.js'
 import { writeArchive } from './crash-images.js'
 import { type CrashDriver, openStore } from './crash-operations.js'
-import { recover } from './crash-recovery.js'
+import { assertClean, recover } from './crash-recovery.js'
 import { judge } from './naive-store.js'
 import { compiledRoot } from './repo.js'
 import { randomOf } from './upper-sequence.js'
@@ -156,6 +156,7 @@ export class CutDisk implements AsyncDisposable {
     assert.deepEqual(wrong, [], `seed ${seed}`)
     await recover(this.#mount, driver, pool)
     assert.deepEqual(judge(this.store, { atRest: true }).findings, [], `seed ${seed}, collected`)
+    await assertClean(this.#mount, driver, pool)
     for (const name of readdirSync(this.outputs)) if (name.startsWith('.')) rmSync(join(this.outputs, name))
   }
 

@@ -17,6 +17,6 @@ test('eight processes use one store, half of them without native code, and die n
   const { kills, steps } = await crowd({ dir: join(dir, 'packed'), driver: 'packed', processes: 8, ms, seed, pool })
   t.diagnostic(`${kills} kills, ${JSON.stringify(steps)}`)
   assert.ok(kills > 0)
-  for (const kind of ['load', 'tag', 'rmi', 'commit', 'read', 'save', 'gc'])
+  for (const kind of ['load', 'tag', 'rmi', 'commit', 'read', 'save', 'gc', 'prune'])
     assert.ok((steps[kind] ?? 0) > 0, `no ${kind}: ${JSON.stringify(steps)}`)
 })
