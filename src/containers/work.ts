@@ -99,7 +99,7 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
             const source = { union, upper, label, config, imageId, container: { id, image }, lowerContent }
             await using stage = await parts.root.stage()
             const made = await commitContainer(source, options, to, stage, op)
-            return parts.catalog.get(made.id, made.layers)
+            return await parts.catalog.get(made.id, made.layers)
           }),
         signal,
       ),

@@ -65,7 +65,7 @@ export async function commitContainer(
   await using _lease = await to.layers.lease({ stacks: [below], images })
   const layer = await op.stage('layer', () => commitLayer(source, to, stage, op))
   op.signal.throwIfAborted()
-  return op.stage('publish', () => publish({ source, options, reference, layer }, to, op))
+  return await op.stage('publish', () => publish({ source, options, reference, layer }, to, op))
 }
 
 interface Committed {

@@ -19,6 +19,7 @@ import type { Removal } from '../drivers/driver.js'
 import { PhylloError } from '../errors.js'
 import { chainIdsOf } from '../oci/chain-id.js'
 import type { ChainId, DiffId } from '../oci/digest.js'
+import { type Candidate, childrenFirst, keepParents, type Measured } from './candidates.js'
 import { unclaimedContents } from './damaged.js'
 import type { LayerStore } from './layer-store.js'
 import { cacheIdOfDamaged, type LayerRecord, readRecord } from './record.js'
@@ -53,18 +54,6 @@ export interface Collected {
   readonly freedBytes: number
   /** What stands among the contents and is not ours. */
   readonly foreign: readonly string[]
-}
-
-interface Measured {
-  /** If it was asked for. */
-  readonly footprint?: Footprint
-}
-
-interface Candidate extends Measured {
-  readonly chainId: ChainId
-  readonly record?: LayerRecord
-  /** Of the content that goes with it. */
-  readonly cacheId?: string
 }
 
 interface Content extends Measured {
@@ -158,31 +147,6 @@ async function findGarbage(collection: Collection): Promise<Candidate[]> {
   for (const candidate of childrenFirst(garbage))
     measured.push({ ...candidate, footprint: await measure([collection.root.paths.layer(candidate.chainId)]) })
   return measured
-}
-
-/** A layer that stays keeps those below it. */
-function keepParents(chainId: ChainId, records: readonly LayerRecord[], garbage: Map<ChainId, Candidate>): void {
-  let parent = records.find(record => record.chainId === chainId)?.parent
-  while (parent !== undefined && garbage.has(parent)) {
-    const next = garbage.get(parent)?.record?.parent
-    garbage.delete(parent)
-    parent = next
-  }
-}
-
-function childrenFirst(garbage: ReadonlyMap<ChainId, Candidate>): Candidate[] {
-  const depths = new Map<ChainId, number>()
-  for (const chainId of garbage.keys()) {
-    const path: ChainId[] = []
-    let at: ChainId | undefined = chainId
-    while (at !== undefined && !depths.has(at)) {
-      path.push(at)
-      at = garbage.get(at)?.record?.parent
-    }
-    let depth = at === undefined ? 0 : depths.get(at)!
-    for (const below of path.toReversed()) depths.set(below, ++depth)
-  }
-  return [...garbage.values()].sort((a, b) => depths.get(b.chainId)! - depths.get(a.chainId)!)
 }
 
 /** Chains in use: leases first, then references, then what those stand on. `known`: all records, or what may be garbage. */
