@@ -7,7 +7,7 @@
  * - Read as Docker reads it: whitespace around diff, cache-id and parent is fine, around size it is not.
  */
 
-import { ifThere } from '../disk/io.js'
+import { type Io, ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
 import { PhylloError } from '../errors.js'
 import { chainIdOf } from '../oci/chain-id.js'
@@ -79,7 +79,7 @@ export async function readRecords({ io, paths }: Root, wanted: Iterable<ChainId>
   for (let at = 0; at < chainIds.length; at += batch) {
     const some = chainIds.slice(at, at + batch).map(chainId => ({ chainId, directory: paths.layer(chainId) }))
     const files = some.flatMap(({ directory }) => fileNames.map(name => paths.below(directory, name)))
-    const texts = (await io.readFiles(files, maxBytes)).map(bytes => bytes?.toString())
+    const texts = (await readWhole(io, files)).map(bytes => bytes?.toString())
     for (const [index, { chainId, directory }] of some.entries()) {
       const [diff, size, cacheId, parent] = texts.slice(index * fileNames.length, (index + 1) * fileNames.length)
       const record =
@@ -112,9 +112,9 @@ export async function readExpected(
   for (let at = 0; at < layers.length; at += 2 * batch) {
     const some = layers.slice(at, at + 2 * batch)
     const read = (name: string, of: readonly ExpectedLayer[]) =>
-      io.readFiles(
+      readWhole(
+        io,
         of.map(({ chainId }) => paths.below(paths.layer(chainId), name)),
-        maxBytes,
       )
     const sizes = await read('size', some)
     const unknown = some.filter(({ cacheId }) => cacheId === undefined)
@@ -127,6 +127,16 @@ export async function readExpected(
     }
   }
   return records
+}
+
+/** None of them where one is too large: whoever reads them one by one sees which. */
+async function readWhole(io: Io, files: readonly string[]): Promise<(Buffer | undefined)[]> {
+  try {
+    return await io.readFiles(files, maxBytes)
+  } catch (error) {
+    if (error instanceof PhylloError && error.code === 'STORE_CORRUPT') return files.map(() => undefined)
+    throw error
+  }
 }
 
 function ifWhole<T>(parse: () => T): T | undefined {
