@@ -87,8 +87,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'of images that are not there inspect says nothing',
-    file: 'src/cli/commands/inspect.ts',
-    find: 'if (failure !== undefined) throw failure',
+    file: 'src/cli/inspect-command.ts',
+    find: 'throwAll(failures)',
     replace: '',
     test: 'test/cli/inspect.test.ts',
   },

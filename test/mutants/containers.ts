@@ -23,8 +23,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what a death leaves behind stays',
     file: 'src/drivers/packed/packed-uppers.ts',
-    find: '        if (!known.has(name)) await this.#root.toTrash(paths.below(directory, name))',
-    replace: '        if (!known.has(name)) paths.below(directory, name)',
+    find: 'for (const { paths } of leftovers) for (const path of paths) await this.#root.toTrash(path)',
+    replace: '',
     test: death,
   },
   {
@@ -51,8 +51,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the layers of containers do not count',
     file: 'src/containers/references.ts',
-    find: 'return { stacks: records.map(({ config }) => config?.diffIds ?? []), chains: await mountedChains(root), images }',
-    replace: 'return { stacks: [], chains: new Set(), images }',
+    find: '    stacks: records.map(({ config }) => config?.diffIds ?? []),\n    chains: await mountedChains(root, leftovers),\n',
+    replace: '    stacks: [],\n    chains: new Set(),\n',
     test: 'test/containers/references.test.ts',
   },
   {

@@ -10,15 +10,16 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'stages of the dead stay where they are',
     file: 'src/disk/reap.ts',
-    find: 'if (await dead(name)) await moveToTrash(',
-    replace: 'if (false) await moveToTrash(',
+    find: 'for (const name of stages) await moveToTrash(',
+    replace: 'for (const name of stages.slice(0, 0)) await moveToTrash(',
     test: packed,
   },
   {
     name: 'what a dead collector has set aside is thrown away',
     file: 'src/disk/reap.ts',
-    find: 'if (await dead(name)) await restore(context, self, name)',
-    replace: 'if (await dead(name)) await moveToTrash(context, self, paths.below(paths.limbo, name))',
+    find: 'for (const name of names) await restore(context, self, name)',
+    replace:
+      'for (const name of names) await moveToTrash(context, self, context.paths.below(context.paths.limbo, name))',
     test: packed,
   },
   {
@@ -38,8 +39,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'content is published before it is on the disk',
     file: 'src/disk/commit.ts',
-    find: '  await c.io.chmod(staged, mode)\n  await flush(c, staged)\n',
-    replace: '  await c.io.chmod(staged, mode)\n',
+    find: '  await flush(c, staged)\n  if (await withParents(c, final, () => linkOrRename',
+    replace: '  if (await withParents(c, final, () => linkOrRename',
     test: power,
   },
   {

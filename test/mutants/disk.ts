@@ -14,8 +14,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'content gets its name before it is on the disk',
     file: 'src/disk/commit.ts',
-    find: '  await c.io.chmod(staged, mode)\n  await flush(c, staged)\n',
-    replace: '  await c.io.chmod(staged, mode)\n',
+    find: '  await flush(c, staged)\n  if (await withParents(c, final, () => linkOrRename',
+    replace: '  if (await withParents(c, final, () => linkOrRename',
     test: commit,
   },
   {

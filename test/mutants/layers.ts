@@ -66,15 +66,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a record need not be that of its chain',
     file: 'src/layers/record.ts',
-    find: 'if (chainIdOf(below, diffId as DiffId) !== chainId)',
-    replace: 'if (chainIdOf(below, diffId as DiffId) === undefined)',
+    find: 'if (chainIdOf(fields.parent, fields.diffId) === chainId)',
+    replace: 'if (chainIdOf(fields.parent, fields.diffId) !== undefined)',
     test: 'test/layers/layer-store.test.ts',
   },
   {
     name: 'a layer goes although its child stays',
     file: collect,
-    find: 'keepParents(chainId, records, garbage)\n  return',
-    replace: 'keepParents(chainId, [], garbage)\n  return',
+    find: 'keepParents(chainId, records, garbage)',
+    replace: 'keepParents(chainId, [], garbage)',
     test: 'test/layers/collect.test.ts',
   },
 ]

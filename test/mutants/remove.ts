@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rmi: digests stay without a tag',
-    file: 'src/images/remove.ts',
+    file: 'src/images/removal-conflict.ts',
     find: 'return siblings.some(({ digest }) => digest === undefined) ? [named] : [named, ...siblings]',
     replace: 'return [named]',
     test: 'test/images/remove.test.ts',

@@ -114,7 +114,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the probe stays behind',
     file: 'src/drivers/overlay2/probe.ts',
-    find: 'rmSync(own, { recursive: true })',
+    find: '    rmSync(own, { recursive: true, force: true })\n',
     replace: '',
     test: probe,
   },

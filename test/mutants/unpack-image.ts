@@ -109,7 +109,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a mount of others is unmounted',
     file: 'src/drivers/overlay2/mount.ts',
-    find: "if (mounted?.type !== 'overlay' || mounted.source !== sourceName)",
+    find: 'if (mounted === undefined || layerOf(mounted) === undefined)',
     replace: 'if (mounted === undefined)',
     test: mount,
   },

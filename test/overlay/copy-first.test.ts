@@ -115,7 +115,8 @@ const folder = () =>
 test('a directory is renamed with all that is in it, slice by slice, and links stay links', async () => {
   const { box, steps } = make({ dir: folder() })
   await box.promises.rename('/dir', '/moved')
-  assert.ok(steps.longest <= MiB + 64 * 20_000, `${steps.longest} bytes in one step`)
+  // A slice of a large content and one of small files may fall into one turn of the loop
+  assert.ok(steps.longest <= 2 * (MiB + 64 * 20_000), `${steps.longest} bytes in one step`)
   assert.equal(steps.total, many * 20_000 + 2 * large + 2 * MiB)
   const inodes = ['first', 'second', 'below/same'].map(name => box.statSync(`/moved/${name}`))
   assert.deepEqual([new Set(inodes.map(({ ino }) => ino)).size, inodes[0]!.nlink], [1, 3])
