@@ -4,6 +4,7 @@ import { ifThere } from '../disk/io.js'
 import { tarSplitFile } from '../disk/paths.js'
 import type { Stage } from '../disk/stage.js'
 import { unlinkDirectory } from '../drivers/overlay2/directory.js'
+import { exchangeDirectory, hasNames } from '../drivers/overlay2/exchange-directory.js'
 import { PhylloError } from '../errors.js'
 import { chainOfName, type LayerRecord, readRecord } from '../layers/record.js'
 import { chainIdOf } from '../oci/chain-id.js'
@@ -240,12 +241,20 @@ async function replaceDirectory(
 ): Promise<void> {
   const { root, layers } = mending.parts
   const { paths } = root
+  const tarSplit = paths.below(paths.layer(chainId), tarSplitFile)
+  if (await hasNames(root, cacheId)) {
+    await root.keep(tarSplit)
+    await root.replaceWithFile(paths.below(staged, tarSplitFile), tarSplit, 0o644)
+    await exchangeDirectory(root, cacheId, staged)
+    await root.quarantine(staged)
+    return
+  }
   const parent = (await readRecord(root, chainId))?.parent
   const below = parent === undefined ? undefined : mending.survey.layers.get(parent)?.cacheId
   const published = await layers.driver.publish({ chainId, diffId, staged, below })
   for (const [name, file] of published.beside) {
     const path = paths.below(paths.layer(chainId), name)
-    if (name === tarSplitFile) await root.keep(path)
+    if (path === tarSplit) await root.keep(path)
     await root.replaceWithFile(file, path, 0o644)
   }
   await replaceSmall(root, paths.below(paths.layer(chainId), 'cache-id'), published.cacheId, 0o644)

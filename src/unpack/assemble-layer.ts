@@ -130,5 +130,7 @@ function asStored(error: unknown, path: string): unknown {
   if (!(error instanceof PhylloError)) return error
   const { code, message, cause = error } = error
   if (code === 'COMPRESSION_INVALID') return new PhylloError('STORE_CORRUPT', message, { path, cause })
-  return code === 'INPUT_IO' ? new PhylloError('STORE_IO', message, { operation: 'read', path, cause }) : error
+  if (code !== 'INPUT_IO') return error
+  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+  return new PhylloError('STORE_IO', message, { operation: 'read', path, errno, cause })
 }

@@ -34,6 +34,8 @@ export interface Bounds {
   readonly shownAsItIs?: boolean
   /** Not part of any image: nothing of it comes back out of an archive. */
   readonly notInArchive?: boolean
+  /** Bytes, from and up to, that say nothing about the content. */
+  readonly idle?: readonly [number, number]
 }
 
 export class RotStore {
@@ -86,7 +88,7 @@ export class RotStore {
     const actual: Rot = how === 'delete' ? 'delete' : rot
     const what = `${place}, ${JSON.stringify(how)}`
     const root = this.damaged(place, how)
-    if (bounds.untold?.includes(actual) || isNewer(join(root, place))) return
+    if (bounds.untold?.includes(actual) || isIdle(how, bounds.idle) || isNewer(join(root, place))) return
     await this.#found(root, bounds.depth ?? 'metadata', what)
     if (!place.endsWith('store.json')) await this.#notShown(root, bounds, what)
     await this.#heals(root, bounds, what)
@@ -148,4 +150,8 @@ export function randomOf(seed: number): () => number {
     state = (state * 1_103_515_245 + 12_345) % 2 ** 31
     return state / 2 ** 31
   }
+}
+
+function isIdle(how: Damage, [from, to]: readonly [number, number] = [0, 0]): boolean {
+  return how !== 'delete' && 'bit' in how && how.bit >= 8 * from && how.bit < 8 * to
 }

@@ -16,7 +16,8 @@ const decided: Readonly<Record<string, Bounds>> = {
   size: { depth: 'structure' },
   'cache-id': {},
   parent: {},
-  'tar-split': { depth: 'structure' },
+  // Time, flags of the compressor and operating system: RFC 1952, 2.3.1
+  'tar-split': { depth: 'structure', idle: [4, 10] },
   'mount-id': {},
   'mount parent': {},
   container: { untold: ['delete'], notInArchive: true },

@@ -23,7 +23,8 @@ const decided: Readonly<Record<string, Bounds>> = {
   'mount-id': {},
   'mount parent': {},
   'layer file': { depth: 'full' },
-  journal: { depth: 'structure', notInArchive: true },
+  // One that ends where a frame does, or within its last one, is that of a container that ended sooner
+  journal: { untold: ['cut'], depth: 'structure', notInArchive: true },
   segment: { depth: 'full', notInArchive: true },
   'large content': { untold: ['flip'], depth: 'structure', notInArchive: true },
   container: { untold: ['delete'], notInArchive: true },

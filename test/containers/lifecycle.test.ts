@@ -233,9 +233,10 @@ test('a damaged record is named, keeps its container and leaves the others alone
   await Promise.all([good.close(), bad.close()])
   const path = join(store.root, 'phyllo/containers', `${bad.id}.json`)
   const text = readFileSync(path, 'utf8')
-  const record = JSON.parse(text) as Record<string, unknown>
+  const { sum, ...record } = JSON.parse(text) as Record<string, unknown>
   const damages = [
     text.slice(0, -20),
+    JSON.stringify({ ...record, name: 'another', sum }),
     '[]',
     JSON.stringify({ ...record, version: 0 }),
     JSON.stringify({ ...record, id: good.id }),
