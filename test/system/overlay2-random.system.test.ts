@@ -4,39 +4,42 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Store } from '../../src/index.js'
+import { type ArchivedImage, archivedImages } from '../build/archived-images.js'
 import { DockerTrees } from '../build/docker-trees.js'
 import { type Dockerd, startDockerd } from '../build/dockerd.js'
 import { listView, untimedPaths } from '../build/full-listing.js'
-import { archiveOf, imageIdOf, legacyArchive, type MadeImage } from '../build/image.js'
+import { archiveOf, legacyArchive } from '../build/image.js'
 import { oddImages } from '../build/odd-images.js'
 import { Random } from '../build/random-tar.js'
 import { assertEmptyRoot, differencesOf, rootFacts } from '../build/root-facts.js'
 import { scratchStore } from '../build/store.js'
 
+/** A real image instead, in the campaign. */
+const given = process.env.PHYLLO_ARCHIVE
 // Short, because the daemon's socket is in it, and paths of all layers must fit into one page of mount options.
-const scratch = mkdtempSync('/tmp/po-')
+const scratch = mkdtempSync(given === undefined ? '/tmp/po-' : '/dev/shm/po-')
 const [ours, theirs] = [join(scratch, 'o'), join(scratch, 't')]
-const archive = join(scratch, 'images.tar')
+const archive = given ?? join(scratch, 'images.tar')
 const seed = Number(process.env.PHYLLO_SEED ?? Math.floor(Math.random() * 2 ** 31))
 /** More in the campaign. */
 const count = Number(process.env.PHYLLO_IMAGES ?? 8)
-let images: readonly MadeImage[]
+let images: readonly ArchivedImage[]
+let tagged: string
 
 before(() => {
-  images = oddImages(new Random(seed), count)
-  writeFileSync(archive, archiveOf(legacyArchive(images)))
+  if (given === undefined) writeFileSync(archive, archiveOf(legacyArchive(oddImages(new Random(seed), count))))
+  images = archivedImages(archive)
+  tagged = images.find(({ id, name }) => name !== id)!.name
 })
 after(() => rmSync(scratch, { recursive: true, force: true }))
-
-const nameOf = (image: MadeImage) => image.tags?.[0] ?? imageIdOf(image)
 
 /** What the client prints of every image, but for where layers are, and when names were given. */
 async function shown({ docker }: Dockerd): Promise<string[]> {
   const lines = (await docker('images', '--no-trunc', '--digests', '--all')).split('\n').sort()
   for (const image of images) {
-    const [inspected] = JSON.parse(await docker('inspect', nameOf(image))) as [Record<string, unknown>]
+    const [inspected] = JSON.parse(await docker('inspect', image.name)) as [Record<string, unknown>]
     lines.push(JSON.stringify({ ...inspected, GraphDriver: undefined, Metadata: undefined }))
-    lines.push(await docker('history', '--no-trunc', '--human=false', nameOf(image)))
+    lines.push(await docker('history', '--no-trunc', '--human=false', image.name))
   }
   return lines
 }
@@ -64,7 +67,7 @@ test('what we load is what docker loads: every file of the root, and every layer
     const loaded = await store.load(archive)
     assert.deepEqual(
       loaded.map(({ id }) => id),
-      images.map(imageIdOf),
+      images.map(({ id }) => id),
     )
     assert.equal(store.driver, 'overlay2')
   }
@@ -88,15 +91,15 @@ test('dockerd on our root lists, shows, saves, commits on and removes what we wr
     await using dockerd = await startDockerd(join(scratch, 'd'), ours)
     assert.deepEqual(await shown(dockerd), expected)
     // Every diffId is verified when it is saved, and when it is loaded.
-    await dockerd.docker('save', '-o', saved, ...images.map(nameOf))
+    await dockerd.docker('save', '-o', saved, ...images.map(({ name }) => name))
     await packed.load(saved)
     const trees = new DockerTrees(dockerd, scratch)
     // The paths of 125 layers are more than one page of mount options.
-    for (const image of images.filter(({ layers }) => layers.length < 40)) {
-      const { lines, untimed } = await listed(packed, imageIdOf(image))
-      assert.deepEqual(await trees.listImage(nameOf(image), untimed), lines, `${nameOf(image)} PHYLLO_SEED=${seed}`)
+    for (const image of images.filter(({ layers }) => layers < 40)) {
+      const { lines, untimed } = await listed(packed, image.id)
+      assert.deepEqual(await trees.listImage(image.name, untimed), lines, `${image.name} PHYLLO_SEED=${seed}`)
     }
-    const container = (await dockerd.docker('create', '--name', 'box', 'odd:1', 'nothing')).trim()
+    const container = (await dockerd.docker('create', '--name', 'box', tagged, 'nothing')).trim()
     await dockerd.docker('cp', archive, `${container}:/added`)
     await dockerd.docker('commit', 'box', 'committed:1')
   }
@@ -104,7 +107,7 @@ test('dockerd on our root lists, shows, saves, commits on and removes what we wr
     await using store = await Store.open(ours)
     const { lines } = await listed(store, 'committed:1')
     assert.ok(lines.some(line => line.startsWith('"/added" ')))
-    for (const image of images) await assertSameTree(store, packed, imageIdOf(image))
+    for (const image of images) await assertSameTree(store, packed, image.id)
   }
   {
     await using dockerd = await startDockerd(join(scratch, 'd'), ours)
@@ -125,10 +128,10 @@ test('what dockerd loaded, imported, built and committed, we list, read, save an
     await using dockerd = await startDockerd(join(scratch, 'd'), theirs)
     writeFileSync(context, dockerfile)
     await dockerd.docker('import', context, 'imported:1')
-    await dockerd.docker('create', '--name', 'box', 'odd:1', 'nothing')
+    await dockerd.docker('create', '--name', 'box', tagged, 'nothing')
     await dockerd.docker('cp', archive, 'box:/added')
     await dockerd.docker('commit', 'box', 'committed:1')
-    names = [...images.map(nameOf), 'imported:1', 'committed:1']
+    names = [...images.map(({ name }) => name), 'imported:1', 'committed:1']
     await dockerd.docker('save', '-o', saved, ...names)
   }
   await packed.load(saved)
