@@ -6,13 +6,13 @@
  * holds some of each room; its seed is the commit, so that one commit after the other comes to all of them.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { transformSync } from 'esbuild'
-import { makeFastDirectory } from './build/fast-directory.js'
+import { makeFastDirectory, removeFastDirectory } from './build/fast-directory.js'
 import { compiledRoot, repoRoot } from './build/repo.js'
 import { sampleOf } from './build/sample.js'
 import { sayAgain } from './build/say-again.js'
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     console.log(`${killed} passed, ${verdicts.length - killed + (verdicts.length === 0 ? 1 : 0)} failed`)
     if (killed < verdicts.length || verdicts.length === 0) process.exitCode = 1
   } finally {
-    rmSync(dir, { recursive: true, force: true })
+    removeFastDirectory(dir)
   }
 }
 

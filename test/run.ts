@@ -9,12 +9,12 @@
  * test/expected.json counts: each makes the run fail. What failed is said where it happened and at the end again. It
  * closes with `N passed, N failed` on a line of its own.
  */
-import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { delimiter, join, relative, resolve } from 'node:path'
 import { run } from 'node:test'
 import { inspect, parseArgs } from 'node:util'
-import { makeFastDirectory } from './build/fast-directory.js'
+import { makeFastDirectory, removeFastDirectory } from './build/fast-directory.js'
 import { compiledRoot, repoRoot } from './build/repo.js'
 import { sayAgain } from './build/say-again.js'
 
@@ -84,7 +84,7 @@ async function inFastDirectory<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } finally {
-    rmSync(dir, { recursive: true, force: true })
+    removeFastDirectory(dir)
   }
 }
 

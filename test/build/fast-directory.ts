@@ -16,6 +16,18 @@ export function makeFastDirectory(name: string): string {
   return inMemory(name) ?? mkdtempSync(join(tmpdir(), name))
 }
 
+/**
+ * Removes it with whatever tests that were ended have left there: paths longer than a call takes, which rm(1) removes, or
+ * mounts, which stay. What is left fails no run.
+ */
+export function removeFastDirectory(dir: string): void {
+  try {
+    rmSync(dir, { recursive: true, force: true })
+  } catch {
+    spawnSync('rm', ['-rf', '--', dir], { stdio: 'ignore' })
+  }
+}
+
 function inMemory(name: string): string | undefined {
   let dir: string | undefined
   try {
