@@ -245,9 +245,7 @@ async function replaceDirectory(
   if (await hasNames(root, cacheId)) {
     await root.keep(tarSplit)
     await root.replaceWithFile(paths.below(staged, tarSplitFile), tarSplit, 0o644)
-    await exchangeDirectory(root, cacheId, staged)
-    await root.quarantine(staged)
-    return
+    return exchangeDirectory(root, cacheId, staged)
   }
   const parent = (await readRecord(root, chainId))?.parent
   const below = parent === undefined ? undefined : mending.survey.layers.get(parent)?.cacheId

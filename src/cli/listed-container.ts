@@ -1,20 +1,12 @@
 /** A container as `ps` lists it, whoever made it: ours, which never run, and those of a dockerd on the same root. */
-import type { ContainerInfo, DockerContainer, ImageId, Store } from '../index.js'
+import type { ContainerInfo, DockerContainer, Store } from '../index.js'
 import { humanAge, humanDuration } from './format/duration.js'
 
-export interface ListedContainer {
-  readonly id: string
-  readonly name: string
-  readonly image: string
-  readonly imageId: ImageId | undefined
-  readonly created: string
-  /** A path and its arguments. */
-  readonly command: readonly string[]
-  readonly labels: Readonly<Record<string, string>>
+type Shared = 'id' | 'name' | 'image' | 'imageId' | 'created' | 'command' | 'labels' | 'sizeBytes' | 'virtualBytes'
+
+export interface ListedContainer extends Pick<DockerContainer, Shared> {
   readonly state: string
   readonly status: string
-  readonly sizeBytes?: number
-  readonly virtualBytes?: number
   /** What only a dockerd's own have: those of ours have no processes, ports, mounts or networks. */
   readonly docker?: DockerContainer
 }

@@ -26,7 +26,8 @@ export async function keep(c: CommitContext, path: string): Promise<string | und
   return to
 }
 
-async function placeFor(c: CommitContext, path: string): Promise<string> {
+/** Where what stands at a path will be. Whoever exchanges the two takes it out and puts another in its place at once. */
+export async function placeFor(c: CommitContext, path: string): Promise<string> {
   await makeDirectory(c.io, c.paths.quarantine, 0o700)
   return c.paths.below(c.paths.quarantine, `${c.paths.placeOf(path)}@${c.owner.next()}`)
 }

@@ -16,7 +16,7 @@ import { condemn, inLimbo, restore, setAside } from './limbo.js'
 import { tryLock, withLockFile } from './lock.js'
 import { type Owner, ownerOf } from './owner.js'
 import type { StorePaths } from './paths.js'
-import { keep, quarantine } from './quarantine.js'
+import { keep, placeFor, quarantine } from './quarantine.js'
 import { type Leavings, leavingsOfDead, reapDeadOwners } from './reap.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
@@ -111,6 +111,10 @@ export class Root {
 
   async quarantine(path: string): Promise<string | undefined> {
     return quarantine(await this.#commit(), path)
+  }
+
+  async quarantineFor(path: string): Promise<string> {
+    return placeFor(await this.#commit(), path)
   }
 
   /** Before it is replaced. */

@@ -34,8 +34,8 @@ export interface Bounds {
   readonly shownAsItIs?: boolean
   /** Not part of any image: nothing of it comes back out of an archive. */
   readonly notInArchive?: boolean
-  /** Bytes, from and up to, that say nothing about the content. */
-  readonly idle?: readonly [number, number]
+  /** What its readers get out of the file; throws for what they cannot read. Damage that leaves it as it was is none. */
+  readonly read?: (bytes: Buffer) => Buffer
 }
 
 export class RotStore {
@@ -88,7 +88,8 @@ export class RotStore {
     const actual: Rot = how === 'delete' ? 'delete' : rot
     const what = `${place}, ${JSON.stringify(how)}`
     const root = this.damaged(place, how)
-    if (bounds.untold?.includes(actual) || isIdle(how, bounds.idle) || isNewer(join(root, place))) return
+    if (bounds.untold?.includes(actual) || isNewer(join(root, place))) return
+    if (how !== 'delete' && readsTheSame([this.root, root], place, bounds)) return
     await this.#found(root, bounds.depth ?? 'metadata', what)
     if (!place.endsWith('store.json')) await this.#notShown(root, bounds, what)
     await this.#heals(root, bounds, what)
@@ -152,6 +153,12 @@ export function randomOf(seed: number): () => number {
   }
 }
 
-function isIdle(how: Damage, [from, to]: readonly [number, number] = [0, 0]): boolean {
-  return how !== 'delete' && 'bit' in how && how.bit >= 8 * from && how.bit < 8 * to
+function readsTheSame(roots: readonly [string, string], place: string, { read }: Bounds): boolean {
+  if (read === undefined) return false
+  const [before, after] = roots.map(root => readFileSync(join(root, place))) as [Buffer, Buffer]
+  try {
+    return read(after).equals(read(before))
+  } catch {
+    return false
+  }
 }

@@ -5,6 +5,20 @@ const rot = 'test/check/rot.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'a repaired directory has no name of its own',
+    file: 'src/drivers/overlay2/exchange-directory.ts',
+    find: "['link', 0o644],",
+    replace: '',
+    test: 'test/check/rot.system.test.ts',
+  },
+  {
+    name: 'what a damaged directory becomes is deleted',
+    file: 'src/drivers/overlay2/exchange-directory.ts',
+    find: 'const aside = await root.quarantineFor(place)',
+    replace: "const aside = staged + '-old'",
+    test: 'test/check/rot.system.test.ts',
+  },
+  {
     name: 'length words of blocks are not compared',
     file: 'src/layerfile/check-layer-file.ts',
     find: "if (stored.readUInt32LE(0) !== word) return 'has another length in front of it'",

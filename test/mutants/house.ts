@@ -83,7 +83,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'files of the tests stay',
     file: 'test/run.ts',
-    find: '  } finally {\n    rmSync(dir, { recursive: true, force: true })\n',
+    find: '  } finally {\n    removeFastDirectory(dir)\n',
     replace: '  } finally {\n',
     test: 'test/house/run.test.ts',
   },

@@ -22,7 +22,7 @@ export async function hasNames({ io, paths }: Root, id: string): Promise<boolean
   return (await ifThere(io.status(paths.below(paths.layerContent(id), 'link')))) !== undefined
 }
 
-/** `staged`: a directory with `diff`. Afterwards the old one is there. @throws STORE_BUSY, STORE_IO */
+/** `staged`: a directory with `diff`. The old one is in the quarantine, under its own name, at that very moment. @throws STORE_BUSY, STORE_IO */
 export async function exchangeDirectory(root: Root, id: string, staged: string): Promise<void> {
   const { io, paths } = root
   const place = paths.layerContent(id)
@@ -37,10 +37,13 @@ export async function exchangeDirectory(root: Root, id: string, staged: string):
   }
   await io.chmod(staged, 0o710)
   await new FileSystemSync(root).everything(paths.below(staged, 'link'))
+  const aside = await root.quarantineFor(place)
+  await io.rename(staged, aside)
   try {
-    calls.renameat2(staged, place, RENAME_EXCHANGE)
+    calls.renameat2(aside, place, RENAME_EXCHANGE)
   } catch (error) {
     throw await storeIoError('renameat2', place, error)
   }
   await root.flush(paths.content)
+  await root.flush(paths.quarantine)
 }
