@@ -5,13 +5,6 @@ const rot = 'test/check/rot.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
-    name: 'a repaired directory has no name of its own',
-    file: 'src/drivers/overlay2/exchange-directory.ts',
-    find: "['link', 0o644],",
-    replace: '',
-    test: 'test/check/rot.system.test.ts',
-  },
-  {
     name: 'what a damaged directory becomes is deleted',
     file: 'src/drivers/overlay2/exchange-directory.ts',
     find: 'const aside = await root.quarantineFor(place)',
