@@ -137,13 +137,15 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
         import('./images/save.js'),
         import('./archive/save-target.js'),
       ])
+      const pool = () => this.#parts.workers()
       await using target = createSaveTarget(output, {
         format,
         durable: this.#parts.root.durability === 'full',
         operation: op,
-        pool: () => this.#parts.workers(),
+        pool,
       })
-      await saveImages(typeof words === 'string' ? [words] : words, this.#parts, target)
+      const { signal } = op
+      await saveImages(typeof words === 'string' ? [words] : words, this.#parts, target, { pool, signal })
       op.report.bytesWritten += target.bytesWritten
     }, signal)
   }

@@ -9,11 +9,25 @@
  */
 import { constants, deflateRawSync } from 'node:zlib'
 
-const header = Buffer.from('1f8b08000000000000ff', 'hex')
+/** Without flags, time and system, as Docker's. */
+const plainHeader = Buffer.from('1f8b08000000000000ff', 'hex')
+/** FLG.FEXTRA: after the header stand two bytes of length, and so many of subfields. */
+const extraFlag = 4
+
+/** With `extra`, subfields that readers of gzip pass over (RFC 1952 2.3.1.1). */
+export function gzipHeader(extra?: Uint8Array): Buffer {
+  if (extra === undefined) return plainHeader
+  const header = Buffer.concat([plainHeader, Buffer.alloc(2), extra])
+  header[3] = extraFlag
+  header.writeUInt16LE(extra.length, plainHeader.length)
+  return header
+}
 
 export interface GzipWriterOptions {
   /** 1 (fast) to 9 (small). */
   readonly level: number
+  /** Default: without subfields. */
+  readonly header?: Uint8Array
   /** Takes the bytes before it returns. */
   write(bytes: Uint8Array): void
 }
@@ -31,7 +45,7 @@ export class GzipWriter {
   private constructor(options: GzipWriterOptions, crc: Crc32) {
     this.#options = options
     this.#crc = crc.init()
-    options.write(header)
+    options.write(options.header ?? plainHeader)
   }
 
   write(bytes: Uint8Array): void {

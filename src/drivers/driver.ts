@@ -89,6 +89,12 @@ export interface ContentJobs {
   commit(content: CommitContent, tarBytes: number, options: RunOptions): ContentJob<CommitLayerOutput>
 }
 
+export interface TarOptions {
+  /** What there is to do before a byte is read may be done there. */
+  readonly pool?: () => Pool
+  readonly signal?: AbortSignal
+}
+
 export interface ContentJobsParts {
   readonly pool: Pool
   readonly limits: Limits
@@ -172,7 +178,7 @@ export interface Driver {
   /** @throws STORE_CORRUPT, STORE_VERSION, STORE_IO, naming the file */
   open(content: LayerContent): Promise<OpenLayer>
   /** The layer's exact tar, where the layer itself is not read out of it. */
-  openTar(content: LayerContent): Promise<OpenTar>
+  openTar(content: LayerContent, options?: TarOptions): Promise<OpenTar>
   /** Where a job finds the contents of a layer that this driver has opened. */
   contentSource(layer: Layer): ContentSource
   /** Where a job finds the content of a file of a layer that this driver has opened. */

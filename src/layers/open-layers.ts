@@ -3,7 +3,7 @@
  *
  * Invariant: a file is open from `acquire` to `release`, so a collector that unlinks it takes nothing away from a reader.
  */
-import type { Driver, OpenLayer } from '../drivers/driver.js'
+import type { Driver, OpenLayer, TarOptions } from '../drivers/driver.js'
 import type { Layer, LayerTar } from '../drivers/layer.js'
 import type { LayerRecord } from './record.js'
 
@@ -50,21 +50,21 @@ export class OpenLayers {
   }
 
   /** All layers of a stack, in its order; either all or none. */
-  async acquireAll(records: readonly LayerRecord[]): Promise<LayerHandle[]> {
-    const acquired = await Promise.allSettled(records.map(record => this.acquire(record)))
-    const handles = acquired.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-    const failed = acquired.find(result => result.status === 'rejected')
-    if (failed === undefined) return handles
-    await releaseAll(handles)
-    throw failed.reason
+  acquireAll(records: readonly LayerRecord[]): Promise<LayerHandle[]> {
+    return allOrNone(records.map(record => this.acquire(record)))
+  }
+
+  /** The same of their tars. */
+  acquireTars(records: readonly LayerRecord[], options?: TarOptions): Promise<TarHandle[]> {
+    return allOrNone(records.map(record => this.acquireTar(record, options)))
   }
 
   /** Where the tar is what the layer is read out of, that one. */
-  async acquireTar(record: LayerRecord): Promise<TarHandle> {
+  async acquireTar(record: LayerRecord, options?: TarOptions): Promise<TarHandle> {
     const { layer, release } = await this.acquire(record)
     if (layer.tar !== undefined) return { tar: layer.tar, release }
     try {
-      const tar = await this.#driver.openTar(record)
+      const tar = await this.#driver.openTar(record, options)
       return { tar, release: async () => void (await Promise.all([tar.close(), release()])) }
     } catch (error) {
       await release()
@@ -77,6 +77,15 @@ export class OpenLayers {
     if (this.#entries.get(cacheId) === entry) this.#entries.delete(cacheId)
     await (await entry.opening).close()
   }
+}
+
+async function allOrNone<H extends { release(): Promise<void> }>(handles: readonly Promise<H>[]): Promise<H[]> {
+  const acquired = await Promise.allSettled(handles)
+  const held = acquired.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  const failed = acquired.find(result => result.status === 'rejected')
+  if (failed === undefined) return held
+  await releaseAll(held)
+  throw failed.reason
 }
 
 export async function releaseAll(handles: readonly { release(): Promise<void> }[]): Promise<void> {

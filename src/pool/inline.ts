@@ -18,6 +18,7 @@ export const jobModules: { readonly [K in JobName]: () => Promise<JobModule<K>> 
   'gzip-layer': () => import('../../workers/gzip-layer.js'),
   'write-tree': () => import('../../workers/write-tree.js'),
   'check-content': () => import('../../workers/check-content.js'),
+  'count-split': () => import('../../workers/count-split.js'),
   'check-blob': () => import('../../workers/check-blob.js'),
   'rebuild-layer': () => import('../../workers/rebuild-layer.js'),
   'place-layers': () => import('../../workers/place-layers.js'),

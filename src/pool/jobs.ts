@@ -222,9 +222,19 @@ export interface RebuildLayerInput {
 }
 export type RebuildLayerOutput = Omit<WriteLayerOutput, 'digest'>
 
+export interface CountSplitInput {
+  /** `tar-split.json.gz` of a layer. */
+  readonly tarSplit: string
+}
+
+export interface CountSplitOutput {
+  readonly tarBytes: number
+}
+
 export interface Jobs {
   readonly 'check-content': { readonly input: CheckContentInput; readonly output: CheckContentOutput }
   readonly 'check-blob': { readonly input: CheckBlobInput; readonly output: CheckBlobOutput }
+  readonly 'count-split': { readonly input: CountSplitInput; readonly output: CountSplitOutput }
   readonly 'rebuild-layer': { readonly input: RebuildLayerInput; readonly output: RebuildLayerOutput }
   readonly 'write-layer': { readonly input: WriteLayerInput; readonly output: WriteLayerOutput }
   readonly 'unpack-layer': { readonly input: UnpackLayerInput; readonly output: UnpackLayerOutput }

@@ -11,9 +11,11 @@ import { KiB, MiB } from '../limits.js'
 import { crcOfNothing } from './crc64.js'
 import { blockBytes, isHeaderOnly } from './header.js'
 
-/** Bytes of the tar as they are. They stand there until the next part is asked for. */
+/** Bytes of the tar as they are. */
 export interface SplitSegment {
   readonly type: 'segment'
+  readonly sizeBytes: number
+  /** They stand there until the next part is asked for. Throws STORE_CORRUPT; who only counts is spared the decoding. */
   readonly bytes: Buffer
 }
 
@@ -32,6 +34,9 @@ export type SplitPart = SplitSegment | SplitFile
 /** Under the default limits all headers of one entry are less than 9 MiB, and what we and Docker write is less than 22 MiB in base64. */
 const lineMost = 32 * MiB
 const newline = 0x0a
+const quote = 0x22
+const backslash = 0x5c
+const padding = 0x3d
 const crcBytes = 8
 
 export class SplitReader {
@@ -54,12 +59,12 @@ export class SplitReader {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     let at = 0
     for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, at)) {
-      if (this.#have === 0) yield this.#parse(bytes.toString('utf8', at, end))
+      if (this.#have === 0) yield this.#parse(bytes, at, end)
       else {
         this.#keep(bytes.subarray(at, end))
-        const text = this.#line.toString('utf8', 0, this.#have)
+        const length = this.#have
         this.#have = 0
-        yield this.#parse(text)
+        yield this.#parse(this.#line, 0, length)
       }
       at = end + 1
     }
@@ -83,10 +88,14 @@ export class SplitReader {
     this.#have = need
   }
 
-  #parse(text: string): SplitPart {
+  #parse(bytes: Buffer, from: number, to: number): SplitPart {
     this.#lines++
-    const line = this.#object(text)
-    if (line.type === 2) return this.#segmentOf(line)
+    const plain = plainPayload(bytes, from, to)
+    if (plain !== undefined) return this.#segmentOf(plain)
+    const file = to - from <= plainFileMost && plainFile.exec(bytes.toString('latin1', from, to))
+    if (file) return this.#file(file[1] as ByteString, Number(file[2] ?? 0), file[3])
+    const line = this.#object(bytes.toString('utf8', from, to))
+    if (line.type === 2) return this.#parsedSegment(line)
     if (line.type === 1) return this.#fileOf(line)
     throw this.#corrupt('a type that is neither a file nor a segment')
   }
@@ -102,29 +111,42 @@ export class SplitReader {
     throw this.#corrupt('not an object')
   }
 
-  #segmentOf({ payload }: Record<string, unknown>): SplitSegment {
+  #parsedSegment({ payload }: Record<string, unknown>): SplitSegment {
     if (typeof payload !== 'string') throw this.#corrupt('a segment without bytes')
-    const bytes = base64Bytes(payload)
-    if (bytes === undefined) throw this.#corrupt('a segment that is not base64')
-    if (bytes > this.#segment.length) this.#segment = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.#segment.length))
-    if (this.#segment.write(payload, 0, 'base64') !== bytes) throw this.#corrupt('a segment that is not base64')
-    this.#typeFlag = bytes >= blockBytes ? this.#segment[bytes - blockBytes + 156] : undefined
-    return { type: 'segment', bytes: this.#segment.subarray(0, bytes) }
+    return this.#segmentOf(Buffer.from(payload))
+  }
+
+  #segmentOf(payload: Buffer): SplitSegment {
+    const sizeBytes = base64Bytes(payload)
+    if (sizeBytes === undefined) throw this.#corrupt('a segment that is not base64')
+    this.#typeFlag = sizeBytes >= blockBytes ? byteAt(payload, sizeBytes - blockBytes + 156) : undefined
+    return new Segment(sizeBytes, () => this.#decode(payload.toString('latin1'), sizeBytes))
+  }
+
+  #decode(payload: string, sizeBytes: number): Buffer {
+    if (sizeBytes > this.#segment.length)
+      this.#segment = Buffer.allocUnsafeSlow(Math.max(sizeBytes, 2 * this.#segment.length))
+    if (this.#segment.write(payload, 0, 'base64') !== sizeBytes) throw this.#corrupt('a segment that is not base64')
+    return this.#segment.subarray(0, sizeBytes)
+  }
+
+  #fileOf(line: Record<string, unknown>): SplitFile {
+    const name = this.#nameOf(line)
+    const { size = 0, payload } = line
+    if (!(typeof size === 'number' && Number.isSafeInteger(size) && size >= 0))
+      throw this.#corrupt('a size that is none')
+    return this.#file(name, size, payload)
   }
 
   /**
    * Old writers of tars gave a size to links and directories. Docker records it, cannot put such a layer together again, and asks
    * for a content that the tar never had: the checksum of nothing, behind a header of that type.
    */
-  #fileOf(line: Record<string, unknown>): SplitFile {
-    const name = this.#nameOf(line)
-    const { size = 0, payload } = line
-    if (!(typeof size === 'number' && Number.isSafeInteger(size) && size >= 0))
-      throw this.#corrupt('a size that is none')
+  #file(name: ByteString, size: number, payload: unknown): SplitFile {
     const headerOnly = this.#typeFlag !== undefined && isHeaderOnly(this.#typeFlag)
     this.#typeFlag = undefined
     if (size === 0) return { type: 'file', name, sizeBytes: 0, crc: '' }
-    if (typeof payload !== 'string' || base64Bytes(payload) !== crcBytes)
+    if (typeof payload !== 'string' || base64Bytes(Buffer.from(payload)) !== crcBytes)
       throw this.#corrupt('a file with content and without its checksum')
     if (headerOnly && payload === crcOfNothing) return { type: 'file', name, sizeBytes: 0, crc: '' }
     return { type: 'file', name, sizeBytes: size, crc: payload }
@@ -134,7 +156,8 @@ export class SplitReader {
   #nameOf({ name = '', name_raw: raw }: Record<string, unknown>): ByteString {
     if (typeof name !== 'string') throw this.#corrupt('a name that is no text')
     if (raw === undefined || raw === null) return fromText(name)
-    if (typeof raw !== 'string' || base64Bytes(raw) === undefined) throw this.#corrupt('a name that is not base64')
+    if (typeof raw !== 'string' || base64Bytes(Buffer.from(raw)) === undefined)
+      throw this.#corrupt('a name that is not base64')
     return byteString(Buffer.from(raw, 'base64'))
   }
 
@@ -144,8 +167,63 @@ export class SplitReader {
   }
 }
 
+class Segment implements SplitSegment {
+  readonly type = 'segment'
+  readonly sizeBytes: number
+  readonly #decode: () => Buffer
+
+  constructor(sizeBytes: number, decode: () => Buffer) {
+    this.sizeBytes = sizeBytes
+    this.#decode = decode
+  }
+
+  get bytes(): Buffer {
+    return this.#decode()
+  }
+}
+
+const plainStart = Buffer.from('{"type":2,"payload":"')
+const plainEnd = '","position":'
+
+/** The line of a file, or of what has no content, as Docker and we write it, where its name is ASCII and nothing in it is escaped. */
+const plainFile =
+  /^\{"type":1,"name":"([ !#-[\]-~]*)"(?:,"size":(\d{1,15}))?,"payload":(?:"([A-Za-z0-9+/=]{12})"|null),"position":\d+\}$/
+const plainFileMost = 4 * KiB
+
+/**
+ * The payload of a segment's line as Docker and we write it, without parsing it as JSON: nearly all bytes of tar-split are such
+ * lines. Undefined for any other line.
+ */
+function plainPayload(bytes: Buffer, from: number, to: number): Buffer | undefined {
+  const start = from + plainStart.length
+  if (start >= to || bytes.compare(plainStart, 0, plainStart.length, from, start) !== 0) return undefined
+  const end = bytes.indexOf(quote, start)
+  if (end === -1 || !isPlainEnd(bytes.toString('latin1', end, to))) return undefined
+  const payload = bytes.subarray(start, end)
+  return payload.includes(backslash) ? undefined : payload
+}
+
+function isPlainEnd(text: string): boolean {
+  return text.startsWith(plainEnd) && /^\d+\}$/.test(text.slice(plainEnd.length))
+}
+
+/** One of the bytes that base64 stands for. */
+function byteAt(text: Uint8Array, offset: number): number {
+  const at = Math.floor((offset * 4) / 3)
+  const bits = (sextets[text[at]!]! << 6) | sextets[text[at + 1]!]!
+  return (bits >> (4 - 2 * (offset % 3))) & 0xff
+}
+
+/** What a character of base64 stands for. */
+const sextets = new Uint8Array(256)
+for (const [value, character] of Buffer.from(
+  'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+).entries())
+  sextets[character] = value
+
 /** How many bytes this stands for, if it is base64 with its padding. */
-function base64Bytes(text: string): number | undefined {
-  if (text.length % 4 !== 0) return undefined
-  return (text.length / 4) * 3 - (text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0)
+function base64Bytes(text: Uint8Array): number | undefined {
+  const { length } = text
+  if (length % 4 !== 0) return undefined
+  return (length / 4) * 3 - (text[length - 2] === padding ? 2 : text[length - 1] === padding ? 1 : 0)
 }

@@ -41,11 +41,10 @@ export async function* assembleLayer(
 }
 
 /** Size of the tar, from the lines alone: no content is looked at. Throws STORE_CORRUPT and STORE_IO. */
-export async function splitTarBytes(tarSplit: string): Promise<number> {
+export async function countTarBytes(tarSplit: string): Promise<number> {
   const reader = new SplitReader(tarSplit)
   let bytes = 0
-  for await (const lines of splitLines(tarSplit))
-    for (const part of reader.push(lines)) bytes += part.type === 'segment' ? part.bytes.length : part.sizeBytes
+  for await (const lines of splitLines(tarSplit)) for (const part of reader.push(lines)) bytes += part.sizeBytes
   reader.end()
   if (Number.isSafeInteger(bytes)) return bytes
   throw new PhylloError('STORE_CORRUPT', `${tarSplit}: the sizes in it are not those of a tar`, { path: tarSplit })

@@ -17,6 +17,7 @@ import { SplitReader } from '../tar/split-reader.js'
 import { classifyName, opaqueName } from '../tar/whiteout.js'
 import { assembleLayer, type SplitLayer, splitLines } from './assemble-layer.js'
 import { LayerContents } from './layer-contents.js'
+import { recordedTarBytes } from './split-file.js'
 
 export interface CheckDirectoryOptions {
   readonly diffId: DiffId
@@ -94,10 +95,13 @@ async function damageOf(layer: SplitLayer, work: () => Promise<void>): Promise<C
 async function checkNames(layer: SplitLayer, { limits, pace }: CheckDirectoryOptions): Promise<void> {
   const contents = new LayerContents(layer.diff)
   const reader = new SplitReader(layer.tarSplit)
+  const recorded = recordedTarBytes(layer.tarSplit)
+  let tarBytes = 0
   // A layer that a dockerd has unpacked may be one whose tar we would refuse: its files count all the same.
   const headers = new Headers(limits, entry => compare(contents, entry))
   for await (const lines of splitLines(layer.tarSplit)) {
     for (const part of reader.push(lines)) {
+      tarBytes += part.sizeBytes
       if (part.type === 'segment') headers.push(part.bytes)
       else if (part.sizeBytes > 0) {
         closeSync(contents.open(part.name, part.sizeBytes))
@@ -107,6 +111,9 @@ async function checkNames(layer: SplitLayer, { limits, pace }: CheckDirectoryOpt
     await pace(lines.length)
   }
   reader.end()
+  if (recorded === undefined || recorded === tarBytes) return
+  const reason = `its header says that the tar has ${recorded} bytes, and its lines have ${tarBytes}`
+  throw new PhylloError('STORE_CORRUPT', `${layer.tarSplit}: ${reason}`, { path: layer.tarSplit })
 }
 
 /** The entries of a tar whose contents do not pass. */

@@ -22,6 +22,8 @@ export class LayerContents {
   /** The parents of the last name, and the real directory that each of them leads to, below the root and with a leading slash. */
   readonly #names: ByteString[] = []
   readonly #reals: ByteString[] = []
+  /** Of the last name, up to its last component: what it leads to is the last of those. */
+  #directory = none
 
   constructor(diff: string) {
     this.#diff = diff
@@ -33,10 +35,8 @@ export class LayerContents {
    * file, and STORE_IO.
    */
   open(name: ByteString, sizeBytes: number): number {
-    const parts = cleanParts(name)
-    const leaf = parts.pop()
-    if (leaf === undefined || name.includes('\0')) throw this.corrupt(name, 'is no name of a file')
-    const path = this.#pathOf(`${this.#parentOf(parts, name)}/${leaf}` as ByteString)
+    const path = this.#find(name)
+    if (path === undefined) throw this.corrupt(name, 'is no name of a file')
     const stats = this.#lstat(path, name)
     if (stats === undefined) throw this.corrupt(name, 'is not there')
     if (!stats.isFile()) throw this.corrupt(name, 'is not a regular file')
@@ -50,10 +50,8 @@ export class LayerContents {
 
   /** What stands under this name, which is not followed, and its path. Undefined: nothing, or the root itself. Throws as `open`. */
   look(name: ByteString): { readonly stats: Stats; readonly path: Buffer } | undefined {
-    const parts = cleanParts(name)
-    const leaf = parts.pop()
-    if (leaf === undefined) return undefined
-    const path = this.#pathOf(`${this.#parentOf(parts, name)}/${leaf}` as ByteString)
+    const path = this.#find(name)
+    if (path === undefined) return undefined
     const stats = this.#lstat(path, name)
     return stats && { stats, path }
   }
@@ -76,6 +74,21 @@ export class LayerContents {
 
   #pathOf(real: ByteString): Buffer {
     return Buffer.from(this.#root + real, 'latin1')
+  }
+
+  /** Its path; undefined for the root itself and for what no file can be called. Nearly all files stand in the directory of the last one. */
+  #find(name: ByteString): Buffer | undefined {
+    const cut = name.lastIndexOf('/') + 1
+    const last = name.slice(cut)
+    if (cut === this.#directory.length && name.startsWith(this.#directory) && !noLeaf.has(last) && !last.includes('\0'))
+      return this.#pathOf(`${this.#reals.at(-1) ?? none}/${last}` as ByteString)
+    const parts = cleanParts(name)
+    const leaf = parts.pop()
+    if (leaf === undefined) return undefined
+    if (name.includes('\0')) return undefined
+    const parent = this.#parentOf(parts, name)
+    this.#directory = noLeaf.has(last) ? none : (name.slice(0, cut) as ByteString)
+    return this.#pathOf(`${parent}/${leaf}` as ByteString)
   }
 
   /** What the parents that it has in common with the last name lead to is known. */
@@ -125,6 +138,9 @@ export class LayerContents {
     }
   }
 }
+
+/** Last components that are no name in the directory before them. */
+const noLeaf: ReadonlySet<string> = new Set(['', '.', '..'])
 
 /** As Docker reads a name before it follows anything: `a/../b` is `b` whatever `a` is, and the root is as high as it goes. */
 function cleanParts(name: ByteString): ByteString[] {

@@ -74,7 +74,7 @@ export async function splitFile(path: string, tar: Buffer, options: TellOptions 
   try {
     const file = await writeSplitFile(fd, path)
     tell(file.split, tar, options)
-    file.end()
+    file.end(tar.length)
   } finally {
     closeSync(fd)
   }

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { splitTarBytes } from '../../src/unpack/assemble-layer.js'
+import { countTarBytes } from '../../src/unpack/assemble-layer.js'
 import { oddArchive, plainKinds } from '../build/odd-archive.js'
 import { assembled, splitLayer } from '../build/split-layer.js'
 import type { Campaign } from './campaign.js'
@@ -21,7 +21,7 @@ export const campaign: Campaign = {
       const dir = mkdtempSync(join(tmpdir(), 'phyllo-split-'))
       try {
         const layer = await splitLayer(dir, bytes, { real })
-        const same = (await assembled(layer)).equals(bytes) && (await splitTarBytes(layer.tarSplit)) === bytes.length
+        const same = (await assembled(layer)).equals(bytes) && (await countTarBytes(layer.tarSplit)) === bytes.length
         if (!same) return { counts, seeds: [String(used)], ok: false }
       } catch (error) {
         log(`seed ${used}: ${String(error)}`)

@@ -45,6 +45,22 @@ test('segments, files, names in base64, keys that nobody knows, and the empty se
   for (const chunkBytes of [1, 2, 7, 100, 100_000]) assert.deepEqual(read(lines, chunkBytes), expected)
 })
 
+test('lines that are written otherwise mean the same: escapes, spaces, another order', () => {
+  const crc = 'YUw+7uLYEAA='
+  const same = [
+    [segment('abc?'), '{"type":2,"payload":"YWJj\\u0050w==","position":0}\n', '{"type": 2, "payload": "YWJjPw=="}\n'],
+    [
+      `{"type":1,"name":"a/b","size":6,"payload":"${crc}","position":2}\n`,
+      `{"type":1,"name":"a\\/b","size":6,"payload":"${crc}","position":2}\n`,
+      `{"position":2,"payload":"${crc}","size":6,"name":"a/b","type":1}\n`,
+    ],
+    [segment('??>'), '{"type":2,"payload":"Pz8\\u002b","position":0}\n'],
+  ]
+  for (const [plain, ...others] of same) for (const other of others) assert.deepEqual(read(other), read(plain!))
+  const count = (lines: string) => [...new SplitReader('x').push(Buffer.from(lines))].map(part => part.sizeBytes)
+  for (const [plain, ...others] of same) for (const other of others) assert.deepEqual(count(other), count(plain!))
+})
+
 test('large lines in small chunks', () => {
   const bytes = Buffer.alloc(3 * MiB, 'large ')
   assert.deepEqual(read(segment(bytes), 5000), [{ type: 'segment', bytes: bytes.toString('latin1') }])

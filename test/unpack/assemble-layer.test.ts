@@ -1,12 +1,17 @@
 /** Layers taken apart, and put together again out of a directory. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { gzipSync } from 'node:zlib'
-import { KiB, MiB } from '../../src/limits.js'
-import { type SplitLayer, splitTarBytes } from '../../src/unpack/assemble-layer.js'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { defaultLimits, KiB, MiB } from '../../src/limits.js'
+import type { DiffId } from '../../src/oci/digest.js'
+import { countTarBytes, type SplitLayer } from '../../src/unpack/assemble-layer.js'
 import { AssembledTar } from '../../src/unpack/assembled-tar.js'
+import { checkDirectory } from '../../src/unpack/check-directory.js'
+import { recordedTarBytes } from '../../src/unpack/split-file.js'
 import { oddArchive, oddityNames, plainKinds } from '../build/odd-archive.js'
 import { assembled, splitLayer, type TellOptions } from '../build/split-layer.js'
 import { scratchDir } from '../build/store.js'
@@ -16,7 +21,7 @@ import * as build from '../build/tar.js'
 async function roundTrip(t: TestContext, tar: Buffer, options: TellOptions = {}): Promise<SplitLayer> {
   const layer = await splitLayer(scratchDir(t), tar, options)
   assert.ok((await assembled(layer)).equals(tar))
-  assert.equal(await splitTarBytes(layer.tarSplit), tar.length)
+  assert.equal(await countTarBytes(layer.tarSplit), tar.length)
   return layer
 }
 
@@ -29,7 +34,7 @@ test('random archives, each with something odd, come back byte for byte', async 
     for (const oddity of oddities) met.add(oddity)
     const layer = await splitLayer(scratchDir(t), bytes, { real })
     assert.ok((await assembled(layer)).equals(bytes), `PHYLLO_SEED=${seed}`)
-    assert.equal(await splitTarBytes(layer.tarSplit), bytes.length)
+    assert.equal(await countTarBytes(layer.tarSplit), bytes.length)
   }
   assert.ok(met.size > oddityNames.length / 2)
 })
@@ -130,17 +135,56 @@ test('a tar-split that is damaged, cut off, no gzip, or not there', async t => {
   for (const damaged of [bytes.subarray(0, bytes.length - 9), Buffer.from('plain'), gzipSync('{"type":2')]) {
     writeFileSync(layer.tarSplit, damaged)
     await assert.rejects(assembled(layer), cut)
-    await assert.rejects(splitTarBytes(layer.tarSplit), cut)
+    await assert.rejects(countTarBytes(layer.tarSplit), cut)
   }
   unlinkSync(layer.tarSplit)
   await assert.rejects(assembled(layer), { code: 'STORE_IO', path: layer.tarSplit, operation: 'read' })
+})
+
+test('the gzip header says how large the tar is: gzip passes over it, and what is damaged in it is STORE_CORRUPT', async t => {
+  const layer = await splitLayer(scratchDir(t), tar)
+  const bytes = readFileSync(layer.tarSplit)
+  assert.equal(recordedTarBytes(layer.tarSplit), tar.length)
+  assert.equal(execFileSync('gzip', ['-dc', layer.tarSplit]).length, gunzipSync(bytes).length)
+  const sizes = 16
+  for (let at = sizes; at < sizes + 16; at++)
+    for (const bit of [1, 128]) {
+      const damaged = Buffer.from(bytes)
+      damaged[at]! ^= bit
+      writeFileSync(layer.tarSplit, damaged)
+      assert.throws(() => recordedTarBytes(layer.tarSplit), { code: 'STORE_CORRUPT', path: layer.tarSplit })
+    }
+})
+
+test('where the header says nothing, the lines do', async t => {
+  const layer = await splitLayer(scratchDir(t), tar)
+  for (const lines of [gzipSync(gunzipSync(readFileSync(layer.tarSplit))), Buffer.from('short'), Buffer.alloc(0)]) {
+    writeFileSync(layer.tarSplit, lines)
+    assert.equal(recordedTarBytes(layer.tarSplit), undefined)
+  }
+  unlinkSync(layer.tarSplit)
+  assert.equal(recordedTarBytes(layer.tarSplit), undefined)
+})
+
+test('a header that says another size than the lines is damage', async t => {
+  const layer = await splitLayer(scratchDir(t), tar)
+  const other = await splitLayer(scratchDir(t), build.tar([build.file('other', 'x'.repeat(5000))]))
+  const [mine, its] = [readFileSync(layer.tarSplit), readFileSync(other.tarSplit)]
+  writeFileSync(layer.tarSplit, Buffer.concat([its.subarray(0, 32), mine.subarray(32)]))
+  const diffId = `sha256:${createHash('sha256').update(tar).digest('hex')}` as DiffId
+  const options = { diffId, full: false, pace: async () => undefined, limits: defaultLimits }
+  const { damage } = await checkDirectory(layer, options)
+  assert.deepEqual(
+    damage.map(({ part, path }) => ({ part, path })),
+    [{ part: 'tar-split', path: layer.tarSplit }],
+  )
 })
 
 test('sizes that no tar has are STORE_CORRUPT, and not a number', async t => {
   const layer = await splitLayer(scratchDir(t), tar)
   const line = '{"type":1,"name":"f","size":9007199254740991,"payload":"YUw+7uLYEAA=","position":0}\n'
   writeFileSync(layer.tarSplit, gzipSync(line.repeat(3)))
-  await assert.rejects(splitTarBytes(layer.tarSplit), { code: 'STORE_CORRUPT' })
+  await assert.rejects(countTarBytes(layer.tarSplit), { code: 'STORE_CORRUPT' })
 })
 
 test('read by position: in order, together, again from the beginning, and past the end', async t => {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -14,6 +14,7 @@ import type { PhylloError } from '../../src/errors.js'
 import { defaultLimits } from '../../src/limits.js'
 import { loadSystemCalls } from '../../src/native/load-system-calls.js'
 import { assembleLayer } from '../../src/unpack/assemble-layer.js'
+import { recordedTarBytes } from '../../src/unpack/split-file.js'
 import { listDirectory } from '../build/full-listing.js'
 import { Random, randomArchive } from '../build/random-tar.js'
 import { char as C, dir as D, file as F, hardlink as H, fifo as P, symlink as S, tar } from '../build/tar.js'
@@ -266,10 +267,11 @@ async function compareWithTar(t: TestContext, seed: number): Promise<void> {
 
 test('tar-split.json.gz is what SplitWriter makes of it, in one gzip member', async t => {
   const { unpack } = diskFixture(t)
-  const { target } = await unpack(tar([F('a', 'hello\n')]))
+  const archive = tar([F('a', 'hello\n')])
+  const { target } = await unpack(archive)
   const lines = execFileSync('gzip', ['-dc', join(target, 'tar-split.json.gz')], { encoding: 'utf8' })
     .trim()
     .split('\n')
   assert.deepEqual(JSON.parse(lines[1]!), { type: 1, name: 'a', size: 6, payload: 'YUw+7uLYEAA=', position: 1 })
-  assert.deepEqual([...readFileSync(join(target, 'tar-split.json.gz')).subarray(0, 4)], [0x1f, 0x8b, 8, 0])
+  assert.equal(recordedTarBytes(join(target, 'tar-split.json.gz')), archive.length)
 })

@@ -26,6 +26,7 @@ import type {
   OpenTar,
   PublishedContent,
   Removal,
+  TarOptions,
 } from '../driver.js'
 import type { Layer } from '../layer.js'
 import { completeLayer, lowersOf, placeDirectory, unlinkDirectory } from './directory.js'
@@ -113,9 +114,9 @@ export class Overlay2Driver implements Driver {
     return openDirectoryLayer(paths.diff(cacheId), { calls: await this.#toRead(), diffId, sizeBytes, ...held })
   }
 
-  async openTar({ chainId, diffId, cacheId }: LayerContent): Promise<OpenTar> {
+  async openTar({ chainId, diffId, cacheId }: LayerContent, options: TarOptions = {}): Promise<OpenTar> {
     const { openDirectoryTar } = await import('./directory-tar.js')
-    return openDirectoryTar(diffId, this.sourceOf({ chainId, cacheId }))
+    return openDirectoryTar(diffId, this.sourceOf({ chainId, cacheId }), options)
   }
 
   sourceOf({ chainId, cacheId }: Pick<LayerContent, 'chainId' | 'cacheId'>) {
