@@ -154,13 +154,11 @@ async function readFiles(paths: readonly string[], maxBytes: number): Promise<(B
   return read
 }
 
-/** Undefined for what does not fit into the scratch buffer. */
+/** Undefined for what does not fit into the scratch buffer. One read: the kernel gives all of a small file that is there (read(2)). */
 function readSync(path: string, scratch: Buffer): Buffer | undefined {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
-    let length = 0
-    for (let got = -1; got !== 0 && length < scratch.length; length += got)
-      got = fsReadSync(fd, scratch, length, scratch.length - length, length)
+    const length = fsReadSync(fd, scratch, 0, scratch.length, 0)
     return length < scratch.length ? Buffer.from(scratch.subarray(0, length)) : undefined
   } finally {
     closeSync(fd)

@@ -93,6 +93,7 @@ async function timeBounds(
 
 /** All of them: `key`, or `key=value`. */
 export function hasLabels(config: ImageConfig, wanted: readonly string[]): boolean {
+  if (wanted.length === 0) return true
   const labels = config.config?.labels ?? {}
   return wanted.every(word => {
     const [key, value] = splitOnce(word)

@@ -43,8 +43,8 @@ export class ImageCatalog {
       return chain === undefined ? this.#ifThere(record, own) : this.#imageOf(record, own, chain)
     })
     const listed = (await Promise.all(put)).filter(image => image !== undefined)
-    const created = (image: Image) => Date.parse(image.config.created ?? '') || 0
-    listed.sort((a, b) => created(b) - created(a))
+    const created = new Map(listed.map(image => [image, Date.parse(image.config.created ?? '') || 0]))
+    listed.sort((a, b) => created.get(b)! - created.get(a)!)
     return filterImages({ images: listed, all, filters: parsed, resolve: name => this.find(name) })
   }
 

@@ -10,7 +10,7 @@ import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
 import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
-import { type ImageConfig, parseImageConfig } from '../oci/config.js'
+import { type ImageConfig, viewImageConfig } from '../oci/config.js'
 import { type DiffId, hexOf, type ImageId, isDigest, parseDigest, sha256Digest } from '../oci/digest.js'
 
 export interface ImageRecord {
@@ -73,7 +73,7 @@ export class ImageStore {
   ): Promise<ImageRecord> {
     if (sha256Digest(configBytes) !== id)
       throw new PhylloError('STORE_CORRUPT', `${path}: the image config does not hash to its name`, { path, image: id })
-    const config = parseImageConfig(configBytes, { limits: this.#limits, what: id })
+    const config = viewImageConfig(configBytes, { limits: this.#limits, what: id })
     const parent = noted ? await this.#metadata(id, 'parent') : undefined
     const lastUpdated = noted ? await this.#metadata(id, 'lastUpdated') : undefined
     return { id, configBytes, config, parent: isDigest(parent) ? (parent as ImageId) : undefined, lastUpdated }

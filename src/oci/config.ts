@@ -90,19 +90,23 @@ const historyKeys = ['created', 'created_by', 'author', 'comment', 'empty_layer'
  * variants of the keys that identity hangs on) or LIMIT_EXCEEDED.
  */
 export function parseImageConfig(bytes: Uint8Array, options: DocumentOptions): ImageConfig {
+  const view = viewImageConfig(bytes, options)
+  // Whatever is wrong with these is said now.
+  void [view.history, view.config]
+  return view
+}
+
+/**
+ * The same of a config that was parsed when it came in. `history` and `config` are two thirds of the work, and most listings ask for
+ * neither: they are looked at, and throw, when they are asked for.
+ */
+export function viewImageConfig(bytes: Uint8Array, options: DocumentOptions): ImageConfig {
   const where: Where = { what: options.what, code: 'CONFIG_INVALID' }
   const { limits, what } = options
   const object = asObject(parseJson(bytes, { limits, what, code: 'CONFIG_INVALID', keys: topKeys }), where)
   const diffIds = parseDiffIds(object, where, options)
-  const history = (arrayField(object, 'history', where) ?? []).map((entry, index) =>
-    parseHistoryEntry(entry, inside(where, `history[${index}]`)),
-  )
-  const nonEmpty = history.filter(entry => !entry.emptyLayer).length
-  if (nonEmpty > diffIds.length) {
-    refuseField(where, `history has ${nonEmpty} entries with a layer, rootfs has ${diffIds.length} layers`)
-  }
   const config = objectField(object, 'config', where)
-  return {
+  const view = {
     os: stringField(object, 'os', where) ?? '',
     architecture: stringField(object, 'architecture', where) ?? '',
     ...texts(object, where, { variant: 'variant', osVersion: 'os.version' }),
@@ -114,11 +118,26 @@ export function parseImageConfig(bytes: Uint8Array, options: DocumentOptions): I
       dockerVersion: 'docker_version',
       container: 'container',
     }),
-    ...(config && { config: parseContainerConfig(config, inside(where, 'config')) }),
     diffIds,
-    history,
     json: object,
   }
+  if (config !== undefined) whenAsked(view, 'config', () => parseContainerConfig(config, inside(where, 'config')))
+  return whenAsked(view, 'history', () => parseHistory(object, diffIds.length, where))
+}
+
+/** Gives it a property that is made at its first use. */
+function whenAsked<T extends object, N extends string, V>(
+  target: T,
+  name: N,
+  make: () => V,
+): T & Readonly<Record<N, V>> {
+  const get = () => {
+    const value = make()
+    Object.defineProperty(target, name, { value, enumerable: true })
+    return value
+  }
+  Object.defineProperty(target, name, { get, enumerable: true, configurable: true })
+  return target as T & Readonly<Record<N, V>>
 }
 
 /** Throws MANIFEST_INVALID unless the manifest names as many layers as the config. */
@@ -136,6 +155,15 @@ function parseDiffIds(object: JsonObject, where: Where, { limits }: DocumentOpti
   const list = arrayField(rootfs, 'diff_ids', inRootfs) ?? []
   if (list.length > limits.imageLayers) throw limitError('imageLayers', limits.imageLayers, list.length, where.what)
   return list.map((diffId, index) => parseDigest<DiffId>(diffId, `${inRootfs.what} diff_ids[${index}]`))
+}
+
+function parseHistory(object: JsonObject, layers: number, where: Where): HistoryEntry[] {
+  const history = (arrayField(object, 'history', where) ?? []).map((entry, index) =>
+    parseHistoryEntry(entry, inside(where, `history[${index}]`)),
+  )
+  const nonEmpty = history.filter(entry => !entry.emptyLayer).length
+  if (nonEmpty <= layers) return history
+  refuseField(where, `history has ${nonEmpty} entries with a layer, rootfs has ${layers} layers`)
 }
 
 function parseHistoryEntry(value: JsonValue, where: Where): HistoryEntry {
@@ -166,8 +194,12 @@ function pick<T, Names extends Readonly<Record<string, string>>>(
   keys: Names,
   read: (key: string) => T | undefined,
 ): Picked<T, Names> {
-  const fields = Object.entries(keys).map(([name, key]) => [name, read(key)] as const)
-  return Object.fromEntries(fields.filter(([, value]) => value !== undefined)) as Picked<T, Names>
+  const picked: { [Name in keyof Names]?: T } = {}
+  for (const name in keys) {
+    const value = read(keys[name]!)
+    if (value !== undefined) picked[name] = value
+  }
+  return picked
 }
 
 function texts<Names extends Readonly<Record<string, string>>>(object: JsonObject, where: Where, keys: Names) {

@@ -55,10 +55,8 @@ export function parseJson(bytes: Uint8Array, options: JsonOptions): JsonValue {
 
 /** Refuses keys that Go's decoder would take for a known key and JavaScript would not. Throws MANIFEST_AMBIGUOUS. */
 export function refuseCaseVariants(object: JsonObject, known: readonly string[], what: string): void {
-  const exact = new Set(known)
-  const folded = new Set(known.map(fold))
   for (const key of Object.keys(object)) {
-    if (exact.has(key) || !folded.has(fold(key))) continue
+    if (known.includes(key) || !known.some(other => fold(other) === fold(key))) continue
     throw new PhylloError('MANIFEST_AMBIGUOUS', `${what}: key ${quoted(key)} is a case variant of a known key`)
   }
 }

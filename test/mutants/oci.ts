@@ -72,6 +72,13 @@ export const mutants: readonly Mutant[] = [
     test: 'test/oci/manifest.test.ts',
   },
   {
+    name: 'history and config of what comes in are not looked at',
+    file: 'src/oci/config.ts',
+    find: 'void [view.history, view.config]',
+    replace: 'void [view]',
+    test: 'test/oci/config.test.ts',
+  },
+  {
     name: 'history entries without a layer count as layers',
     file: 'src/oci/config.ts',
     find: 'history.filter(entry => !entry.emptyLayer).length',

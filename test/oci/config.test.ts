@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultLimits } from '../../src/limits.js'
-import { parseImageConfig, requireLayerCount } from '../../src/oci/config.js'
+import { parseImageConfig, requireLayerCount, viewImageConfig } from '../../src/oci/config.js'
 
 const options = { limits: defaultLimits, what: 'config' }
 const diffId = (digit: string) => `sha256:${digit.repeat(64)}`
@@ -157,6 +157,19 @@ test('what is no image config', () => {
     assert.throws(() => parse(value), invalid, JSON.stringify(value))
   }
   assert.throws(() => parse({ rootfs: { diff_ids: ['sha256:../x'] } }), { code: 'DIGEST_SYNTAX' })
+})
+
+test('a view looks at history and config when it is asked for them, and then as strictly', () => {
+  const view = (value: unknown) => viewImageConfig(Buffer.from(JSON.stringify(value)), options)
+  const whole = { rootfs, os: 'linux', history: [{ created_by: 'a' }], config: { Env: ['A=b'] } }
+  assert.deepEqual({ ...view(whole) }, { ...parse(whole) })
+  assert.equal(view({ rootfs }).config, undefined)
+  const bad = view({ rootfs, history: [null], config: { Env: 'A=b' } })
+  assert.deepEqual(bad.diffIds, rootfs.diff_ids)
+  for (let twice = 0; twice < 2; twice++) {
+    assert.throws(() => bad.history, invalid)
+    assert.throws(() => bad.config, invalid)
+  }
 })
 
 test('a label named __proto__ is a label', () => {
