@@ -28,7 +28,7 @@ const manyDirectories = 32
 
 /** Ends early, between two entries, once `stopped` says so; the rest is for whoever comes next. */
 export async function deleteTree(path: string, stopped: () => boolean = () => false): Promise<void> {
-  if (unlessGone(() => fs.lstatSync(path))?.isDirectory() !== true) return void unlessGone(() => fs.unlinkSync(path))
+  if (unlessGone(() => fs.lstatSync(path))?.isDirectory() !== true) return unlinkFile(path)
   const beside = dirname(path)
   const directories = [path]
   const begun = performance.now()
@@ -52,6 +52,15 @@ export async function deleteTree(path: string, stopped: () => boolean = () => fa
       } else unlessGone(() => fs.unlinkSync(from))
     }
     unlessGone(() => fs.rmdirSync(directory))
+  }
+}
+
+/** By another thread: it may be a layer, and the kernel takes 0.1 s for some hundred MB. */
+async function unlinkFile(path: string): Promise<void> {
+  try {
+    await fs.promises.unlink(path)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
   }
 }
 
