@@ -4,6 +4,7 @@
  *
  * Invariant: when it settles, no job of it runs any more, and none of their threads.
  */
+import { devNull } from 'node:os'
 import { PhylloError } from '../errors.js'
 import { MiB } from '../limits.js'
 import type { OperationContext } from '../operation.js'
@@ -22,6 +23,14 @@ export interface PlacementOptions {
   readonly pool: () => Pool
 }
 
+/** Threads start, and load the job, while the archive is still being laid out. Whether they can, who has work for them will hear. */
+export async function startThreads(options: PlacementOptions, bytes: number): Promise<void> {
+  const pool = options.pool()
+  if (pool.workers === 0 || bytes < leastBytes) return
+  const nothing = { target: devNull, layers: [], pieceBytes, counts: new SharedArrayBuffer(8) }
+  await Promise.allSettled([runAll(pool, 'place-layers', nothing, jobsFor(pool, bytes), options.operation)])
+}
+
 /** For `writeArchive`. It takes contents that are layers, if they are worth it and the pool has threads. */
 export function layerPlacement(options: PlacementOptions): NonNullable<WriteOptions['place']> {
   return async (file, contents) => {
@@ -37,10 +46,7 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     const onProgress = progressOf(contents, new BigInt64Array(counts), options.operation)
     const { signal } = options.operation
     try {
-      await runAll(pool, 'place-layers', input, Math.min(pool.workers, Math.ceil(bytes / pieceBytes)), {
-        signal,
-        onProgress,
-      })
+      await runAll(pool, 'place-layers', input, jobsFor(pool, bytes), { signal, onProgress })
     } catch (error) {
       throw error instanceof PhylloError && error.code === 'OUTPUT_IO' ? renamed(error, file.path) : error
     }
@@ -53,6 +59,10 @@ export function layerPlacement(options: PlacementOptions): NonNullable<WriteOpti
     }
     return true
   }
+}
+
+function jobsFor({ workers }: Pool, bytes: number): number {
+  return Math.min(workers, Math.ceil(bytes / pieceBytes))
 }
 
 /** Tells how far each layer is, if it has moved. */

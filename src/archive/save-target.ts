@@ -9,7 +9,7 @@ import { hexOf } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
 import type { Pool } from '../pool/pool.js'
 import { DockerArchiveTarget } from './docker-archive-target.js'
-import { layerPlacement } from './layer-placement.js'
+import { layerPlacement, startThreads } from './layer-placement.js'
 import { type GzippedLayer, OciArchiveTarget } from './oci-archive-target.js'
 
 export type ArchiveFormat = 'docker-archive' | 'oci-archive'
@@ -41,7 +41,10 @@ export function createSaveTarget(output: string | Writable, options: SaveTargetO
   }
   if (format === 'docker-archive') {
     const target = new DockerArchiveTarget(output, { ...written, place: layerPlacement(options) })
-    return withDisposal(target, async () => undefined)
+    if (typeof output !== 'string') return withDisposal(target, async () => undefined)
+    const started: Promise<void>[] = []
+    const expect = (bytes: number) => void started.push(startThreads(options, bytes))
+    return withDisposal(Object.assign(target, { expect }), async () => void (await Promise.all(started)))
   }
   const gzip = new GzipStage(options)
   return withDisposal(new OciArchiveTarget(output, { ...written, gzipLayer: layer => gzip.layer(layer) }), () =>

@@ -20,24 +20,23 @@ export async function saveImages(
   options?: TarOptions,
 ): Promise<void> {
   await using leased = await selectLeased(words, from)
+  const chains = await Promise.all(leased.selected.map(({ image }) => from.layers.chainOf(image.config.diffIds)))
+  target.expect?.(chains.flat().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))
   const handles: TarHandle[] = []
   try {
     const stored: StoredImage[] = []
-    for (const item of leased.selected) stored.push(await openImage(item, from, handles, options))
+    for (const [at, item] of leased.selected.entries()) {
+      const opened = await from.open.acquireTars(chains[at]!, options)
+      handles.push(...opened)
+      stored.push(storedImage(item, opened))
+    }
     await target.write(stored)
   } finally {
     await releaseAll(handles)
   }
 }
 
-async function openImage(
-  { image, references }: Selected,
-  from: SaveSource,
-  handles: TarHandle[],
-  options?: TarOptions,
-): Promise<StoredImage> {
-  const opened = await from.open.acquireTars(await from.layers.chainOf(image.config.diffIds), options)
-  handles.push(...opened)
+function storedImage({ image, references }: Selected, opened: readonly TarHandle[]): StoredImage {
   return {
     imageId: image.id,
     config: image.configBytes,

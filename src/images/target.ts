@@ -15,6 +15,8 @@ export interface StoredImage {
 }
 
 export interface ImageTarget {
+  /** About so many bytes of layers are coming: what can be made ready meanwhile may be. */
+  expect?(bytes: number): void
   /** Writes all images; the target closes itself. Reproducible: the same images give the same bytes. */
   write(images: readonly StoredImage[]): Promise<void>
 }
