@@ -1,6 +1,7 @@
 /** The way out of a store: the images that words mean, their layers open for as long as a target writes them. */
 import type { TarOptions } from '../drivers/driver.js'
 import { type OpenLayers, releaseAll, type TarHandle } from '../layers/open-layers.js'
+import type { LayerRecord } from '../layers/record.js'
 import { type Selected, type SelectSource, selectLeased } from './select.js'
 import type { ImageTarget, StoredImage } from './target.js'
 
@@ -20,7 +21,8 @@ export async function saveImages(
   options?: TarOptions,
 ): Promise<void> {
   await using leased = await selectLeased(words, from)
-  const chains = await Promise.all(leased.selected.map(({ image }) => from.layers.chainOf(image.config.diffIds)))
+  const chains: LayerRecord[][] = []
+  for (const { image } of leased.selected) chains.push(await from.layers.chainOf(image.config.diffIds))
   target.expect?.(chains.flat().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))
   const handles: TarHandle[] = []
   try {

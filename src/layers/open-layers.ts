@@ -5,7 +5,11 @@
  */
 import type { Driver, OpenLayer, TarOptions } from '../drivers/driver.js'
 import type { Layer, LayerTar } from '../drivers/layer.js'
+import { callLimit } from '../native/call-limit.js'
 import type { LayerRecord } from './record.js'
+
+/** Tars whose size has to be counted take some MiB each meanwhile. */
+const countedAtOnce = 4
 
 export interface LayerHandle extends AsyncDisposable {
   readonly layer: Layer
@@ -56,7 +60,8 @@ export class OpenLayers {
 
   /** The same of their tars. */
   acquireTars(records: readonly LayerRecord[], options?: TarOptions): Promise<TarHandle[]> {
-    return allOrNone(records.map(record => this.acquireTar(record, options)))
+    const turn = callLimit(countedAtOnce)
+    return allOrNone(records.map(record => turn(() => this.acquireTar(record, options))))
   }
 
   /** Where the tar is what the layer is read out of, that one. */

@@ -97,7 +97,7 @@ export function parseImageConfig(bytes: Uint8Array, options: DocumentOptions): I
 }
 
 /**
- * The same of a config that was parsed when it came in. `history` and `config` are two thirds of the work, and most listings ask for
+ * The same of a config that was parsed when it came in. `history` and `config` are half of the work, and most listings ask for
  * neither: they are looked at, and throw, when they are asked for.
  */
 export function viewImageConfig(bytes: Uint8Array, options: DocumentOptions): ImageConfig {

@@ -56,7 +56,9 @@ export function parseJson(bytes: Uint8Array, options: JsonOptions): JsonValue {
 /** Refuses keys that Go's decoder would take for a known key and JavaScript would not. Throws MANIFEST_AMBIGUOUS. */
 export function refuseCaseVariants(object: JsonObject, known: readonly string[], what: string): void {
   for (const key of Object.keys(object)) {
-    if (known.includes(key) || !known.some(other => fold(other) === fold(key))) continue
+    if (known.includes(key)) continue
+    const folded = fold(key)
+    if (!known.some(other => fold(other) === folded)) continue
     throw new PhylloError('MANIFEST_AMBIGUOUS', `${what}: key ${quoted(key)} is a case variant of a known key`)
   }
 }

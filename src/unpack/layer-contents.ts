@@ -22,8 +22,8 @@ export class LayerContents {
   /** The parents of the last name, and the real directory that each of them leads to, below the root and with a leading slash. */
   readonly #names: ByteString[] = []
   readonly #reals: ByteString[] = []
-  /** Of the last name, up to its last component: what it leads to is the last of those. */
-  #directory = none
+  /** The last directory in which a name was found: as it was written, and what it leads to. */
+  #last: { readonly before: string; readonly real: ByteString } | undefined
 
   constructor(diff: string) {
     this.#diff = diff
@@ -78,17 +78,18 @@ export class LayerContents {
 
   /** Its path; undefined for the root itself and for what no file can be called. Nearly all files stand in the directory of the last one. */
   #find(name: ByteString): Buffer | undefined {
+    if (name.includes('\0')) return undefined
     const cut = name.lastIndexOf('/') + 1
-    const last = name.slice(cut)
-    if (cut === this.#directory.length && name.startsWith(this.#directory) && !noLeaf.has(last) && !last.includes('\0'))
-      return this.#pathOf(`${this.#reals.at(-1) ?? none}/${last}` as ByteString)
+    const [before, last] = [name.slice(0, cut), name.slice(cut) as ByteString]
+    // Only then what stands before the last slash is the directory of what stands behind it.
+    const plain = !noLeaf.has(last)
+    if (plain && this.#last?.before === before) return this.#pathOf(`${this.#last.real}/${last}` as ByteString)
     const parts = cleanParts(name)
     const leaf = parts.pop()
     if (leaf === undefined) return undefined
-    if (name.includes('\0')) return undefined
-    const parent = this.#parentOf(parts, name)
-    this.#directory = noLeaf.has(last) ? none : (name.slice(0, cut) as ByteString)
-    return this.#pathOf(`${parent}/${leaf}` as ByteString)
+    const real = this.#parentOf(parts, name)
+    if (plain) this.#last = { before, real }
+    return this.#pathOf(`${real}/${leaf}` as ByteString)
   }
 
   /** What the parents that it has in common with the last name lead to is known. */

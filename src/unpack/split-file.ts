@@ -69,8 +69,9 @@ function startOf(path: string, length: number): Buffer | undefined {
     } finally {
       closeSync(fd)
     }
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return undefined
+    throw error
   }
 }
 

@@ -172,8 +172,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the directory of the last file serves a name elsewhere',
     file: 'src/unpack/layer-contents.ts',
-    find: 'cut === this.#directory.length && name.startsWith(this.#directory)',
-    replace: 'cut === this.#directory.length',
+    find: 'plain && this.#last?.before === before',
+    replace: 'plain && this.#last?.before.length === before.length',
+    test: 'test/unpack/assemble-layer.test.ts',
+  },
+  {
+    name: 'a name that ends in a directory says where the next one is',
+    file: 'src/unpack/layer-contents.ts',
+    find: 'if (plain) this.#last = { before, real }',
+    replace: 'this.#last = { before: plain ? before : "", real }',
     test: 'test/unpack/assemble-layer.test.ts',
   },
   {

@@ -2,15 +2,26 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { fromText } from '../../src/byte-string.js'
 import { defaultLimits, KiB, MiB } from '../../src/limits.js'
 import type { DiffId } from '../../src/oci/digest.js'
 import { countTarBytes, type SplitLayer } from '../../src/unpack/assemble-layer.js'
 import { AssembledTar } from '../../src/unpack/assembled-tar.js'
 import { checkDirectory } from '../../src/unpack/check-directory.js'
+import { LayerContents } from '../../src/unpack/layer-contents.js'
 import { recordedTarBytes } from '../../src/unpack/split-file.js'
 import { oddArchive, oddityNames, plainKinds } from '../build/odd-archive.js'
 import { assembled, splitLayer, type TellOptions } from '../build/split-layer.js'
@@ -178,6 +189,34 @@ test('a header that says another size than the lines is damage', async t => {
     damage.map(({ part, path }) => ({ part, path })),
     [{ part: 'tar-split', path: layer.tarSplit }],
   )
+})
+
+test('names at the top are found there, whatever came before them', async t => {
+  const mixed = build.tar([
+    build.dir('etc/'),
+    build.dir('etc/deep/'),
+    build.symlink('bin', 'etc'),
+    build.file('etc/f', 'in etc'),
+    build.file('f', 'at the top'),
+    build.file('etc/deep/../g', 'in etc, too'),
+    build.file('g', 'at the top, too'),
+  ])
+  const layer = await roundTrip(t, mixed)
+  const diffId = `sha256:${createHash('sha256').update(mixed).digest('hex')}` as DiffId
+  const options = { diffId, full: true, pace: async () => undefined, limits: defaultLimits }
+  assert.deepEqual((await checkDirectory(layer, options)).damage, [])
+})
+
+test('a name that leads nowhere does not lead the next one astray', async t => {
+  const layer = await splitLayer(
+    scratchDir(t),
+    build.tar([build.dir('a/'), build.dir('a/b/'), build.file('a/b/f', 'x'), build.dir('c/'), build.file('c/x', 'y')]),
+  )
+  const contents = new LayerContents(layer.diff)
+  const name = (text: string) => fromText(text)
+  closeSync(contents.open(name('a/b/f'), 1))
+  assert.throws(() => contents.open(name('c/x/y/z'), 1), { code: 'STORE_CORRUPT' })
+  closeSync(contents.open(name('a/b/f'), 1))
 })
 
 test('sizes that no tar has are STORE_CORRUPT, and not a number', async t => {
