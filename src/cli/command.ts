@@ -43,6 +43,8 @@ export interface Command {
   readonly words: readonly [number, number]
   /** Its output is an archive, not text to look at: a reader that leaves early has lost something. */
   readonly exactOutput?: boolean
+  /** Upkeep that nobody waits for: whoever else wants the processor goes first. */
+  readonly givesWay?: boolean
   run(context: CommandContext, words: readonly string[], options: Options): Promise<void>
 }
 

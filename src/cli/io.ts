@@ -1,6 +1,6 @@
 /**
  * What the command line takes from the process that it runs in, and all that it takes, so that it can run anywhere.
- * `process` is one. Standard input is looked at by commands that read it alone: Node opens it then.
+ * Standard input is looked at by commands that read it alone: Node opens it then.
  */
 import type { Readable, Writable } from 'node:stream'
 
@@ -18,4 +18,6 @@ export interface Io {
   exit(status: number): void
   readonly pid: number
   kill(pid: number, signal: NodeJS.Signals): unknown
+  /** From now on whoever else wants the processor goes first, where the system allows that. */
+  giveWay(): void
 }

@@ -1,7 +1,29 @@
 #!/usr/bin/env node
 /** The program `phyllo`: the command line with this process's words, streams, signals and exit status. */
+import { constants, setPriority } from 'node:os'
+import type { Io } from './io.js'
 import { runCommandLine } from './run.js'
+
+const io: Io = {
+  get stdin() {
+    return process.stdin
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  pid: process.pid,
+  once: (signal, heard) => process.once(signal, heard),
+  exit: status => process.exit(status),
+  kill: (pid, signal) => process.kill(pid, signal),
+  giveWay() {
+    try {
+      setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+    } catch {
+      // Not allowed here: then it goes on as it was.
+    }
+  },
+}
 
 // What is said there is lost when nobody reads it, and nothing else is.
 process.stderr.on('error', () => undefined)
-runCommandLine(process.argv.slice(2), process).then(status => (process.exitCode = status))
+runCommandLine(process.argv.slice(2), io).then(status => (process.exitCode = status))

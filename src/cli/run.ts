@@ -58,6 +58,7 @@ interface Parsed {
 }
 
 async function runCommand(command: Command, { words, options }: Parsed, io: Io): Promise<number> {
+  if (command.givesWay === true) io.giveWay()
   const abort = new AbortController()
   const endBy = (signal: 'SIGINT' | 'SIGTERM', message: string, status: number) =>
     io.once(signal, () => abort.abort(Object.assign(new Error(message), { code: 'INTERRUPTED', status, signal })))

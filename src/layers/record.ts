@@ -59,8 +59,7 @@ async function readOnce({ io, paths }: Root, chainId: ChainId): Promise<LayerRec
 export async function cacheIdOfDamaged({ io, paths }: Root, chainId: ChainId): Promise<string | undefined> {
   const path = paths.below(paths.layer(chainId), 'cache-id')
   try {
-    const cacheId = (await ifThere(io.readFile(path, maxBytes)))?.toString().trim() ?? ''
-    return cacheIdGrammar.test(cacheId) ? cacheId : undefined
+    return cacheIdIn((await ifThere(io.readFile(path, maxBytes)))?.toString())
   } catch (error) {
     if (error instanceof PhylloError && error.code === 'STORE_CORRUPT') return undefined
     throw error
@@ -121,9 +120,10 @@ export async function readExpected(
     const cacheIds = await read('cache-id', unknown)
     const found = new Map(unknown.map(({ chainId }, index) => [chainId, cacheIds[index]?.toString()]))
     for (const [index, { chainId, diffId, parent, cacheId = found.get(chainId) }] of some.entries()) {
-      const files = { diff: diffId, size: sizes[index]?.toString(), cacheId, parent }
-      const record = ifWhole(() => parseFields(paths.layer(chainId), files))
-      if (record !== undefined) records.set(chainId, { chainId, ...record })
+      const [sizeBytes, name] = [sizeOf(sizes[index]?.toString()), cacheIdIn(cacheId)]
+      if (sizeBytes === undefined || name === undefined) continue
+      const record = { chainId, diffId, sizeBytes, cacheId: name }
+      records.set(chainId, parent === undefined ? record : { ...record, parent })
     }
   }
   return records
@@ -160,6 +160,16 @@ function corruptFile(directory: string, file: string, reason: string): PhylloErr
   return new PhylloError('STORE_CORRUPT', `${path}: ${reason}`, { path })
 }
 
+function sizeOf(text: string | undefined): number | undefined {
+  const sizeBytes = /^\d{1,16}$/.test(text ?? '') ? Number(text) : Number.NaN
+  return Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined
+}
+
+function cacheIdIn(text: string | undefined): string | undefined {
+  const cacheId = text?.trim() ?? ''
+  return cacheIdGrammar.test(cacheId) ? cacheId : undefined
+}
+
 function parseRecord(directory: string, chainId: ChainId, files: RecordFiles): LayerRecord {
   const fields = parseFields(directory, files)
   if (chainIdOf(fields.parent, fields.diffId) === chainId) return { chainId, ...fields }
@@ -169,13 +179,11 @@ function parseRecord(directory: string, chainId: ChainId, files: RecordFiles): L
 function parseFields(directory: string, files: RecordFiles): Omit<LayerRecord, 'chainId'> {
   const corrupt = (file: string, reason: string) => corruptFile(directory, file, reason)
   const diffId: unknown = files.diff.trim()
-  const cacheId = files.cacheId?.trim()
+  const [sizeBytes, cacheId] = [sizeOf(files.size), cacheIdIn(files.cacheId)]
   const parent: unknown = files.parent?.trim()
   if (!isDigest(diffId)) throw corrupt('diff', 'not a digest')
-  const sizeBytes = /^\d{1,16}$/.test(files.size ?? '') ? Number(files.size) : Number.NaN
-  if (!Number.isSafeInteger(sizeBytes)) throw corrupt('size', files.size === undefined ? 'missing' : 'not a size')
-  if (cacheId === undefined) throw corrupt('cache-id', 'missing')
-  if (!cacheIdGrammar.test(cacheId)) throw corrupt('cache-id', 'not a name')
+  if (sizeBytes === undefined) throw corrupt('size', files.size === undefined ? 'missing' : 'not a size')
+  if (cacheId === undefined) throw corrupt('cache-id', files.cacheId === undefined ? 'missing' : 'not a name')
   if (parent !== undefined && !isDigest(parent)) throw corrupt('parent', 'not a digest')
   return {
     diffId: diffId as DiffId,

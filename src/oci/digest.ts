@@ -2,7 +2,7 @@
  * Identities of bytes. Branded, so that a diffId where a chainId belongs does not compile.
  * Grammar: OCI image-spec descriptor.md, "Digests". Only sha256 and sha512 are registered, and only they are accepted.
  */
-import { createHash } from 'node:crypto'
+import * as crypto from 'node:crypto'
 import { PhylloError } from '../errors.js'
 
 declare const brand: unique symbol
@@ -34,8 +34,14 @@ export function parseDigest<D extends Digest = Digest>(text: unknown, what = 'di
   )
 }
 
+/** In one call where Node has it (20.12 and later): half the cost for what is short. */
+const sha256Hex: (bytes: Uint8Array | string) => string =
+  'hash' in crypto
+    ? bytes => crypto.hash('sha256', bytes, 'hex')
+    : bytes => crypto.createHash('sha256').update(bytes).digest('hex')
+
 export function sha256Digest<D extends Digest = Digest>(bytes: Uint8Array | string): D {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as D
+  return `sha256:${sha256Hex(bytes)}` as D
 }
 
 export function algorithmOf(digest: Digest): 'sha256' | 'sha512' {

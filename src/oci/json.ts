@@ -31,6 +31,7 @@ interface Frame {
   expectKey: boolean
 }
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const loneSurrogate = /\p{Surrogate}/u
 
 /**
@@ -76,7 +77,7 @@ function decode(bytes: Uint8Array, options: JsonOptions): string {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
     throw invalid(options, 'begins with a byte order mark')
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return strictUtf8.decode(bytes)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     throw invalid(options, 'not valid UTF-8')

@@ -90,6 +90,7 @@ async function runWithin(args: readonly string[], { root, input, env }: RunOptio
       exit,
       pid: 0,
       kill: () => assert.fail('nothing has interrupted it'),
+      giveWay: () => undefined,
     }).then(exit)
   })
   return { status, bytes: out.bytes, stdout: out.bytes.toString(), stderr: err.bytes.toString() }

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { constants, getPriority } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openRoot } from '../../src/disk/open-root.js'
 import { type Garbage, Store } from '../../src/index.js'
 import { hexOf } from '../../src/oci/digest.js'
 import { appArchive } from '../build/app-archive.js'
-import { runPhyllo } from '../build/cli.js'
+import { ended, runPhyllo, startPhyllo } from '../build/cli.js'
 import { diffIdOf } from '../build/layers.js'
 import { listing, newRoot, startStoreProcess } from '../build/stores.js'
 
@@ -167,4 +169,27 @@ test('phyllo gc: a line for each thing, and the sum; opening the store has freed
   assert.deepEqual(said.stdout.split('\n').slice(0, -2), lines)
   assert.match(said.stdout, new RegExp(`\nWould free .*B \\(${freedBytes} bytes\\)\n$`))
   assert.equal((await runPhyllo(['gc'], { root })).stdout, 'Freed 0B (0 bytes)\n')
+})
+
+test('phyllo gc lets everybody else go first; other commands do not', async t => {
+  const root = await loaded(t)
+  const held = await openRoot(root, { durability: 'none' })
+  t.after(() => held.close())
+  const priorityOf = async (words: readonly string[], wanted: number) => {
+    const child = startPhyllo(words, { root })
+    let seen = Number.NaN
+    // It cannot end before the lock is free.
+    await held.withLock(async () => {
+      for (let tries = 0; tries < 500 && seen !== wanted; tries++) {
+        await sleep(10)
+        seen = getPriority(child.pid)
+      }
+    })
+    assert.equal((await ended(child)).status, 0)
+    return seen
+  }
+  const own = getPriority()
+  const low = Math.max(own, constants.priority.PRIORITY_BELOW_NORMAL)
+  assert.equal(await priorityOf(['gc'], low), low)
+  assert.equal(await priorityOf(['tag', 'app:v1', 'app:v2'], own), own)
 })

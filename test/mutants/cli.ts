@@ -155,4 +155,18 @@ export const mutants: readonly Mutant[] = [
     replace: '    return false\n',
     test: 'test/cli/containers.test.ts',
   },
+  {
+    name: 'gc takes the processor from others',
+    file: 'src/cli/commands/gc.ts',
+    find: 'givesWay: true,',
+    replace: 'givesWay: false,',
+    test: 'test/images/gc.test.ts',
+  },
+  {
+    name: 'every command gives way',
+    file: 'src/cli/run.ts',
+    find: 'if (command.givesWay === true) io.giveWay()',
+    replace: 'io.giveWay()',
+    test: 'test/images/gc.test.ts',
+  },
 ]

@@ -13,6 +13,7 @@ export const command: Command = {
   ],
   options: { 'dry-run': { type: 'boolean' } },
   words: [0, 0],
+  givesWay: true,
   async run(context, _words, options) {
     const dryRun = options['dry-run'] === true
     // What opening would clear away is garbage as well, and to be told.
