@@ -82,6 +82,17 @@ test('a directory is published once; an empty one in its place is replaced', asy
   assert.deepEqual(await root.io.readdir(root.paths.trash), [])
 })
 
+test('each stage is somebody’s own: what one drops is not another’s', async t => {
+  const { root } = await watchedRoot(t, 'none')
+  await using kept = await root.stage()
+  {
+    await using dropped = await root.stage()
+    await root.writeStaged(dropped.file('half'), 'x', 0o644)
+  }
+  await root.writeStaged(kept.file('half'), 'y', 0o644)
+  assert.deepEqual(await root.io.readdir(kept.path), ['half'])
+})
+
 test('replaceFile flushes the bytes, renames, flushes the directory', async t => {
   const { root, calls } = await watchedRoot(t, 'full')
   const final = root.paths.repositories

@@ -74,4 +74,27 @@ export const mutants: readonly Mutant[] = [
     replace: '',
     test: 'test/disk/open-root.test.ts',
   },
+  {
+    name: 'two kinds of work share a stage',
+    file: 'src/disk/stage.ts',
+    find: 'const path = paths.below(paths.stages, owner.next())\n  await io.mkdir(path, 0o700)\n',
+    replace: 'const path = paths.below(paths.stages, owner.id)\n  await io.mkdir(path, 0o700).catch(() => undefined)\n',
+    test: commit,
+  },
+  {
+    name: 'an empty directory in the place is taken for what belongs there',
+    file: 'src/disk/commit.ts',
+    find: '  await flush(c, staged)\n  try {\n',
+    replace:
+      '  await flush(c, staged)\n  if ((await ifThere(c.io.status(final))) !== undefined) return false\n  try {\n',
+    test: commit,
+  },
+  {
+    name: 'the root lock is let go before the names are written',
+    file: 'src/images/reference-store.ts',
+    find: '      await edit.save()\n      return result\n    })\n',
+    replace:
+      '      return { edit, result }\n    }).then(async ({ edit, result }) => {\n      await edit.save()\n      return result\n    })\n',
+    test: 'test/images/references-processes.test.ts',
+  },
 ]
