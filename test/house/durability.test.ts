@@ -9,7 +9,7 @@ import type { Mutant } from '../mutants/mutant.js'
 
 const document = readFileSync(join(repoRoot, 'docs/durability.md'), 'utf8')
 const seeded = [
-  ...document.slice(document.indexOf('## Seeded bugs')).matchAll(/^\| ([^`]+) \| `(test\/[^`]+)` \|$/gm),
+  ...document.slice(document.indexOf('## Seeded bugs')).matchAll(/^\| ([^`|\n]+) \| `(test\/[^`]+)` \|$/gm),
 ].map(([, name, file]) => `${name}: ${file}`)
 const least = 30
 const known = new Set<string>()
