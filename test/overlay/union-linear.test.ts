@@ -113,6 +113,6 @@ test('P-72: two or three programs of a few calls, their turns in any order', asy
       const gate: Gate = label => scheduler.schedule(Promise.resolve(), label)
       assertLinear(await happen(layers, programs, gate, all => scheduler.waitFor(all)))
     }),
-    { numRuns: Number(process.env.PHYLLO_RUNS ?? 150) },
+    { numRuns: Number(process.env.PHYLLO_RUNS ?? 90) },
   )
 })
