@@ -3,6 +3,7 @@
  */
 
 import type { Uppers } from '../drivers/driver.js'
+import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import type { LayerStore } from '../layers/layer-store.js'
@@ -150,7 +151,7 @@ export class Containers {
   /** Closes what is open. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#opened].map(container => container.close()))
+    await together([...this.#opened].map(container => container.close()))
   }
 
   async #layersOf(config: ImageConfig | undefined): Promise<LayerHandle[]> {

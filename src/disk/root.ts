@@ -5,6 +5,7 @@
  * Invariant: a root that is open for reading only never writes a byte; every method that would says STORE_READ_ONLY
  * (or STORE_VERSION, when that is the reason).
  */
+import { inTurn } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
@@ -13,7 +14,7 @@ import { freeIntents, type Intent, type WrittenIntent, writeIntent } from './int
 import { type Io, ifThere } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
-import { tryLock, withLockFile } from './lock.js'
+import { letGo, tryLock, withLockFile } from './lock.js'
 import { type Owner, ownerOf } from './owner.js'
 import type { StorePaths } from './paths.js'
 import { keep, placeFor, quarantine } from './quarantine.js'
@@ -80,8 +81,10 @@ export class Root {
     return this.#locked(this.#writing(), this.paths.collectLock, work)
   }
 
-  stage(): Promise<Stage> {
-    return createStage(this, this.#writing().owner)
+  async stage(): Promise<Stage> {
+    const { owner } = this.#writing()
+    await owner.remains.again()
+    return createStage(this, owner)
   }
 
   /** See commit.publishFile: content-named files; false when somebody was first. Not under withLock. */
@@ -154,7 +157,7 @@ export class Root {
     const { flock } = this.#writing()
     const fd = await this.io.openExisting(path)
     let released: Promise<void> | undefined
-    const release = () => (released ??= this.io.close(fd))
+    const release = () => (released ??= letGo(this.io, fd))
     try {
       if (await tryLock(flock, fd, path)) return release
     } catch (error) {
@@ -167,12 +170,21 @@ export class Root {
 
   /** Writes a lease: before looking, and to be kept until the tag is there. Writes and holds nothing when read-only. */
   async lease(leased: Leased): Promise<Lease> {
-    return this.readOnlyReason === undefined ? writeLease(this, this.#writing().owner, leased) : emptyLease(leased)
+    if (this.readOnlyReason !== undefined) return emptyLease(leased)
+    const { owner } = this.#writing()
+    await owner.remains.again()
+    return writeLease(this, owner, leased)
   }
 
   /** Everything leased by anybody. Read it before the references. */
-  readLeases(): Promise<Leased> {
+  async readLeases(): Promise<Leased> {
+    await this.settleRemains()
     return readLeases(this)
+  }
+
+  /** Tries again to take away, and to put back, what this process could not. See remains.ts. */
+  async settleRemains(): Promise<void> {
+    if ('owner' in this.#mode && this.#closing === undefined) await this.#mode.owner.remains.again()
   }
 
   /**
@@ -207,6 +219,12 @@ export class Root {
 
   restore(inLimbo: string): Promise<void> {
     return restore(this, this.#writing().owner, inLimbo)
+  }
+
+  /** After a failure: all of them, in this order; what cannot be put back now is later. */
+  async restoreAll(inLimbo: readonly string[]): Promise<void> {
+    const { owner } = this.#writing()
+    for (const name of inLimbo) await owner.remains.settle(() => restore(this, owner, name))
   }
 
   condemn(inLimbo: string): Promise<boolean> {
@@ -254,12 +272,7 @@ export class Root {
   async #close(): Promise<void> {
     const mode = this.#mode
     if ('reason' in mode) return
-    try {
-      await this.#sweeping
-      await this.#releaseAll(mode.owner)
-    } finally {
-      await this.io.close(mode.owner.fd)
-    }
+    await inTurn([() => this.#sweeping, () => this.#releaseAll(mode.owner), () => letGo(this.io, mode.owner.fd)])
   }
 
   /** The owner's own file goes last, as in reaping. A store that somebody has deleted has nothing to release. */
@@ -267,12 +280,19 @@ export class Root {
     const { paths, io } = this
     const mine = async (directory: string) =>
       ((await ifThere(io.readdir(directory))) ?? []).filter(name => ownerOf(name) === owner.id)
-    for (const name of await mine(paths.stages)) {
+    const discardStage = async (name: string) => {
       const trashed = await moveToTrash(this, owner, paths.below(paths.stages, name))
       if (trashed !== undefined) await io.deleteTree(trashed)
     }
-    const owned = (await mine(paths.owners)).sort((a, b) => b.length - a.length)
-    for (const name of owned) await ifThere(io.unlink(paths.below(paths.owners, name)))
+    const unlink = (name: string) => ifThere(io.unlink(paths.below(paths.owners, name)))
+    await inTurn([
+      () => owner.remains.again(),
+      async () => inTurn((await mine(paths.stages)).map(name => () => discardStage(name))),
+      async () => {
+        const owned = (await mine(paths.owners)).sort((a, b) => b.length - a.length)
+        await inTurn(owned.map(name => () => unlink(name)))
+      },
+    ])
   }
 
   #writing(): Writing {

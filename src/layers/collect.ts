@@ -117,7 +117,7 @@ async function collectRecords(collection: Collection): Promise<Candidate[]> {
     }
     return removed
   } catch (error) {
-    for (const { name } of aside.toReversed()) await root.restore(name)
+    await root.restoreAll(aside.toReversed().map(({ name }) => name))
     throw error
   }
 }
@@ -195,7 +195,7 @@ async function collectContents(collection: Collection, removed: readonly Candida
     }
     return freed
   } catch (error) {
-    for (const { name } of aside) await root.restore(name)
+    await root.restoreAll(aside.map(({ name }) => name))
     throw error
   }
 }

@@ -10,7 +10,7 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import { type ByteString, byteString, toBytes, toText } from '../../byte-string.js'
-import { isErrno, PhylloError } from '../../errors.js'
+import { callError, isErrno, PhylloError } from '../../errors.js'
 import {
   type CallPath,
   O_PATH,
@@ -195,8 +195,7 @@ export class ConfinedDirectory {
     if (cause instanceof PhylloError || !(cause instanceof Error) || !('code' in cause)) return cause
     if (file !== '' && isErrno(cause, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'EINVAL')) return this.changed(file, cause)
     const path = this.#shown(file)
-    const errno = String(cause.code)
-    return new PhylloError('STORE_IO', `${path}: ${cause.message}`, { operation, path, errno, cause })
+    return callError('STORE_IO', cause, { operation, path, said: path })
   }
 
   #shown(file: ByteString): string {

@@ -8,7 +8,7 @@
  */
 import fs from 'node:fs'
 import { type ByteString, byteString, toBytes } from '../../byte-string.js'
-import { isErrno, PhylloError } from '../../errors.js'
+import { callError, isErrno } from '../../errors.js'
 import { RENAME_EXCHANGE, RENAME_WHITEOUT, type SystemCalls } from '../../native/system-calls.js'
 import type { Xattr } from '../../tar/entry.js'
 import type { Attributes, NewNode } from '../upper.js'
@@ -239,14 +239,7 @@ export class UpperDisk {
 
   #error(operation: string, at: ByteString, cause: unknown): unknown {
     if (!(cause instanceof Error) || !('code' in cause)) return cause
-    const path = this.hostPath(at)
-    const errno = String(cause.code)
-    return new PhylloError('STORE_IO', `${path}: ${operation} failed: ${cause.message}`, {
-      operation,
-      path,
-      errno,
-      cause,
-    })
+    return callError('STORE_IO', cause, { operation, path: this.hostPath(at) })
   }
 }
 
