@@ -28,28 +28,24 @@ export async function inTurn(steps: Iterable<() => unknown>): Promise<void> {
   if (failure !== undefined) throw failure.error
 }
 
+/** The same at once. */
+export function inTurnNow(steps: Iterable<() => void>): void {
+  let failure: { readonly error: unknown } | undefined
+  for (const step of steps) {
+    try {
+      step()
+    } catch (error) {
+      failure ??= { error }
+    }
+  }
+  if (failure !== undefined) throw failure.error
+}
+
 /** Work with an end that comes whatever it does. */
 export async function finishing<T>(work: () => T | PromiseLike<T>, end: () => unknown): Promise<T> {
   const done: T[] = []
   await inTurn([async () => void done.push(await work()), end])
   return done[0]!
-}
-
-/** The same at once. */
-export function finishingNow<T>(work: () => T, end: () => void): T {
-  let result: T
-  try {
-    result = work()
-  } catch (error) {
-    try {
-      end()
-    } catch {
-      // The work's own failure is told.
-    }
-    throw error
-  }
-  end()
-  return result
 }
 
 /**

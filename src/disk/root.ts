@@ -11,14 +11,14 @@ import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
 import { assertNoDaemon } from './daemon.js'
 import { freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
-import { type Io, ifThere } from './io.js'
+import type { Io } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
 import { letGo, tryLock, withLockFile } from './lock.js'
-import { type Owner, ownerOf } from './owner.js'
+import type { Owner } from './owner.js'
 import type { StorePaths } from './paths.js'
 import { keep, placeFor, quarantine } from './quarantine.js'
-import { type Leavings, leavingsOfDead, reapDeadOwners } from './reap.js'
+import { type Leavings, leavingsOfDead, reapDeadOwners, releaseOwned } from './reap.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
 
@@ -272,27 +272,7 @@ export class Root {
   async #close(): Promise<void> {
     const mode = this.#mode
     if ('reason' in mode) return
-    await inTurn([() => this.#sweeping, () => this.#releaseAll(mode.owner), () => letGo(this.io, mode.owner.fd)])
-  }
-
-  /** The owner's own file goes last, as in reaping. A store that somebody has deleted has nothing to release. */
-  async #releaseAll(owner: Owner): Promise<void> {
-    const { paths, io } = this
-    const mine = async (directory: string) =>
-      ((await ifThere(io.readdir(directory))) ?? []).filter(name => ownerOf(name) === owner.id)
-    const discardStage = async (name: string) => {
-      const trashed = await moveToTrash(this, owner, paths.below(paths.stages, name))
-      if (trashed !== undefined) await io.deleteTree(trashed)
-    }
-    const unlink = (name: string) => ifThere(io.unlink(paths.below(paths.owners, name)))
-    await inTurn([
-      () => owner.remains.again(),
-      async () => inTurn((await mine(paths.stages)).map(name => () => discardStage(name))),
-      async () => {
-        const owned = (await mine(paths.owners)).sort((a, b) => b.length - a.length)
-        await inTurn(owned.map(name => () => unlink(name)))
-      },
-    ])
+    await inTurn([() => this.#sweeping, () => releaseOwned(this, mode.owner), () => letGo(this.io, mode.owner.fd)])
   }
 
   #writing(): Writing {

@@ -92,6 +92,7 @@ export class ImageStore {
 
   /** Ids of all images. Names that are no digest are leftovers and not looked at. */
   async list(): Promise<ImageId[]> {
+    await this.#root.settleRemains()
     const names = (await ifThere(this.#root.io.readdir(this.#root.paths.imageConfigs))) ?? []
     return names
       .map(name => `sha256:${name}`)

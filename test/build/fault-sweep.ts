@@ -13,7 +13,7 @@ import type { CrashDriver } from './crash-operations.js'
 import { damageLayers } from './damaged-layers.js'
 import { type Fault, failingFs } from './failing-fs.js'
 import type { FaultErrno } from './fault-errnos.js'
-import { any, type FaultOperation, type FaultState } from './fault-operations.js'
+import { any, type FaultOperation, type FaultState, type FaultWork } from './fault-operations.js'
 
 /** What fails: the work, or the opening or closing of the store around it. */
 export type FaultPhase = 'open' | 'run' | 'close'
@@ -82,13 +82,16 @@ export class FaultSweep {
 
   async #faulty(dir: string, fault: Fault, phase: FaultPhase) {
     let told = 0
-    const work = (store: Store) => this.#operation.run({ store, dir, driver: this.#driver, told: () => told++ })
+    const opened: FaultWork['opened'] = new Set()
+    const work = (store: Store) => this.#operation.run({ store, dir, driver: this.#driver, told: () => told++, opened })
     const armed = async <T>(begin: () => Promise<T>, held: readonly string[]): Promise<T | undefined> => {
       failingFs.arm(dir, fault)
       const result = await settles(begin(), fault)
       failingFs.disarm()
+      for (const thing of opened) await thing.close()
+      opened.clear()
       await new Promise(setImmediate)
-      if (held !== undefined) assert.deepEqual(failingFs.open(dir), held, 'descriptors stay open')
+      assert.deepEqual(failingFs.open(dir), held, 'descriptors stay open')
       return result
     }
     const tally = () => ({ calls: failingFs.calls, failed: failingFs.failed.length > 0 })
