@@ -68,7 +68,12 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
       ...(readOnly && { readOnly }),
       ...(durability && { durability }),
     })
-    return new Store(new StoreParts(opened, await driverOf(opened, { compression }), { ...options }))
+    try {
+      return new Store(new StoreParts(opened, await driverOf(opened, { compression }), { ...options }))
+    } catch (error) {
+      await opened.close().catch(() => undefined)
+      throw error
+    }
   }
 
   /** Before a repair: sets a store.json that cannot be read aside; the next opening for writing makes it anew. Answers where it is. */

@@ -7,9 +7,9 @@ import { isErrno, told } from '../errors.js'
  * Of a file that was only read. That closing fails takes nothing away from what was read, and closed it is all the same (Linux,
  * close(2)); that there is no such descriptor is a mistake of ours.
  */
-export function closeRead(fd: number): void {
+export function closeRead(fd: number, close: (fd: number) => void = closeSync): void {
   try {
-    closeSync(fd)
+    close(fd)
   } catch (error) {
     if (isErrno(error, 'EBADF') || !(error instanceof Error && 'syscall' in error)) throw error
   }

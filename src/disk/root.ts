@@ -10,7 +10,7 @@ import { PhylloError } from '../errors.js'
 import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
 import { assertNoDaemon } from './daemon.js'
-import { freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
+import { abandonIntent, freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
 import type { Io } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
@@ -149,10 +149,7 @@ export class Root {
     return moveToTrash(this, this.#writing().owner, path)
   }
 
-  /**
-   * Holds a file that is there, until the answer is called or the process dies; undefined when somebody else holds it, also in
-   * this process.
-   */
+  /** Holds a file until the answer is called or the process dies; undefined when somebody else holds it, also in this process. */
   async tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
     const { flock } = this.#writing()
     const fd = await this.io.openExisting(path)
@@ -201,6 +198,16 @@ export class Root {
     return writeIntent(this, this.#writing().owner, intent)
   }
 
+  /** After a failure. See intent.ts. */
+  abandonIntent(path: string): Promise<void> {
+    return this.settle(() => abandonIntent(this, path))
+  }
+
+  /** Takes the step, which may be taken twice, now or else later. See remains.ts. */
+  settle(step: () => Promise<unknown>): Promise<void> {
+    return this.#writing().owner.remains.settle(step)
+  }
+
   /** What nobody who lives is about to make or to take away. See intent.ts. */
   freeIntents(): Promise<WrittenIntent[]> {
     return this.withLock(() => this.freeIntentsLocked())
@@ -223,8 +230,7 @@ export class Root {
 
   /** After a failure: all of them, in this order; what cannot be put back now is later. */
   async restoreAll(inLimbo: readonly string[]): Promise<void> {
-    const { owner } = this.#writing()
-    for (const name of inLimbo) await owner.remains.settle(() => restore(this, owner, name))
+    for (const name of inLimbo) await this.settle(() => this.restore(name))
   }
 
   condemn(inLimbo: string): Promise<boolean> {
@@ -235,7 +241,7 @@ export class Root {
     return inLimbo(this, path)
   }
 
-  /** Frees what dead owners have left; the bytes go with the next sweep. Answers whether there may be more. */
+  /** Frees what dead owners have left, for the next sweep. Answers whether there may be more. */
   reap(): Promise<boolean> {
     const { flock, owner } = this.#writing()
     return this.withLock(() => reapDeadOwners(this, flock, owner))
@@ -252,10 +258,7 @@ export class Root {
     return this.#sweeping.catch(() => undefined)
   }
 
-  /**
-   * Deletes what is in the trash by now; close() and the signal end it early. One sweep at a time: it comes after those that were
-   * asked for before.
-   */
+  /** Deletes what is in the trash by now; close() and the signal end it early. One sweep at a time, in their order. */
   sweep(signal?: AbortSignal): Promise<void> {
     this.assertWritable()
     const stopped = () => this.#closing !== undefined || signal?.aborted === true

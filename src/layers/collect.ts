@@ -67,9 +67,14 @@ export async function collectLayers(root: Root, layers: LayerStore, options: Col
   const collected = await root.withCollectLock(async () => {
     await root.assertAlone()
     await root.reap()
-    const removed = await collectRecords(collection)
-    const contents = await collectContents(collection, removed)
-    return { layers: removed, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
+    try {
+      const removed = await collectRecords(collection)
+      const contents = await collectContents(collection, removed)
+      return { layers: removed, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
+    } catch (error) {
+      await collection.removal.abandon()
+      throw error
+    }
   })
   // Gone already, and the next collector need not wait while the bytes go, too.
   if (!options.keepTrash) await root.sweep()

@@ -188,9 +188,17 @@ export class LayerStore {
     const content = await this.driver.publish({ chainId, diffId, staged, below: below?.cacheId })
     const { cacheId } = content
     const record = { chainId, diffId, sizeBytes, cacheId, ...(parent && { parent }) }
-    const standing = await this.#publishRecord(record, content)
-    await (standing.cacheId === cacheId ? content.recorded() : content.withdraw())
-    return standing
+    const end = (standing: LayerRecord | undefined) =>
+      standing?.cacheId === cacheId ? content.recorded() : content.withdraw()
+    try {
+      const standing = await this.#publishRecord(record, content)
+      await this.#root.settle(() => end(standing))
+      return standing
+    } catch (error) {
+      // It may stand although its directory could not be synced.
+      await this.#root.settle(async () => end(await this.#intact(chainId)))
+      throw error
+    }
   }
 
   /**
@@ -285,7 +293,6 @@ export class LayerStore {
     return sizes
   }
 
-  /** Whether its content is there, whatever it stands on. */
   async #hasContentOf(diffId: DiffId): Promise<boolean> {
     const cacheId = this.driver.cacheIdOf(diffId)
     return cacheId !== undefined && (await this.driver.hasContent(cacheId))
