@@ -3,7 +3,7 @@
  */
 
 import type { Uppers } from '../drivers/driver.js'
-import { together } from '../endings.js'
+import { finishing, together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import type { LayerStore } from '../layers/layer-store.js'
@@ -206,10 +206,11 @@ export class Containers {
     }
     try {
       const upper = await this.#uppers.look(await this.#containers.upperDirectory(record), lowers)
-      const layers = await this.#parts.layers.chainOf(record.config?.diffIds ?? [])
-      const sizes = sizesOf(upper, layers)
-      await upper.close()
-      return sizes
+      const chain = () => this.#parts.layers.chainOf(record.config?.diffIds ?? [])
+      return await finishing(
+        async () => sizesOf(upper, await chain()),
+        () => upper.close(),
+      )
     } catch (error) {
       if (await this.#isThere(record)) throw error
       return undefined

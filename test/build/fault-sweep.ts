@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Store } from '../../src/index.js'
 import type { CrashDriver } from './crash-operations.js'
@@ -137,6 +137,11 @@ export class FaultSweep {
     await this.#verify(store, Number.POSITIVE_INFINITY)
     await assertSound(store)
     await store.close()
+    if (existsSync(join(dir, 'other/phyllo'))) {
+      const other = await Store.open(join(dir, 'other'), { workers: 0 })
+      await other.gc()
+      await other.close()
+    }
     assert.deepEqual(leftovers(dir, [...own, ...swept]), [], 'the next gc leaves something behind')
   }
 
