@@ -65,10 +65,10 @@ export function openContainer(parts: ContainerParts): OpenedFace {
     released = removing === undefined
     if (released) await held.release()
   }
+  /** What is to be removed need not be written, on a full disk least of all. */
   let abandoned = false
-  // What is to be removed need not be written, on a full disk least of all.
   const end = async () => {
-    await (abandoned || removing !== undefined ? upper.abandon() : upper.close())
+    await (abandoned ? upper.abandon() : upper.close())
     await letGo()
   }
   const layers = handles.map(({ layer }) => layer)
@@ -83,6 +83,7 @@ export function openContainer(parts: ContainerParts): OpenedFace {
   })
   const remove = async () => {
     if (readOnly) throw openForReading(name)
+    abandoned = true
     await face.close()
     await containers.remove(released ? await containers.hold(id) : held)
   }

@@ -9,7 +9,7 @@
  * - An errno comes from calls only that a kernel lets fail with it.
  */
 import fs, { type PathLike } from 'node:fs'
-import { createRequire, syncBuiltinESMExports } from 'node:module'
+import { syncBuiltinESMExports } from 'node:module'
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { canFail, type FaultErrno, opensToWrite } from './fault-errnos.js'
@@ -20,6 +20,8 @@ export interface Fault {
   readonly at: number
   /** How many calls fail from there on; Infinity: the disk is gone. */
   readonly times: number
+  /** Only calls that are so: `open /the/path`. */
+  readonly only?: RegExp
 }
 
 export interface FailedCall {
@@ -81,6 +83,7 @@ class FailingFs {
     const fault = this.#fault
     if (this.#within || path === undefined || this.#directory === undefined || fault === undefined) return undefined
     if (!`${path}/`.startsWith(this.#directory) || !canFail(fault.errno, call, writes)) return undefined
+    if (fault.only?.test(`${call} ${path}`) === false) return undefined
     this.#count++
     if (this.#count < fault.at || this.#count >= fault.at + fault.times) return undefined
     this.#failed.push({ call, path })
@@ -263,11 +266,11 @@ interface Library {
   func(signature: string): NativeCall
 }
 
-function patchNative(): void {
-  const koffi = createRequire(import.meta.url)('koffi') as {
-    load(path: string): Library
-    errno(value?: number): number
-  }
+/** Without koffi there are none. */
+async function patchNative(): Promise<void> {
+  const loaded = await import('koffi').catch(() => undefined)
+  if (loaded === undefined) return
+  const koffi = loaded.default as unknown as { load(path: string): Library; errno(value?: number): number }
   const load = koffi.load
   koffi.load = path => {
     const library = load(path)
@@ -319,5 +322,5 @@ function nativePath(args: readonly unknown[]): string | undefined {
 
 patchForms()
 await patchHandles()
-patchNative()
+await patchNative()
 syncBuiltinESMExports()

@@ -235,6 +235,34 @@ const containerOperations: readonly FaultOperation[] = [
   },
 ]
 
+/** Another store with all that a store can have open, and a new one. */
+const storeOperations: readonly FaultOperation[] = [
+  {
+    name: 'open and close',
+    async prepare(work) {
+      await fill(work, { a: ['keep:1'] })
+      await using(work.store.create('keep:1', { name: 'box' }), change)
+    },
+    run: ({ dir, driver }) =>
+      using(Store.open(join(dir, 'store'), { driver, workers: 0 }), async store => {
+        look(await store.view('keep:1'))
+        const box = await store.container('box')
+        box.writeFileSync('/more', noise(90_000, 4))
+        box.appendFileSync('/new/small', 'more')
+      }),
+    states: [images({ 'keep:1': a }, ['box'])],
+  },
+  {
+    name: 'a new store',
+    prepare: work => fill(work, { a: ['keep:1'] }),
+    run: ({ dir, driver }) =>
+      using(Store.open(join(dir, 'other'), { driver, workers: 0 }), async store => {
+        assert.deepEqual(await store.images(), [])
+      }),
+    states: [images({ 'keep:1': a })],
+  },
+]
+
 const upkeepOperations: readonly FaultOperation[] = [
   {
     name: 'rmi',
@@ -320,6 +348,7 @@ export const faultOperations: readonly FaultOperation[] = [
   ...imageOperations,
   ...containerOperations,
   ...upkeepOperations,
+  ...storeOperations,
 ]
 
 /** Takes out by hand all images that have a name `gone`, and the name, so that nothing uses their layers. */

@@ -124,10 +124,11 @@ export class UpperKeeper {
     return this.#closing
   }
 
+  /** What is lost by then is known: no failure of it says anything more. */
   abandon(): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#closed) this.#end()
-    })
+    }).catch(() => undefined)
   }
 
   #letGo(content: StoredContent): void {
