@@ -86,6 +86,64 @@ export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.Err
   return error instanceof Error && 'code' in error && codes.includes(error.code as string)
 }
 
+/** Codes of calls that failed, by whose file it was. */
+export type CallCode = 'STORE_IO' | 'INPUT_IO' | 'OUTPUT_IO' | 'MOUNT_FAILED'
+
+/** What is known of a call that failed. */
+export interface FailedCall {
+  /** Default: the name of the system call, or `write` of an output and `read` of anything else. */
+  readonly operation?: string
+  /** Absent: it was a stream of the user's. */
+  readonly path?: string | undefined
+  /** What the message says before the reason. Default: the path, and which operation failed. */
+  readonly said?: string
+  /** The reason in words. Default: that of the cause. */
+  readonly reason?: string
+  readonly [fact: string]: string | number | undefined
+}
+
+/** The error of a call that failed, with `operation`, `path`, `errno` and `cause`. What is told already passes as it is. */
+export function callError(code: CallCode, cause: unknown, call: FailedCall): PhylloError {
+  if (cause instanceof PhylloError) return cause
+  const { operation = syscallOf(cause) ?? (code === 'OUTPUT_IO' ? 'write' : 'read'), path, ...rest } = call
+  const { said = `${path}: ${operation} failed`, reason = reasonOf(cause), ...facts } = rest
+  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+  return new PhylloError(code, `${said}: ${reason}`, {
+    operation,
+    ...(path !== undefined && { path }),
+    ...(errno !== undefined && { errno }),
+    ...facts,
+    cause,
+  })
+}
+
+/** The result of a call, or its error. */
+export function told<T>(code: CallCode, call: FailedCall, make: () => T): T {
+  try {
+    return make()
+  } catch (cause) {
+    throw callError(code, cause, call)
+  }
+}
+
+/** The same of what is waited for. */
+export async function toldLater<T>(code: CallCode, call: FailedCall, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make()
+  } catch (cause) {
+    throw callError(code, cause, call)
+  }
+}
+
+/** The name of the system call that failed, as node:fs tells it. */
+function syscallOf(cause: unknown): string | undefined {
+  return cause instanceof Error && 'syscall' in cause ? String(cause.syscall) : undefined
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
 /** Adds facts (the file, the archive member) to an error on its way up, without hiding the first reason. */
 export function withFacts(error: unknown, facts: ErrorFacts, prefix?: string): unknown {
   if (!(error instanceof PhylloError)) return error

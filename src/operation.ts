@@ -11,6 +11,7 @@
  */
 
 import { setMaxListeners } from 'node:events'
+import { firstFailure } from './endings.js'
 
 /** What an operation cost, filled in while it runs. */
 export interface Report {
@@ -161,7 +162,7 @@ export class Operation<T> implements PromiseLike<T>, AsyncIterable<OperationEven
       context.signal.throwIfAborted()
       return await work(context)
     } catch (error) {
-      throw context.signal.aborted ? context.signal.reason : error
+      throw context.signal.aborted ? context.signal.reason : firstFailure(error)
     } finally {
       this.#ended = true
       end()

@@ -2,6 +2,7 @@
 import type { Root } from './disk/root.js'
 import type { Driver } from './drivers/driver.js'
 import type { Layer } from './drivers/layer.js'
+import { inTurn } from './endings.js'
 import type { CopyTarget } from './images/copy.js'
 import { ImageCatalog } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
@@ -61,8 +62,6 @@ export class StoreParts {
 
   /** Views, its own threads, the root. */
   async close(): Promise<void> {
-    await this.views.close()
-    await this.#pool?.close()
-    await this.root.close()
+    await inTurn([() => this.views.close(), () => this.#pool?.close(), () => this.root.close()])
   }
 }

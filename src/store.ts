@@ -27,6 +27,7 @@ import { openRoot } from './disk/open-root.js'
 import type { DriverName } from './disk/paths.js'
 import { removeAtExit } from './disk/remove-at-exit.js'
 import { driverOf, probeDriver } from './drivers/open-driver.js'
+import { inTurn, together } from './endings.js'
 import type { CopyOptions } from './images/copy-images.js'
 import type { HistoryItem, Image } from './images/image.js'
 import type { ListOptions } from './images/image-catalog.js'
@@ -67,7 +68,12 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
       ...(readOnly && { readOnly }),
       ...(durability && { durability }),
     })
-    return new Store(new StoreParts(opened, await driverOf(opened, { compression }), { ...options }))
+    try {
+      return new Store(new StoreParts(opened, await driverOf(opened, { compression }), { ...options }))
+    } catch (error) {
+      await opened.close().catch(() => undefined)
+      throw error
+    }
   }
 
   /** Before a repair: sets a store.json that cannot be read aside; the next opening for writing makes it anew. Answers where it is. */
@@ -110,7 +116,7 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
       const { root, limits } = this.#parts
       const target = { root, limits, to: () => this.#parts.copyTarget() }
       const copied = await loadArchive(input, { platform, name }, target, op)
-      return Promise.all(copied.map(({ id, layers }) => this.#parts.catalog.get(id, layers)))
+      return together(copied.map(({ id, layers }) => this.#parts.catalog.get(id, layers)))
     }, signal)
   }
 
@@ -188,7 +194,7 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
       const from = { layers, images, references, name: this.root }
       const target = { root: to.#parts.root, to: to.#parts.copyTarget() }
       const copied = await copyImages(typeof words === 'string' ? [words] : words, from, target, op)
-      return Promise.all(copied.map(({ id, layers }) => to.#parts.catalog.get(id, layers)))
+      return together(copied.map(({ id, layers }) => to.#parts.catalog.get(id, layers)))
     }, signal)
     return to.#life.hold(operation)
   }
@@ -269,11 +275,9 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
 
   /** Idempotent. Running operations are waited for; abort them by their signals first if that should not take long. */
   close(): Promise<void> {
-    return this.#life.close(async () => {
-      await (await this.#containers)?.close()
-      await this.#parts.close()
-      await this.#forget?.()
-    })
+    return this.#life.close(() =>
+      inTurn([async () => (await this.#containers)?.close(), () => this.#parts.close(), () => this.#forget?.()]),
+    )
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,8 @@
  * as there is one.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
-import { PhylloError } from '../src/errors.js'
+import { finishing } from '../src/endings.js'
+import { PhylloError, told } from '../src/errors.js'
 import { BlockCache } from '../src/layerfile/block-cache.js'
 import { type LayerTar, openLayerTar } from '../src/layerfile/layer-tar.js'
 import { blockBytes, KiB } from '../src/limits.js'
@@ -20,10 +21,10 @@ type PlacedLayer = PlaceLayersInput['layers'][number]
 
 export default job('place-layers', async ({ target, layers, pieceBytes, counts }, { progress }) => {
   const fd = openTarget(target)
-  const placed = new BigInt64Array(counts)
   const files = new LayerFiles()
+  const placed = new BigInt64Array(counts)
   let bytes = 0
-  try {
+  const place = async () => {
     for (const { index, from, to } of takePieces(layers, pieceBytes, placed)) {
       const layer = layers[index]!
       const { source } = layer
@@ -34,11 +35,13 @@ export default job('place-layers', async ({ target, layers, pieceBytes, counts }
         progress((bytes += part.bytes.length))
       }
     }
-    return { bytes }
-  } finally {
-    files.close()
-    closeSync(fd)
   }
+  const close = () => {
+    files.close()
+    writing(target, () => closeSync(fd))
+  }
+  await finishing(place, close)
+  return { bytes }
 })
 
 /** The pieces of all layers, those that nobody else has taken. A layer that is one piece comes first, and the larger one of two. */
@@ -105,21 +108,15 @@ async function openSame(layerFile: string, { diffId, tarBytes }: PlacedLayer, ca
 }
 
 function openTarget(path: string): number {
-  try {
-    return openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW)
-  } catch (cause) {
-    throw unwritable(path, cause)
-  }
+  return writing(path, () => openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW))
 }
 
 function writeAt(fd: number, bytes: Uint8Array, position: number, path: string): void {
-  try {
+  writing(path, () => {
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
-  } catch (cause) {
-    throw unwritable(path, cause)
-  }
+  })
 }
 
-function unwritable(path: string, cause: unknown): PhylloError {
-  return new PhylloError('OUTPUT_IO', `the output cannot be written: ${(cause as Error).message}`, { path, cause })
+function writing<T>(path: string, call: () => T): T {
+  return told('OUTPUT_IO', { path, said: 'the output cannot be written' }, call)
 }

@@ -2,9 +2,11 @@
  * Job: parts of the plan of a merged tree, made in the tree's directory. Several of these jobs work on the same parts, and each
  * takes the next one as long as there is one. Contents of a part lie together in their layer: each of its blocks is read once.
  */
-import { closeSync, constants, copyFileSync, linkSync, openSync, readSync } from 'node:fs'
+
+import { constants, copyFileSync, linkSync, openSync, readSync } from 'node:fs'
 import { printable, toBytes } from '../src/byte-string.js'
-import { isErrno, PhylloError } from '../src/errors.js'
+import { closeRead } from '../src/disk/descriptors.js'
+import { isErrno, PhylloError, told } from '../src/errors.js'
 import { BlockCache } from '../src/layerfile/block-cache.js'
 import { ContentWindows } from '../src/layerfile/content-windows.js'
 import { type LayerFile, openLayerFile } from '../src/layerfile/reader.js'
@@ -56,7 +58,7 @@ function* takeParts({ plan, board }: WriteTreeInput, look: () => void): Generato
       yield [...planNodes(bytes)]
     }
   } finally {
-    closeSync(fd)
+    closeRead(fd)
   }
 }
 
@@ -157,17 +159,12 @@ class Contents implements TreeContents {
   }
 
   #ofStore<T>(operation: string, node: PlannedNode, call: () => T): T {
-    try {
-      return call()
-    } catch (cause) {
-      const { path } = this.#pathOf(node)
-      const reason = `${operation} ${path}: ${(cause as Error).message}`
-      throw new PhylloError('STORE_IO', reason, { operation, path, cause })
-    }
+    const { path } = this.#pathOf(node)
+    return told('STORE_IO', { operation, path, said: `${operation} ${path}` }, call)
   }
 
   #closeFile(): void {
-    if (this.#open !== undefined) closeSync(this.#open.fd)
+    if (this.#open !== undefined) closeRead(this.#open.fd)
     this.#open = undefined
   }
 

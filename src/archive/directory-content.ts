@@ -2,7 +2,6 @@
  * An OCI layout in a directory. Its files are somebody else's: each is opened without following a symlink and without
  * waiting, and must be a regular file; what it holds is believed only by its digest.
  */
-import type { FileHandle } from 'node:fs/promises'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { printable } from '../byte-string.js'
@@ -10,7 +9,7 @@ import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import type { ByteRange } from '../pool/jobs.js'
 import { type ArchiveContent, checkDocumentSize } from './content.js'
-import { inputError, openInput, readExactly } from './input.js'
+import { closeInput, type Input, inputError, openInput, readExactly, statusOf } from './input.js'
 
 export class DirectoryContent implements ArchiveContent {
   readonly name: string
@@ -30,17 +29,17 @@ export class DirectoryContent implements ArchiveContent {
   }
 
   async read(member: string): Promise<Buffer | undefined> {
-    return await this.#use(member, async (handle, sizeBytes, label) => {
-      checkDocumentSize(sizeBytes, this.#limits, label)
+    return await this.#use(member, async (input, sizeBytes) => {
+      checkDocumentSize(sizeBytes, this.#limits, input.label)
       this.#bytesRead += sizeBytes
-      return await readExactly(handle, sizeBytes, 0, label)
+      return await readExactly(input, sizeBytes, 0)
     })
   }
 
   async range(member: string): Promise<ByteRange | undefined> {
     const known = this.#ranges.get(member)
     if (known !== undefined) return known
-    const range = await this.#use(member, async (_handle, sizeBytes) => {
+    const range = await this.#use(member, async (_input, sizeBytes) => {
       return { path: join(this.#path, member), offset: 0, sizeBytes }
     })
     if (range !== undefined) this.#ranges.set(member, range)
@@ -65,19 +64,18 @@ export class DirectoryContent implements ArchiveContent {
   }
 
   /** Members are names that this room makes itself: `index.json`, `oci-layout`, `blobs/<algorithm>/<hex>`. */
-  async #use<T>(
-    member: string,
-    work: (handle: FileHandle, sizeBytes: number, label: string) => Promise<T>,
-  ): Promise<T | undefined> {
+  async #use<T>(member: string, work: (input: Input, sizeBytes: number) => Promise<T>): Promise<T | undefined> {
     const label = `${this.name}: ${member}`
-    const handle = await openInput(join(this.#path, member), label, true)
+    const path = join(this.#path, member)
+    const handle = await openInput(path, label, true)
     if (handle === undefined) return undefined
+    const input = { handle, path, label }
     try {
-      const stat = await handle.stat()
+      const stat = await statusOf(input)
       if (!stat.isFile()) throw new PhylloError('ARCHIVE_INVALID', `${label}: not a regular file`, { member })
-      return await work(handle, stat.size, label)
+      return await work(input, stat.size)
     } finally {
-      await handle.close()
+      await closeInput(handle)
     }
   }
 }

@@ -56,9 +56,14 @@ export class InputStream implements AsyncIterable<Uint8Array> {
       })
     } catch (error) {
       if (this.#stopped !== undefined) throw this.#stopped.reason
-      throw error instanceof PhylloError ? error : inputError(error, this.#name)
+      throw error instanceof PhylloError ? error : inputError(error, this.#name, pathOf(this.#input))
     }
     if (next.done || next.value instanceof Uint8Array) return next as IteratorResult<Uint8Array>
     throw new TypeError(`${this.#name}: the stream gives ${typeof next.value}, not bytes`)
   }
+}
+
+/** Of a stream that reads a file. */
+function pathOf(stream: object): string | undefined {
+  return 'path' in stream && typeof stream.path === 'string' ? stream.path : undefined
 }

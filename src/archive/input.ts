@@ -1,7 +1,7 @@
 /** Input files of the user: opened without waiting and without believing what they are, read with errors that say where. */
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { isErrno, PhylloError } from '../errors.js'
+import { callError, isErrno, PhylloError } from '../errors.js'
 
 /** Undefined if there is no such file. With `nofollow`, a symlink at the end of the path is refused. */
 export async function openInput(path: string, label: string, nofollow = false): Promise<FileHandle | undefined> {
@@ -16,8 +16,26 @@ export async function openInput(path: string, label: string, nofollow = false): 
   }
 }
 
+/** A file that is open. */
+export interface Input {
+  readonly handle: FileHandle
+  readonly path: string
+  /** For messages. */
+  readonly label: string
+}
+
+/** What it is. Throws INPUT_IO. */
+export function statusOf({ handle, path, label }: Input): Promise<Stats> {
+  return handle.stat().catch(cause => Promise.reject(inputError(cause, label, path)))
+}
+
+/** That closing fails takes nothing away from what was read. */
+export async function closeInput(handle: FileHandle): Promise<void> {
+  await handle.close().catch(() => undefined)
+}
+
 /** Fills `into` from `position` on, less only at the end of the file. */
-export async function readAt(handle: FileHandle, into: Uint8Array, position: number, label: string): Promise<number> {
+export async function readAt({ handle, path, label }: Input, into: Uint8Array, position: number): Promise<number> {
   let done = 0
   try {
     while (done < into.length) {
@@ -26,28 +44,19 @@ export async function readAt(handle: FileHandle, into: Uint8Array, position: num
       done += bytesRead
     }
   } catch (cause) {
-    throw inputError(cause, label)
+    throw inputError(cause, label, path)
   }
   return done
 }
 
 /** Exactly the bytes asked for, or SIZE_MISMATCH. */
-export async function readExactly(
-  handle: FileHandle,
-  sizeBytes: number,
-  position: number,
-  label: string,
-): Promise<Buffer> {
+export async function readExactly(input: Input, sizeBytes: number, position: number): Promise<Buffer> {
   const bytes = Buffer.alloc(sizeBytes)
-  const read = await readAt(handle, bytes, position, label)
+  const read = await readAt(input, bytes, position)
   if (read === sizeBytes) return bytes
-  throw new PhylloError('SIZE_MISMATCH', `${label}: ends after ${read} of ${sizeBytes} bytes`)
+  throw new PhylloError('SIZE_MISMATCH', `${input.label}: ends after ${read} of ${sizeBytes} bytes`)
 }
 
 export function inputError(cause: unknown, label: string, path?: string): PhylloError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new PhylloError('INPUT_IO', `${label}: cannot be read: ${reason}`, {
-    cause,
-    ...(path !== undefined && { path }),
-  })
+  return callError('INPUT_IO', cause, { path, said: `${label}: cannot be read` })
 }

@@ -5,7 +5,7 @@
  * Invariant: when it settles, no job of it runs any more, and none of their threads.
  */
 import { devNull } from 'node:os'
-import { PhylloError } from '../errors.js'
+import { callError, PhylloError } from '../errors.js'
 import { MiB } from '../limits.js'
 import type { OperationContext } from '../operation.js'
 import type { Pool } from '../pool/pool.js'
@@ -79,6 +79,6 @@ function progressOf(contents: readonly Placed[], counts: BigInt64Array, { emit }
 }
 
 /** A user knows the file by the name that it was to get. */
-function renamed({ message, cause }: PhylloError, path: string): PhylloError {
-  return new PhylloError('OUTPUT_IO', message, { path, cause })
+function renamed({ cause, operation }: PhylloError, path: string): PhylloError {
+  return callError('OUTPUT_IO', cause, { operation: String(operation), path, said: 'the output cannot be written' })
 }

@@ -9,7 +9,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import type { LayerTar } from '../drivers/layer.js'
-import { PhylloError } from '../errors.js'
+import { callError } from '../errors.js'
 import type { ImageTarget, StoredImage } from '../images/target.js'
 import { type DiffId, type Digest, shortId } from '../oci/digest.js'
 import { mediaTypes } from '../oci/media-type.js'
@@ -106,12 +106,8 @@ class BlobFile implements Content {
       const handle = await (this.#handle ??= open(this.#path))
       return (await handle.read(into, 0, into.length, position)).bytesRead
     } catch (cause) {
-      const reason = (cause as Error).message
-      throw new PhylloError('STORE_IO', `${this.subject}: the gzipped layer cannot be read: ${reason}`, {
-        operation: 'read',
-        path: this.#path,
-        cause,
-      })
+      const said = `${this.subject}: the gzipped layer cannot be read`
+      throw callError('STORE_IO', cause, { operation: 'read', path: this.#path, said })
     }
   }
 

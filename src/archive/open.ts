@@ -17,7 +17,7 @@ import { type Platform, parsePlatform } from '../oci/platform.js'
 import { ArchiveSource, type Reading, StreamSource } from './archive-source.js'
 import { ArrivingArchive } from './arriving-archive.js'
 import { DirectoryContent } from './directory-content.js'
-import { inputError, openInput, readAt } from './input.js'
+import { closeInput, inputError, openInput, readAt } from './input.js'
 import { InputStream } from './input-stream.js'
 import { TarContent } from './tar-content.js'
 
@@ -101,14 +101,14 @@ async function openPlainTar(
   if (handle === undefined) throw new PhylloError('INPUT_IO', `${name}: is not there any more`, { path })
   try {
     const head = Buffer.alloc(sniffBytes)
-    const read = await readAt(handle, head, 0, name)
+    const read = await readAt({ handle, path, label: name }, head, 0)
     if (sniff(head.subarray(0, read)) !== 'none') {
-      await handle.close()
+      await closeInput(handle)
       return undefined
     }
     return await new TarContent({ name, path, handle }, limits).scan(signal)
   } catch (error) {
-    await handle.close()
+    await closeInput(handle)
     throw error
   }
 }

@@ -12,7 +12,8 @@ import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promi
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import { syncPath } from '../disk/io.js'
-import { isErrno, PhylloError } from '../errors.js'
+import { inTurn } from '../endings.js'
+import { callError, isErrno, PhylloError } from '../errors.js'
 
 /** A file that is being written, under a name of its own. */
 export interface OutputFile {
@@ -37,8 +38,9 @@ export interface Output {
 /** Opens a path or takes a stream. `durable`: a file is on the disk before it gets its name, and its name when it is whole. Throws OUTPUT_IO. */
 export async function openOutput(output: string | Writable, durable: boolean): Promise<Output> {
   if (typeof output !== 'string') return new StreamOutput(output)
-  const path = await realPath(resolve(output))
+  let path = resolve(output)
   try {
+    path = await realPath(path)
     const found = await stat(path).catch(ignoreAbsence)
     if (found?.isDirectory()) throw new PhylloError('OUTPUT_IO', `${output}: is a directory`, { path })
     if (found !== undefined && !found.isFile()) return new StreamOutput(createWriteStream(path, { flags: 'w' }))
@@ -83,8 +85,9 @@ class FileOutput implements Output {
   }
 
   async discard(): Promise<void> {
-    await this.#handle.close()
-    await rm(this.file.writtenAs, { force: true })
+    const { writtenAs } = this.file
+    // Why it failed is what is told.
+    await inTurn([() => this.#handle.close(), () => rm(writtenAs, { force: true })]).catch(() => undefined)
   }
 }
 
@@ -111,6 +114,11 @@ class StreamOutput implements Output {
     if (!this.#isStandard()) this.#stream.destroy(reason instanceof Error ? reason : undefined)
   }
 
+  /** Of a stream that writes to a file. */
+  #path(): string | undefined {
+    return 'path' in this.#stream && typeof this.#stream.path === 'string' ? this.#stream.path : undefined
+  }
+
   /** Standard output is the process's, and more may be said on it. */
   #isStandard(): boolean {
     return this.#stream === process.stdout || this.#stream === process.stderr
@@ -121,7 +129,7 @@ class StreamOutput implements Output {
       if (this.#failure !== undefined) throw this.#failure.error
       await new Promise<void>((resolve, reject) => work(error => (error ? reject(error) : resolve())))
     } catch (cause) {
-      throw outputError(this.#failure?.error ?? cause)
+      throw outputError(this.#failure?.error ?? cause, this.#path())
     }
   }
 }
@@ -137,10 +145,8 @@ function ignoreAbsence(error: unknown): undefined {
 }
 
 function outputError(cause: unknown, path?: string): PhylloError {
-  if (cause instanceof PhylloError) return cause
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new PhylloError('OUTPUT_IO', `the output cannot be written: ${reason}`, {
-    cause,
-    ...(path !== undefined && { path }),
+  return callError('OUTPUT_IO', cause, {
+    path,
+    said: 'the output cannot be written',
   })
 }

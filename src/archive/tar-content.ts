@@ -9,7 +9,7 @@ import type { ByteRange } from '../pool/jobs.js'
 import { TarScanner } from '../tar/scanner.js'
 import { Catalogue, type Member } from './catalogue.js'
 import { type ArchiveContent, checkDocumentSize } from './content.js'
-import { readAt, readExactly } from './input.js'
+import { closeInput, type Input, readAt, readExactly, statusOf } from './input.js'
 
 /** Read at once while headers are looked for. */
 const windowBytes = 64 * KiB
@@ -56,12 +56,13 @@ export class TarContent implements ArchiveContent {
   /** Finds the members. Throws TAR_INVALID, PATH_ESCAPE, LIMIT_EXCEEDED, INPUT_IO, and what else a scanner throws. */
   async scan(signal?: AbortSignal): Promise<this> {
     const scanner = catalogueScanner(this.#catalogue, this.#limits)
-    const { size } = await this.#handle.stat()
+    const input = this.#input(this.name)
+    const { size } = await statusOf(input)
     const window = Buffer.allocUnsafeSlow(windowBytes)
     try {
       while (scanner.offset < size) {
         signal?.throwIfAborted()
-        const read = await readAt(this.#handle, window, scanner.offset, this.name)
+        const read = await readAt(input, window, scanner.offset)
         this.#bytesRead += read
         if (read === 0) break
         scanner.push(window.subarray(0, read))
@@ -84,7 +85,7 @@ export class TarContent implements ArchiveContent {
     const label = `${this.name}: ${name}`
     checkDocumentSize(member.sizeBytes, this.#limits, label)
     this.#bytesRead += member.sizeBytes
-    return await readExactly(this.#handle, member.sizeBytes, member.offset, label)
+    return await readExactly(this.#input(label), member.sizeBytes, member.offset)
   }
 
   async range(name: string): Promise<ByteRange | undefined> {
@@ -105,6 +106,10 @@ export class TarContent implements ArchiveContent {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close()
+    await closeInput(this.#handle)
+  }
+
+  #input(label: string): Input {
+    return { handle: this.#handle, path: this.#path, label }
   }
 }

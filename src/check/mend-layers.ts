@@ -199,6 +199,7 @@ async function writeAgain(
 ): Promise<Written | undefined> {
   const { parts, sources, survey, op } = mending
   let count = 0
+  let failure: PhylloError | undefined
   const tried = async (how: string, write: (target: string) => Promise<{ diffId: DiffId; sizeBytes: number }>) => {
     const staged = stage.file(`again-${count++}`)
     try {
@@ -206,6 +207,7 @@ async function writeAgain(
       return output.diffId === diffId ? { staged, sizeBytes: output.sizeBytes, how } : undefined
     } catch (error) {
       if (!(error instanceof PhylloError) || ['WORKER_DIED', 'STORE_CLOSED'].includes(error.code)) throw error
+      if (failedCalls.includes(error.code)) failure ??= error
       return undefined
     }
   }
@@ -230,8 +232,12 @@ async function writeAgain(
     })
     if (written !== undefined) return written
   }
+  // A disk that is full, or does not answer, says nothing of a copy: nothing is given up for that.
+  if (failure !== undefined) throw failure
   return undefined
 }
+
+const failedCalls: readonly string[] = ['STORE_IO', 'INPUT_IO']
 
 /** A directory of its own for the layer; the record leads there at once, and what stands on it is told in the next round. */
 async function replaceDirectory(

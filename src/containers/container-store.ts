@@ -176,12 +176,17 @@ export class ContainerStore {
     const trashed: (string | undefined)[] = []
     try {
       await this.#root.withLock(async () => {
-        const takeUpper = await this.#uppers.remove(placeOf(record))
-        trashed.push(await this.#root.toTrash(paths.container(record.id)))
-        // On the disk it goes before the rest, too.
-        await this.#root.flush(paths.containers)
-        trashed.push(await this.#root.toTrash(paths.mount(record.id)))
-        trashed.push(await takeUpper())
+        const upper = await this.#uppers.remove(placeOf(record))
+        try {
+          trashed.push(await this.#root.toTrash(paths.container(record.id)))
+          // On the disk it goes before the rest, too.
+          await this.#root.flush(paths.containers)
+          trashed.push(await this.#root.toTrash(paths.mount(record.id)))
+          trashed.push(await upper.done())
+        } catch (error) {
+          await upper.abandoned()
+          throw error
+        }
       })
     } finally {
       await release()
@@ -239,13 +244,19 @@ export class ContainerStore {
   ): Promise<void> {
     const { io, paths } = this.#root
     const [upper, mount] = [stage.file('upper'), stage.file('mount')]
-    const recorded = await this.#uppers.publish(upper, placeOf(record), below)
-    await io.mkdir(mount, 0o755)
-    await this.#root.writeStaged(paths.below(mount, 'mount-id'), record.mountId, 0o644)
-    if (record.chainId !== undefined) await this.#root.writeStaged(paths.below(mount, 'parent'), record.chainId, 0o644)
-    await this.#root.publishDirectory(mount, paths.mount(record.id))
-    await this.#root.replaceFile(paths.container(record.id), containerText(record), 0o600)
-    await recorded()
+    const published = await this.#uppers.publish(upper, placeOf(record), below)
+    const { mountId, chainId } = record
+    try {
+      await io.mkdir(mount, 0o755)
+      await this.#root.writeStaged(paths.below(mount, 'mount-id'), mountId, 0o644)
+      if (chainId !== undefined) await this.#root.writeStaged(paths.below(mount, 'parent'), chainId, 0o644)
+      await this.#root.publishDirectory(mount, paths.mount(record.id))
+      await this.#root.replaceFile(paths.container(record.id), containerText(record), 0o600)
+      await published.done()
+    } catch (error) {
+      await published.abandoned()
+      throw error
+    }
   }
 
   /** Under the root lock. */

@@ -49,6 +49,8 @@ export interface ContainerExtras {
 export interface OpenedFace {
   readonly face: ContainerFs & ContainerExtras
   readonly union: Union
+  /** Closes what cannot be closed by `close`: what the kernel does not have is lost. */
+  abandon(): Promise<void>
 }
 
 /** Takes over `held`, `handles` and `upper`: they end when the container closes. */
@@ -57,15 +59,17 @@ export function openContainer(parts: ContainerParts): OpenedFace {
   const { id, name, imageId, bounds } = held.record
   let removing: Promise<void> | undefined
   let released = false
+  const letGo = async () => {
+    await releaseAll(handles)
+    onClose()
+    released = removing === undefined
+    if (released) await held.release()
+  }
+  /** What is to be removed need not be written, on a full disk least of all. */
+  let abandoned = false
   const end = async () => {
-    try {
-      await upper.close()
-    } finally {
-      await releaseAll(handles)
-      onClose()
-      released = removing === undefined
-      if (released) await held.release()
-    }
+    await (abandoned ? upper.abandon() : upper.close())
+    await letGo()
   }
   const layers = handles.map(({ layer }) => layer)
   const label = `container ${name}`
@@ -79,6 +83,7 @@ export function openContainer(parts: ContainerParts): OpenedFace {
   })
   const remove = async () => {
     if (readOnly) throw openForReading(name)
+    abandoned = true
     await face.close()
     await containers.remove(released ? await containers.hold(id) : held)
   }
@@ -93,7 +98,11 @@ export function openContainer(parts: ContainerParts): OpenedFace {
     },
     remove: () => (removing ??= remove()),
   }
-  return { face: Object.assign(face, extras), union }
+  const abandon = async () => {
+    abandoned = true
+    await union.close()
+  }
+  return { face: Object.assign(face, extras), union, abandon }
 }
 
 /** What a container that is open for reading says to what is no call of node:fs. */

@@ -3,6 +3,7 @@
  */
 
 import type { Uppers } from '../drivers/driver.js'
+import { finishing, together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import type { ImageCatalog } from '../images/image-catalog.js'
 import type { LayerStore } from '../layers/layer-store.js'
@@ -63,7 +64,8 @@ export interface ContainersParts extends WorkParts {
 export class Containers {
   readonly #parts: ContainersParts
   readonly #containers: ContainerStore
-  readonly #opened = new Set<Container>()
+  /** With what lets go of them when they cannot be closed. */
+  readonly #opened = new Map<Container, () => Promise<void>>()
   #closed = false
 
   constructor(parts: ContainersParts) {
@@ -147,10 +149,18 @@ export class Containers {
     await this.#containers.remove(await this.#containers.hold(name))
   }
 
-  /** Closes what is open. */
+  /** Closes what is open. Nothing stays so: what a container cannot write is lost then, and told. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#opened].map(container => container.close()))
+    const close = async (container: Container, abandon: () => Promise<void>) => {
+      try {
+        await container.close()
+      } catch (error) {
+        await abandon()
+        throw error
+      }
+    }
+    await together([...this.#opened].map(([container, abandon]) => close(container, abandon)))
   }
 
   async #layersOf(config: ImageConfig | undefined): Promise<LayerHandle[]> {
@@ -167,9 +177,9 @@ export class Containers {
       const lowers = async () => lowersBelow(handles.map(({ layer }) => layer))
       const upper = await (readOnly ? this.#uppers.look(directory, lowers) : this.#uppers.open(directory, lowers))
       const onClose = () => void this.#opened.delete(container)
-      const { face, union } = openContainer({ held, handles, upper, containers, readOnly, cwd, onClose })
+      const { face, union, abandon } = openContainer({ held, handles, upper, containers, readOnly, cwd, onClose })
       const container: Container = Object.assign(face, containerWork(union, record, this.#parts))
-      this.#opened.add(container)
+      this.#opened.set(container, abandon)
       if (!this.#closed) return container
       await container.close()
       throw new PhylloError('STORE_CLOSED', `${this.#parts.root.paths.root} is closed`)
@@ -196,10 +206,11 @@ export class Containers {
     }
     try {
       const upper = await this.#uppers.look(await this.#containers.upperDirectory(record), lowers)
-      const layers = await this.#parts.layers.chainOf(record.config?.diffIds ?? [])
-      const sizes = sizesOf(upper, layers)
-      await upper.close()
-      return sizes
+      const chain = () => this.#parts.layers.chainOf(record.config?.diffIds ?? [])
+      return await finishing(
+        async () => sizesOf(upper, await chain()),
+        () => upper.close(),
+      )
     } catch (error) {
       if (await this.#isThere(record)) throw error
       return undefined

@@ -1,6 +1,7 @@
 /** How large a dockerd's own container is: its directory and its layers are told by Docker's mount of it alone. */
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
+import { together } from '../endings.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import { type LayerHandle, type OpenLayers, releaseAll } from '../layers/open-layers.js'
 import type { LayerRecord } from '../layers/record.js'
@@ -26,7 +27,7 @@ export async function dockerSizes(
   const { io, paths } = root
   const said = async (file: string) =>
     (await ifThere(io.readFile(paths.below(paths.mount(id), file), maxBytes)))?.toString().trim()
-  const [mountId, parent] = await Promise.all([said('mount-id'), said('parent')])
+  const [mountId, parent] = await together([said('mount-id'), said('parent')])
   if (mountId === undefined || !mountGrammar.test(mountId)) return undefined
   const directory = paths.containerUpper(mountId)
   const isThere = async () => (await ifThere(io.status(directory))) !== undefined

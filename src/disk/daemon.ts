@@ -8,6 +8,7 @@
 import { PhylloError } from '../errors.js'
 import type { Flock } from '../native/flock.js'
 import { type Io, ifThere } from './io.js'
+import { letGo, tryShared } from './lock.js'
 import type { StorePaths } from './paths.js'
 
 interface Place {
@@ -25,9 +26,9 @@ export async function assertNoDaemon({ io, paths }: Place, flock: Flock): Promis
     const fd = await ifThere(io.openExisting(path))
     if (fd === undefined) continue
     try {
-      if (await flock.tryShared(fd)) continue
+      if (await tryShared(flock, fd, path)) continue
     } finally {
-      await io.close(fd)
+      await letGo(io, fd)
     }
     const reason = `a dockerd is using it (it holds ${path}): stop it first, or open the store with readOnly`
     throw new PhylloError('STORE_BUSY', `${paths.root}: ${reason}`, { path: paths.root, held: path })

@@ -6,7 +6,7 @@
  * - The caller is held back by the disk: one write is in flight, and one buffer fills meanwhile.
  */
 import { type FileHandle, open } from 'node:fs/promises'
-import { PhylloError } from '../errors.js'
+import { callError, type PhylloError } from '../errors.js'
 import { chunkBytes } from '../limits.js'
 
 export class GrowingFile {
@@ -106,10 +106,5 @@ export class GrowingFile {
 }
 
 function stageError(cause: unknown, path: string): PhylloError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new PhylloError('STORE_IO', `cannot be written to the stage: ${reason}`, {
-    operation: 'write',
-    path,
-    cause,
-  })
+  return callError('STORE_IO', cause, { operation: 'write', path, said: 'cannot be written to the stage' })
 }

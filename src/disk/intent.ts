@@ -35,10 +35,24 @@ export async function writeIntent(
 ): Promise<string> {
   const staged = paths.below(paths.stages, owner.next())
   const path = paths.below(paths.intents, `${directory}@${owner.next()}`)
-  await io.writeNew(staged, container, 0o600, durability === 'full')
-  await io.rename(staged, path)
-  if (durability === 'full') await io.sync(paths.intents)
+  try {
+    await io.writeNew(staged, container, 0o600, durability === 'full')
+    await io.rename(staged, path)
+    if (durability === 'full') await io.sync(paths.intents)
+  } catch (error) {
+    for (const left of [staged, path]) await owner.remains.settle(() => ifThere(io.unlink(left)))
+    throw error
+  }
   return path
+}
+
+/**
+ * Leaves it to the next collection to find out what became of the directory: from now on it is nobody's, as if its owner had died.
+ */
+export async function abandonIntent({ io, paths }: OwnerContext, path: string): Promise<void> {
+  const name = path.slice(paths.intents.length + 1)
+  const free = `${name.slice(0, name.lastIndexOf('@'))}@${io.randomName()}.0`
+  await ifThere(io.rename(path, paths.below(paths.intents, free)))
 }
 
 /** Intents of those who have died. Under the root lock. */

@@ -8,7 +8,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import {
-  closeSync,
   constants,
   close as fsClose,
   fstat as fsFstat,
@@ -20,9 +19,10 @@ import {
 import * as fs from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { isErrno, PhylloError } from '../errors.js'
+import { callError, isErrno, PhylloError } from '../errors.js'
 import { KiB } from '../limits.js'
 import { deleteTree } from './delete-tree.js'
+import { closeRead } from './descriptors.js'
 
 export interface FileStatus {
   readonly type: 'file' | 'directory' | 'other'
@@ -91,10 +91,8 @@ export function isLinkless(error: unknown): boolean {
 }
 
 export async function storeIoError(operation: string, path: string, cause: unknown): Promise<PhylloError> {
-  if (cause instanceof PhylloError) return cause
-  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
-  const reason = errno === 'ENOSPC' ? await whatIsFull(path) : cause instanceof Error ? cause.message : String(cause)
-  return new PhylloError('STORE_IO', `${operation} ${path}: ${reason}`, { operation, path, errno, cause })
+  const reason = isErrno(cause, 'ENOSPC') ? { reason: await whatIsFull(path) } : undefined
+  return callError('STORE_IO', cause, { operation, path, said: `${operation} ${path}`, ...reason })
 }
 
 /** ENOSPC means bytes or inodes, and what helps is not the same. */
@@ -161,7 +159,7 @@ function readSync(path: string, scratch: Buffer): Buffer | undefined {
     const length = fsReadSync(fd, scratch, 0, scratch.length, 0)
     return length < scratch.length ? Buffer.from(scratch.subarray(0, length)) : undefined
   } finally {
-    closeSync(fd)
+    closeRead(fd)
   }
 }
 

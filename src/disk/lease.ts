@@ -31,9 +31,15 @@ const maxBytes = 16 * 1024 * 1024
 /** Never fsynced: a lease does not outlive its process. */
 export async function writeLease({ io, paths }: OwnerContext, owner: Owner, leased: Leased): Promise<Lease> {
   const path = paths.below(paths.owners, owner.next())
-  await io.writeNew(path, leaseText(leased), 0o600, false)
+  const remove = () => ifThere(io.unlink(path))
+  try {
+    await io.writeNew(path, leaseText(leased), 0o600, false)
+  } catch (error) {
+    await owner.remains.settle(remove)
+    throw error
+  }
   let released: Promise<void> | undefined
-  const release = () => (released ??= ifThere(io.unlink(path)))
+  const release = () => (released ??= owner.remains.settle(remove))
   return { leased, release, [Symbol.asyncDispose]: release }
 }
 

@@ -35,7 +35,16 @@ export async function withLockFile<T>(path: string, options: LockOptions, work: 
     return await work()
   } finally {
     // Closing the only descriptor of the open file gives the lock back.
-    await options.io.close(fd)
+    await letGo(options.io, fd)
+  }
+}
+
+/** Nothing was written through a descriptor that locks, and it is closed even if closing fails (Linux, close(2)): what was done counts. */
+export async function letGo(io: Io, fd: number): Promise<void> {
+  try {
+    await io.close(fd)
+  } catch (error) {
+    if (!(error instanceof PhylloError && error.code === 'STORE_IO')) throw error
   }
 }
 
@@ -49,9 +58,17 @@ async function acquire(fd: number, path: string, { io, flock, timeoutMs }: LockO
   }
 }
 
-export async function tryLock(flock: Flock, fd: number, path: string): Promise<boolean> {
+export function tryLock(flock: Flock, fd: number, path: string): Promise<boolean> {
+  return tried(path, () => flock.tryExclusive(fd))
+}
+
+export function tryShared(flock: Flock, fd: number, path: string): Promise<boolean> {
+  return tried(path, () => flock.tryShared(fd))
+}
+
+async function tried(path: string, lock: () => Promise<boolean>): Promise<boolean> {
   try {
-    return await flock.tryExclusive(fd)
+    return await lock()
   } catch (cause) {
     throw await storeIoError('flock', path, cause)
   }

@@ -9,13 +9,14 @@
  * - Who cannot speak the store's lock protocol, or finds a newer format, opens it for reading.
  */
 import { dirname, resolve } from 'node:path'
+import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import { type Flock, flockProtocol } from '../native/flock.js'
 import { type Durability, flush, makeDirectory } from './commit.js'
 import { assertNoDaemon } from './daemon.js'
 import { type Io, ifThere, nodeIo } from './io.js'
 import { withLockFile } from './lock.js'
-import { createOwner, type Owner } from './owner.js'
+import { createOwner, endOwner, type Owner } from './owner.js'
 import { type DriverName, driverNames, StorePaths } from './paths.js'
 import { reapDeadOwners } from './reap.js'
 import { type ReadOnly, Root } from './root.js'
@@ -62,7 +63,7 @@ export async function openRoot(path: string, options: RootOptions = {}): Promise
       if (file === undefined) await makeStore(io, paths, owner, durability)
       if (tidy) await reapDeadOwners({ io, paths }, flock, owner)
     } catch (error) {
-      await io.close(owner.fd)
+      await endOwner({ io, paths }, owner).catch(() => undefined)
       throw error
     }
     return { paths, mode: { owner, flock, lockTimeoutMs } }
@@ -120,7 +121,7 @@ async function makeOwnDirectories(io: Io, paths: StorePaths): Promise<void> {
   const own = paths.ownDirectories()
   // The first is the parent of the others.
   for (const part of [own.slice(0, 1), own.slice(1)])
-    await Promise.all(part.map(([path, mode]) => makeDirectory(io, path, mode)))
+    await together(part.map(([path, mode]) => makeDirectory(io, path, mode)))
 }
 
 /** The tree first, store.json last: what dies on the way is no store yet, and making it again finds nothing in its way. */

@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, lstat, mkdir, open, readdir, realpath, rename, rmdir, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fromText } from '../byte-string.js'
-import { isErrno, PhylloError } from '../errors.js'
+import { callError, isErrno, PhylloError } from '../errors.js'
 import { loadLibc } from '../native/libc.js'
 import { loadSystemCalls } from '../native/load-system-calls.js'
 import type { Born } from '../pool/jobs.js'
@@ -92,7 +92,7 @@ async function freePath(name: string): Promise<string> {
   const above = await named('stat', path, () => stat(dirname(path)))
   // Both would not be this directory any more once it is replaced
   if (above.dev !== found.dev || path === dirname(path)) throw taken(path, 'is where something is mounted')
-  if (path === (await realpath('.'))) throw taken(path, 'is the current directory')
+  if (path === (await named('realpath', path, () => realpath('.')))) throw taken(path, 'is the current directory')
   return path
 }
 
@@ -143,11 +143,9 @@ async function named<T>(operation: string, path: string, work: () => Promise<T>)
   try {
     return await work()
   } catch (cause) {
-    if (cause instanceof PhylloError) throw cause
     if (operation === 'rename' && isErrno(cause, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'))
       throw taken(path, 'is not empty any more')
-    const { code: errno, message = String(cause) } = cause as NodeJS.ErrnoException
-    throw new PhylloError('OUTPUT_IO', `${path}: ${operation}: ${message}`, { operation, path, errno, cause })
+    throw callError('OUTPUT_IO', cause, { operation, path, said: `${path}: ${operation}` })
   }
 }
 

@@ -11,13 +11,15 @@
 import { PhylloError } from '../errors.js'
 import type { Flock } from '../native/flock.js'
 import { type Io, ifThere } from './io.js'
-import { tryLock } from './lock.js'
+import { letGo, tryLock } from './lock.js'
 import type { StorePaths } from './paths.js'
+import { Remains } from './remains.js'
 
 export interface Owner {
   readonly id: string
   /** Descriptor of the flocked file. */
   readonly fd: number
+  readonly remains: Remains
   /** A name that nobody has used and that says whose it is: `<id>.<n>`. */
   next(): string
 }
@@ -33,12 +35,24 @@ export async function createOwner({ io, paths }: OwnerContext, flock: Flock): Pr
   const id = io.randomName()
   const path = paths.below(paths.owners, id)
   const fd = await io.openLock(path)
-  if (!(await tryLock(flock, fd, path))) {
-    await io.close(fd)
-    throw new PhylloError('STORE_BUSY', `${path}: a new owner is locked by somebody else`, { path })
+  try {
+    if (!(await tryLock(flock, fd, path)))
+      throw new PhylloError('STORE_BUSY', `${path}: a new owner is locked by somebody else`, { path })
+  } catch (error) {
+    await letGo(io, fd)
+    throw error
   }
   let count = 0
-  return { id, fd, next: () => `${id}.${count++}` }
+  return { id, fd, remains: new Remains(), next: () => `${id}.${count++}` }
+}
+
+/** Of one that has made nothing, or nothing that is left: its file goes, and with its descriptor the lock. */
+export async function endOwner({ io, paths }: OwnerContext, { id, fd }: Owner): Promise<void> {
+  try {
+    await ifThere(io.unlink(paths.below(paths.owners, id)))
+  } finally {
+    await letGo(io, fd)
+  }
 }
 
 /** Under the root lock. Opening anew makes our own owners look alive, too. */
@@ -49,7 +63,7 @@ export async function isAlive({ io, paths }: OwnerContext, flock: Flock, id: str
   try {
     return !(await tryLock(flock, fd, path))
   } finally {
-    await io.close(fd)
+    await letGo(io, fd)
   }
 }
 

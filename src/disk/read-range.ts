@@ -4,10 +4,12 @@
  * Reads are synchronous: about twice as fast as promises, and a job has its thread to itself. A yielded chunk belongs to
  * the consumer until it asks for the next one; there is one buffer.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { PhylloError } from '../errors.js'
+
+import { constants, fstatSync, openSync, readSync } from 'node:fs'
+import { callError, PhylloError, told } from '../errors.js'
 import { chunkBytes } from '../limits.js'
 import type { ByteRange } from '../pool/jobs.js'
+import { closeRead } from './descriptors.js'
 
 /** How long to sleep at most before looking at a growing file again, should a notification be missed. */
 const growthPollMs = 50
@@ -24,7 +26,7 @@ export async function* readRange(
     while (done < sizeBytes) {
       const wanted = Math.min(buffer.length, sizeBytes - done)
       const there = growing === undefined ? wanted : await bytesThere(growing, offset + done, wanted, label)
-      const read = readInput(fd, buffer, there, offset + done, label)
+      const read = readInput(fd, buffer, there, { path, label, position: offset + done })
       if (read === 0 && sizeBytes === Number.POSITIVE_INFINITY) return
       if (read === 0)
         throw new PhylloError('SIZE_MISMATCH', `${label}: ends after ${done} of ${sizeBytes} bytes`, {
@@ -35,30 +37,41 @@ export async function* readRange(
       yield read === buffer.length ? buffer : buffer.subarray(0, read)
     }
   } finally {
-    closeSync(fd)
+    closeRead(fd)
   }
+}
+
+interface Place {
+  readonly path: string
+  /** For messages. */
+  readonly label: string
+  readonly position: number
 }
 
 /** Opens without following a link (paths of inputs are real paths by now) and without waiting on a fifo; anything but a regular file is refused. */
 function openInput(path: string, label: string): number {
   try {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    if (fstatSync(fd).isFile()) return fd
-    closeSync(fd)
+    if (isFile(fd)) return fd
+    closeRead(fd)
   } catch (cause) {
-    throw new PhylloError('INPUT_IO', `${label}: cannot be opened: ${(cause as Error).message}`, { path, cause })
+    throw callError('INPUT_IO', cause, { operation: 'open', path, said: `${label}: cannot be opened` })
   }
   throw new PhylloError('INPUT_IO', `${label}: not a regular file`, { path })
 }
 
-function readInput(fd: number, buffer: Buffer, length: number, position: number, label: string): number {
+/** What cannot be read is told with where it begins. */
+function readInput(fd: number, buffer: Buffer, length: number, { path, label, position }: Place): number {
+  const call = { operation: 'read', path, said: `${label}: cannot be read`, offset: position }
+  return told('INPUT_IO', call, () => readSync(fd, buffer, 0, length, position))
+}
+
+function isFile(fd: number): boolean {
   try {
-    return readSync(fd, buffer, 0, length, position)
-  } catch (cause) {
-    throw new PhylloError('INPUT_IO', `${label}: cannot be read: ${(cause as Error).message}`, {
-      offset: position,
-      cause,
-    })
+    return fstatSync(fd).isFile()
+  } catch (error) {
+    closeRead(fd)
+    throw error
   }
 }
 

@@ -6,6 +6,7 @@
  * - The owner's own file goes last: killed at any point, the next reaper finds the rest.
  * - At most `batch` things of each kind at once, so that opening stays quick after a hundred thousand crashes.
  */
+import { inTurn } from '../endings.js'
 import type { Flock } from '../native/flock.js'
 import { ifThere } from './io.js'
 import { restore } from './limbo.js'
@@ -41,6 +42,27 @@ export async function leavingsOfDead(context: OwnerContext, flock: Flock, self: 
   const within = async (directory: string) => (await dead(directory)).map(name => paths.below(directory, name))
   const owned = await within(paths.owners)
   return { stages: await within(paths.stages), leases: owned.filter(path => path.includes('.', paths.owners.length)) }
+}
+
+/**
+ * Of an owner that ends: all that is still his goes, as far as it can. His own file goes last, as in reaping. A store that somebody has
+ * deleted has nothing to release.
+ */
+export async function releaseOwned(context: OwnerContext, owner: Owner): Promise<void> {
+  const { io, paths } = context
+  const mine = async (directory: string) => {
+    const names = ((await ifThere(io.readdir(directory))) ?? []).filter(name => ownerOf(name) === owner.id)
+    return names.sort((a, b) => b.length - a.length).map(name => paths.below(directory, name))
+  }
+  const discard = async (stage: string) => {
+    const trashed = await moveToTrash(context, owner, stage)
+    if (trashed !== undefined) await io.deleteTree(trashed)
+  }
+  await inTurn([
+    () => owner.remains.again(),
+    async () => inTurn((await mine(paths.stages)).map(stage => () => discard(stage))),
+    async () => inTurn((await mine(paths.owners)).map(path => () => ifThere(io.unlink(path)))),
+  ])
 }
 
 type Dead = (directory: string, most?: number) => Promise<string[]>

@@ -5,19 +5,20 @@
  * Invariant: a root that is open for reading only never writes a byte; every method that would says STORE_READ_ONLY
  * (or STORE_VERSION, when that is the reason).
  */
+import { inTurn } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
 import { assertNoDaemon } from './daemon.js'
-import { freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
-import { type Io, ifThere } from './io.js'
+import { abandonIntent, freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
+import type { Io } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
-import { tryLock, withLockFile } from './lock.js'
-import { type Owner, ownerOf } from './owner.js'
+import { letGo, tryLock, withLockFile } from './lock.js'
+import type { Owner } from './owner.js'
 import type { StorePaths } from './paths.js'
 import { keep, placeFor, quarantine } from './quarantine.js'
-import { type Leavings, leavingsOfDead, reapDeadOwners } from './reap.js'
+import { type Leavings, leavingsOfDead, reapDeadOwners, releaseOwned } from './reap.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
 
@@ -80,8 +81,10 @@ export class Root {
     return this.#locked(this.#writing(), this.paths.collectLock, work)
   }
 
-  stage(): Promise<Stage> {
-    return createStage(this, this.#writing().owner)
+  async stage(): Promise<Stage> {
+    const { owner } = this.#writing()
+    await owner.remains.again()
+    return createStage(this, owner)
   }
 
   /** See commit.publishFile: content-named files; false when somebody was first. Not under withLock. */
@@ -146,15 +149,12 @@ export class Root {
     return moveToTrash(this, this.#writing().owner, path)
   }
 
-  /**
-   * Holds a file that is there, until the answer is called or the process dies; undefined when somebody else holds it, also in
-   * this process.
-   */
+  /** Holds a file until the answer is called or the process dies; undefined when somebody else holds it, also in this process. */
   async tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
     const { flock } = this.#writing()
     const fd = await this.io.openExisting(path)
     let released: Promise<void> | undefined
-    const release = () => (released ??= this.io.close(fd))
+    const release = () => (released ??= letGo(this.io, fd))
     try {
       if (await tryLock(flock, fd, path)) return release
     } catch (error) {
@@ -167,12 +167,21 @@ export class Root {
 
   /** Writes a lease: before looking, and to be kept until the tag is there. Writes and holds nothing when read-only. */
   async lease(leased: Leased): Promise<Lease> {
-    return this.readOnlyReason === undefined ? writeLease(this, this.#writing().owner, leased) : emptyLease(leased)
+    if (this.readOnlyReason !== undefined) return emptyLease(leased)
+    const { owner } = this.#writing()
+    await owner.remains.again()
+    return writeLease(this, owner, leased)
   }
 
   /** Everything leased by anybody. Read it before the references. */
-  readLeases(): Promise<Leased> {
+  async readLeases(): Promise<Leased> {
+    await this.settleRemains()
     return readLeases(this)
+  }
+
+  /** Tries again to take away, and to put back, what this process could not. See remains.ts. */
+  async settleRemains(): Promise<void> {
+    if ('owner' in this.#mode && this.#closing === undefined) await this.#mode.owner.remains.again()
   }
 
   /**
@@ -187,6 +196,16 @@ export class Root {
   /** See intent.ts. */
   intend(intent: Intent): Promise<string> {
     return writeIntent(this, this.#writing().owner, intent)
+  }
+
+  /** After a failure. See intent.ts. */
+  abandonIntent(path: string): Promise<void> {
+    return this.settle(() => abandonIntent(this, path))
+  }
+
+  /** Takes the step, which may be taken twice, now or else later. See remains.ts. */
+  settle(step: () => Promise<unknown>): Promise<void> {
+    return this.#writing().owner.remains.settle(step)
   }
 
   /** What nobody who lives is about to make or to take away. See intent.ts. */
@@ -209,6 +228,11 @@ export class Root {
     return restore(this, this.#writing().owner, inLimbo)
   }
 
+  /** After a failure: all of them, in this order; what cannot be put back now is later. */
+  async restoreAll(inLimbo: readonly string[]): Promise<void> {
+    for (const name of inLimbo) await this.settle(() => this.restore(name))
+  }
+
   condemn(inLimbo: string): Promise<boolean> {
     return condemn(this, this.#writing().owner, inLimbo)
   }
@@ -217,7 +241,7 @@ export class Root {
     return inLimbo(this, path)
   }
 
-  /** Frees what dead owners have left; the bytes go with the next sweep. Answers whether there may be more. */
+  /** Frees what dead owners have left, for the next sweep. Answers whether there may be more. */
   reap(): Promise<boolean> {
     const { flock, owner } = this.#writing()
     return this.withLock(() => reapDeadOwners(this, flock, owner))
@@ -234,10 +258,7 @@ export class Root {
     return this.#sweeping.catch(() => undefined)
   }
 
-  /**
-   * Deletes what is in the trash by now; close() and the signal end it early. One sweep at a time: it comes after those that were
-   * asked for before.
-   */
+  /** Deletes what is in the trash by now; close() and the signal end it early. One sweep at a time, in their order. */
   sweep(signal?: AbortSignal): Promise<void> {
     this.assertWritable()
     const stopped = () => this.#closing !== undefined || signal?.aborted === true
@@ -254,25 +275,7 @@ export class Root {
   async #close(): Promise<void> {
     const mode = this.#mode
     if ('reason' in mode) return
-    try {
-      await this.#sweeping
-      await this.#releaseAll(mode.owner)
-    } finally {
-      await this.io.close(mode.owner.fd)
-    }
-  }
-
-  /** The owner's own file goes last, as in reaping. A store that somebody has deleted has nothing to release. */
-  async #releaseAll(owner: Owner): Promise<void> {
-    const { paths, io } = this
-    const mine = async (directory: string) =>
-      ((await ifThere(io.readdir(directory))) ?? []).filter(name => ownerOf(name) === owner.id)
-    for (const name of await mine(paths.stages)) {
-      const trashed = await moveToTrash(this, owner, paths.below(paths.stages, name))
-      if (trashed !== undefined) await io.deleteTree(trashed)
-    }
-    const owned = (await mine(paths.owners)).sort((a, b) => b.length - a.length)
-    for (const name of owned) await ifThere(io.unlink(paths.below(paths.owners, name)))
+    await inTurn([() => this.#sweeping, () => releaseOwned(this, mode.owner), () => letGo(this.io, mode.owner.fd)])
   }
 
   #writing(): Writing {

@@ -23,14 +23,23 @@ export interface Stage extends AsyncDisposable {
 export async function createStage(context: OwnerContext, owner: Owner): Promise<Stage> {
   const { io, paths } = context
   const path = paths.below(paths.stages, owner.next())
-  await io.mkdir(path, 0o700)
-  let moved: Promise<string | undefined> | undefined
-  let disposed: Promise<void> | undefined
-  const abandon = async () => void (await (moved ??= moveToTrash(context, owner, path)))
+  let trashed: string | undefined
+  const move = async () => {
+    trashed ??= await moveToTrash(context, owner, path)
+  }
   const destroy = async () => {
-    const trashed = await (moved ??= moveToTrash(context, owner, path))
+    await move()
     if (trashed !== undefined) await io.deleteTree(trashed)
   }
-  const dispose = () => (disposed ??= destroy())
+  try {
+    await io.mkdir(path, 0o700)
+  } catch (error) {
+    await owner.remains.settle(destroy)
+    throw error
+  }
+  let moved: Promise<void> | undefined
+  let disposed: Promise<void> | undefined
+  const abandon = () => (moved ??= owner.remains.settle(move))
+  const dispose = () => (disposed ??= abandon().then(() => owner.remains.settle(destroy)))
   return { path, file: name => join(path, name), abandon, dispose, [Symbol.asyncDispose]: dispose }
 }

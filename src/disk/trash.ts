@@ -2,6 +2,7 @@
  * The trash: what is no part of the store any more. Getting there is one rename, so a thing is wholly in the store or
  * wholly out of it, and whoever is killed while deleting leaves work that anybody may finish.
  */
+import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import { ifThere } from './io.js'
 import type { Owner, OwnerContext } from './owner.js'
@@ -29,7 +30,7 @@ export async function emptyTrash({ io, paths }: OwnerContext, stopped: () => boo
     for (let name = names.pop(); name !== undefined && !stopped(); name = names.pop())
       await unlessItFails(io.deleteTree(paths.below(paths.trash, name), stopped))
   }
-  await Promise.all([lane(), lane()])
+  await together([lane(), lane()])
 }
 
 async function unlessItFails<T>(work: Promise<T>): Promise<T | undefined> {

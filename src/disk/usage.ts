@@ -8,9 +8,11 @@
  * - Nothing follows a symlink, and no name is decoded: trees come from hostile archives.
  * - What goes while it is counted is no error: others work on the same store.
  */
+
 import fs, { type Stats } from 'node:fs'
 import { setImmediate as others } from 'node:timers/promises'
 import { isErrno } from '../errors.js'
+import { closeRead } from './descriptors.js'
 import { storeIoError } from './io.js'
 
 /** st_blocks are of this size, whatever the file system's own are. */
@@ -129,7 +131,7 @@ class Walk implements Footprint {
       await this.#addEntries(Buffer.from(`/proc/self/fd/${fd}`), below => open.push(below))
       for (const below of open) await this.#addBelow(below)
     } finally {
-      fs.closeSync(fd)
+      closeRead(fd)
     }
   }
 

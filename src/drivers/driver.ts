@@ -110,6 +110,8 @@ export interface Removal {
   detach(path: string): Promise<void>
   /** It is gone, or in use after all. */
   done(cacheId: string): Promise<void>
+  /** The collection has failed: the next one finds out what became of all that was announced. */
+  abandon(): Promise<void>
   /** All that goes with it, by path. */
   pathsOf(cacheId: string): Promise<readonly string[]>
 }
@@ -137,6 +139,14 @@ export interface UpperLeftover {
 }
 
 /** What containers have changed: each in a directory of its own, `paths.containerUpper(mountId)`. */
+/** What goes with a change of a container's record. */
+export interface UpperChange<T> {
+  /** To be called when the record stands, or is gone. */
+  done(): Promise<T>
+  /** To be called after a failure: the next `clear` finds out what became of it. */
+  abandoned(): Promise<void>
+}
+
 export interface Uppers {
   /**
    * Begins one in an empty directory of a stage. `root`: attributes of the union's root. `below`: cache-id of the topmost layer;
@@ -152,10 +162,10 @@ export interface Uppers {
    * many more bytes. @throws STORE_CORRUPT, CONTAINER_CHANGED, STORE_IO, STORE_VERSION
    */
   check(directory: string, options: UpperCheck): Promise<void>
-  /** Puts it in its place. Called under the root lock; the answer when the container's record stands. */
-  publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<() => Promise<void>>
-  /** The container's record is about to go. The answer is called when it is gone, and says where in the trash the directory is. */
-  remove(place: ContainerPlace): Promise<() => Promise<string | undefined>>
+  /** Puts it in its place. Called under the root lock. */
+  publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<UpperChange<void>>
+  /** The container's record is about to go. What is to be done when it is gone says where in the trash the directory is. */
+  remove(place: ContainerPlace): Promise<UpperChange<string | undefined>>
   /** What `clear` would take away. Under the root lock, so that nothing of it is being made. */
   leftovers(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]>
   /** Takes to the trash what died before it had a record, or after. Under the root lock. Answers with what went. */

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { storeIoError } from '../disk/io.js'
 import type { StorePaths } from '../disk/paths.js'
 import type { Root } from '../disk/root.js'
-import { isErrno } from '../errors.js'
+import { isErrno, told } from '../errors.js'
 import type { Driver } from './driver.js'
 import { PackedDriver, type PackedOptions } from './packed/packed-driver.js'
 
@@ -17,7 +17,9 @@ export async function probeDriver(paths: StorePaths): Promise<void> {
     import('../native/load-system-calls.js'),
   ])
   const places = await Promise.all([paths.content, paths.stages].map(nearest))
-  const { missing } = probeOverlay2(places[1]!.path, await loadSystemCalls())
+  const { path } = places[1]!
+  const calls = await loadSystemCalls()
+  const { missing } = told('STORE_IO', { path, said: `${path}: cannot be tried` }, () => probeOverlay2(path, calls))
   const apart = places[0]!.device === places[1]!.device ? [] : ['overlay2/ and phyllo/ on one file system']
   refuse(paths, [...missing, ...apart])
 }

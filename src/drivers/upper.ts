@@ -168,6 +168,8 @@ export interface Upper extends Tree {
   sync(): Promise<void>
   /** The same before it returns, for fsyncSync. An upper without it has nothing that could be lost. */
   syncNow?(): void
-  /** Hands everything to the kernel and ends. Idempotent. */
+  /** Hands everything to the kernel and ends. Idempotent. After a failure (a full disk) it can be tried again, and nothing is lost. */
   close(): Promise<void>
+  /** Ends, and lets go of all that is open: what the kernel does not have yet is lost. */
+  abandon(): Promise<void>
 }

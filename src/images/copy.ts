@@ -50,8 +50,7 @@ export async function copyIntoStore(
   const jobs = new LayerJobs({ contents, stage, archive: source.name }, op)
   try {
     const followed = followArrivals(source, to, jobs)
-    const images = await op.stage('catalogue', () => source.images())
-    await followed
+    const [images] = await Promise.all([op.stage('catalogue', () => source.images()), followed])
     for (const image of images) layers.assertFits(stackOf(image), `${source.name}: image ${image.imageId}`)
     await using lease = await layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
     const { missing, unknown } = await op.stage('look', () => findMissing(images, to, op))
@@ -70,7 +69,7 @@ async function followArrivals(source: ImageSource, { layers }: CopyTarget, jobs:
   for await (const range of source.arriving()) {
     const named = `sha256:${range.member.slice(range.member.lastIndexOf('/') + 1)}`
     // Only to spare the work: whether the layer is there is asked again under the lease.
-    if (isDigest(named) && !isMissing((await layers.look([named as DiffId]))[0])) continue
+    if (isDigest(named) && !isMissing((await jobs.find(() => layers.look([named as DiffId])))[0])) continue
     void jobs.write({ source: range, member: range.member, subject: range.member })
   }
 }

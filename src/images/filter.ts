@@ -2,6 +2,7 @@
  * The filters of `docker images`: dangling, label, before, since, reference, until. Rules: docker-compatible listing
  * (docker daemon, images/image_list.go).
  */
+import { together } from '../endings.js'
 import type { ImageConfig } from '../oci/config.js'
 import type { Image } from './image.js'
 import { pathMatch } from './path-match.js'
@@ -85,8 +86,8 @@ async function timeBounds(
     if (image === undefined) throw imageNotFound(name)
     return Date.parse(image.config.created ?? '') || 0
   }
-  const befores = await Promise.all((before ?? []).map(createdOf))
-  const sinces = await Promise.all((since ?? []).map(createdOf))
+  const befores = await together((before ?? []).map(createdOf))
+  const sinces = await together((since ?? []).map(createdOf))
   if (until !== undefined) befores.push(...until.map(text => untilSeconds(text) * 1000))
   return [sinces.length > 0 ? Math.max(...sinces) : undefined, befores.length > 0 ? Math.min(...befores) : undefined]
 }

@@ -1,4 +1,5 @@
 /** Images read as their users see them: configs, references and layers of one store put together. */
+import { together } from '../endings.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import type { OpenLayers } from '../layers/open-layers.js'
 import type { LayerRecord } from '../layers/record.js'
@@ -42,7 +43,7 @@ export class ImageCatalog {
       const [own, chain] = [associations.get(record.id) ?? [], chains[at]]
       return chain === undefined ? this.#ifThere(record, own) : this.#imageOf(record, own, chain)
     })
-    const listed = (await Promise.all(put)).filter(image => image !== undefined)
+    const listed = (await together(put)).filter(image => image !== undefined)
     const created = new Map(listed.map(image => [image, Date.parse(image.config.created ?? '') || 0]))
     listed.sort((a, b) => created.get(b)! - created.get(a)!)
     return filterImages({ images: listed, all, filters: parsed, resolve: name => this.find(name) })

@@ -8,6 +8,7 @@
 import { dirname } from 'node:path'
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
+import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import { type ImageConfig, viewImageConfig } from '../oci/config.js'
@@ -91,6 +92,7 @@ export class ImageStore {
 
   /** Ids of all images. Names that are no digest are leftovers and not looked at. */
   async list(): Promise<ImageId[]> {
+    await this.#root.settleRemains()
     const names = (await ifThere(this.#root.io.readdir(this.#root.paths.imageConfigs))) ?? []
     return names
       .map(name => `sha256:${name}`)
@@ -118,7 +120,7 @@ export class ImageStore {
     const all = await this.list()
     const saying = new Set(await ifThere(io.readdir(dirname(paths.imageMetadata(id)))))
     const ids = all.filter(other => other !== id && saying.has(hexOf(other)))
-    const parents = await Promise.all(ids.map(other => this.#metadata(other, 'parent')))
+    const parents = await together(ids.map(other => this.#metadata(other, 'parent')))
     return ids.filter((_, at) => parents[at] === id)
   }
 
@@ -130,19 +132,20 @@ export class ImageStore {
     const { paths } = this.#root
     const config = await this.#root.setAside(paths.imageConfig(id))
     if (config === undefined) return false
-    const metadata = await this.#root.setAside(paths.imageMetadata(id))
-    let gone = false
+    // The config last: what a death leaves in between comes back, and metadata alone would belong to nobody.
+    const aside = [config]
     try {
+      const metadata = await this.#root.setAside(paths.imageMetadata(id))
+      if (metadata !== undefined) aside.unshift(metadata)
       const needed = await inUse()
       // On the disk it is gone before its layers are.
       if (!needed) await this.#root.flush(paths.imageConfigs)
-      gone = !needed
-    } finally {
-      // The config last: what a death leaves in between comes back, and metadata alone would belong to nobody.
-      for (const name of [metadata, config])
-        if (name !== undefined) await (gone ? this.#root.condemn(name) : this.#root.restore(name))
+      for (const name of aside) await (needed ? this.#root.restore(name) : this.#root.condemn(name))
+      return !needed
+    } catch (error) {
+      await this.#root.restoreAll(aside)
+      throw error
     }
-    return gone
   }
 
   /**

@@ -122,7 +122,7 @@ export class Removal {
   readonly #steps: (string | GoneImage)[] = []
   /** Docker's sizes of the layers that are gone. */
   #collected: ReadonlyMap<ChainId, number> = new Map()
-  #users: Promise<readonly ImageUser[]> | undefined
+  #users: readonly ImageUser[] | undefined
 
   constructor(parts: RemoveParts) {
     this.#parts = parts
@@ -261,13 +261,13 @@ export class Removal {
 
   async #useOf(id: ImageId, names: ReferenceEdit): Promise<ImageUse> {
     const { images, users } = this.#parts
-    this.#users ??= users()
+    this.#users ??= await users()
     return {
       id,
       leased: await this.#isLeased(id),
       references: referencesOf(id, names),
       children: (await images.children(id)).length > 0,
-      users: (await this.#users).filter(({ imageId }) => imageId === id),
+      users: this.#users.filter(({ imageId }) => imageId === id),
     }
   }
 

@@ -6,6 +6,7 @@
  *   nothing: what somebody else removes meanwhile fails the copy.
  * - Nothing of it is believed: ids and diffIds are verified by whoever takes the images, within its own limits.
  */
+import { together } from '../endings.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { Limits } from '../limits.js'
@@ -41,7 +42,7 @@ export class StoreSource implements ImageSource {
   async images(): Promise<readonly SourceImage[]> {
     const { selected } = await (this.#leased ??= selectLeased(this.#words, this.#parts))
     const ids = new Set(selected.map(({ image }) => image.id))
-    return await Promise.all(selected.map(item => this.#image(item, ids)))
+    return await together(selected.map(item => this.#image(item, ids)))
   }
 
   /** The jobs count what they read. */

@@ -11,7 +11,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { OutputDirectory } from '../disk/output-directory.js'
 import type { Root } from '../disk/root.js'
 import type { Layer } from '../drivers/layer.js'
-import { PhylloError, withFacts } from '../errors.js'
+import { PhylloError, toldLater, withFacts } from '../errors.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import { type OpenLayers, releaseAll } from '../layers/open-layers.js'
 import type { OperationContext } from '../operation.js'
@@ -186,22 +186,12 @@ class PlanFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close()
+    await written(this.#path, () => this.#file.close())
   }
 }
 
-async function written<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    const { code: errno, message } = cause as NodeJS.ErrnoException
-    throw new PhylloError('OUTPUT_IO', `the plan cannot be written: ${message}`, {
-      operation: 'write',
-      path,
-      errno,
-      cause,
-    })
-  }
+function written<T>(path: string, work: () => Promise<T>): Promise<T> {
+  return toldLater('OUTPUT_IO', { operation: 'write', path, said: 'the plan cannot be written' }, work)
 }
 
 /** What could not be written is known by the directory's name. */

@@ -1,4 +1,5 @@
 /** Views of the images of one store: each holds its layers until it is closed, whatever happens to the image. */
+import { inTurn, together } from '../endings.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import { type OpenLayers, releaseAll } from '../layers/open-layers.js'
 import type { View } from '../overlay/face/view.js'
@@ -28,8 +29,7 @@ export class Views {
       const handles = await open.acquireAll(await layers.chainOf(diffIds))
       const onClose = async () => {
         this.#views.delete(view)
-        await releaseAll(handles)
-        await lease.release()
+        await inTurn([() => releaseAll(handles), () => lease.release()])
       }
       const opened = handles.map(({ layer }) => layer)
       const view = createView(opened, { label: name, onClose, ...(cwd !== undefined && { cwd }) })
@@ -42,6 +42,6 @@ export class Views {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#views].map(view => view.close()))
+    await together([...this.#views].map(view => view.close()))
   }
 }

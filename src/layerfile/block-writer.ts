@@ -24,7 +24,8 @@ const noNewsMs = 500
 
 export interface BlockWriterOptions {
   readonly fd: number
-  readonly label: string
+  /** Where that is, for errors. */
+  readonly path: string
   readonly checksums: Checksums
   /** Absent: every block is stored. */
   readonly lz4: Lz4 | undefined
@@ -50,10 +51,10 @@ export class BlockWriter {
   #output: Uint8Array | undefined
   #outputAt = 0
 
-  constructor({ fd, label, checksums, lz4, ring }: BlockWriterOptions) {
+  constructor({ fd, path, checksums, lz4, ring }: BlockWriterOptions) {
     this.#checksums = checksums
     this.#lz4 = lz4
-    this.#frame = new FrameWriter(fd, label)
+    this.#frame = new FrameWriter(fd, path)
     if (lz4 !== undefined && ring !== undefined) this.#ring = new WriterEnd(ring, { lz4, checksums })
   }
 

@@ -4,8 +4,10 @@
  * Invariant: with `full` every byte of the file counts: header, length words, blocks, end mark, paddings, sections, footer. Without,
  * all but the blocks and their length words.
  */
+
 import { createHash } from 'node:crypto'
-import { closeSync, lstatSync, openSync } from 'node:fs'
+import { lstatSync, openSync } from 'node:fs'
+import { closeRead } from '../disk/descriptors.js'
 import { PhylloError } from '../errors.js'
 import { blockBytes, chunkBytes } from '../limits.js'
 import { type Lz4, loadLz4 } from '../native/lz4.js'
@@ -41,7 +43,7 @@ export async function checkLayerFile(path: string, options: CheckFileOptions): P
   try {
     return await new FileCheck(fd, path, options, await loadChecksums(), await loadLz4()).run()
   } finally {
-    closeSync(fd)
+    closeRead(fd)
   }
 }
 

@@ -25,10 +25,10 @@ export interface CopyLayerFileOptions extends TarPassOptions {
  */
 export async function copyLayerFile(source: LayerTar, options: CopyLayerFileOptions): Promise<WrittenLayer> {
   requireLittleEndian()
-  const { fd, label, onProgress } = options
+  const { fd, label, path = label, onProgress } = options
   const checksums = await loadChecksums()
   const pass = new TarPass(options)
-  const frame = new FrameWriter(fd, label)
+  const frame = new FrameWriter(fd, path)
   for (const { bytes, blocks } of source.stored(Buffer.allocUnsafeSlow(chunkBytes))) {
     pass.scan(bytes)
     pass.hash(bytes)

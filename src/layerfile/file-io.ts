@@ -1,6 +1,6 @@
 /** Whole reads and writes at a position of an open file; every failure is STORE_IO or STORE_CORRUPT, naming the file. */
 import { type BigIntStats, fstat, read, readSync, writevSync } from 'node:fs'
-import { PhylloError } from '../errors.js'
+import { callError, type PhylloError } from '../errors.js'
 import { corrupt } from './format.js'
 
 /** The kernel takes no more buffers at once (IOV_MAX). */
@@ -55,8 +55,7 @@ export function fileBytes(fd: number, path: string): Promise<number> {
 }
 
 export function ioError(operation: string, path: string, cause: unknown): PhylloError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new PhylloError('STORE_IO', `${path}: ${operation} failed: ${reason}`, { operation, path, cause })
+  return callError('STORE_IO', cause, { operation, path })
 }
 
 function ioSync<R>(operation: string, path: string, call: () => R): R {

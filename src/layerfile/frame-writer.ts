@@ -8,13 +8,13 @@ import { endMarkBytes, frameHeaderBytes, lengthBytes, storedBit } from './frame.
 export class FrameWriter {
   readonly rows = new BlockRows()
   readonly #fd: number
-  readonly #label: string
+  readonly #path: string
   #contentOffset = 0
   #position = frameHeaderBytes
 
-  constructor(fd: number, label: string) {
+  constructor(fd: number, path: string) {
     this.#fd = fd
-    this.#label = label
+    this.#path = path
   }
 
   /** Many blocks with one call. Throws STORE_IO. */
@@ -30,13 +30,13 @@ export class FrameWriter {
       this.#position += lengthBytes + bytes
       this.#contentOffset += contentBytes
     }
-    writeAllSync(this.#fd, buffers, from, this.#label)
+    writeAllSync(this.#fd, buffers, from, this.#path)
   }
 
   /** Writes the end mark; the answer is the offset behind the frame. */
   end(): number {
     this.rows.add(this.#contentOffset, this.#position, 0, 0)
-    writeAllSync(this.#fd, [new Uint8Array(endMarkBytes)], this.#position, this.#label)
+    writeAllSync(this.#fd, [new Uint8Array(endMarkBytes)], this.#position, this.#path)
     return this.#position + endMarkBytes
   }
 }

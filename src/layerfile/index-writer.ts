@@ -16,6 +16,8 @@ import type { TreeIndex } from './tree-index.js'
 
 export interface IndexInput {
   readonly fd: number
+  /** Where `fd` is. */
+  readonly path: string
   readonly label: string
   readonly checksums: Checksums
   readonly facts: Pick<Footer, 'diffId' | 'tarBytes' | 'sizeBytes' | 'entries' | 'frameEnd'>
@@ -24,7 +26,7 @@ export interface IndexInput {
 }
 
 /** The answer is the length of the file. */
-export function writeIndex({ fd, label, checksums, facts, blocks, tree }: IndexInput): number {
+export function writeIndex({ fd, path, label, checksums, facts, blocks, tree }: IndexInput): number {
   const frameStart = facts.frameEnd
   const indexOffset = aligned(frameStart + skippableHeaderBytes)
   const table: Partial<Record<SectionName, Section>> = {}
@@ -35,12 +37,12 @@ export function writeIndex({ fd, label, checksums, facts, blocks, tree }: IndexI
     const offset = at
     for (const part of parts) {
       sum.update(part)
-      writeAllSync(fd, [part], at, label)
+      writeAllSync(fd, [part], at, path)
       at += part.length
     }
     table[name] = { offset: offset - indexOffset, length: at - offset, checksum: sum.digest() }
     const gap = aligned(at) - at
-    writeAllSync(fd, [padding.subarray(0, gap)], at, label)
+    writeAllSync(fd, [padding.subarray(0, gap)], at, path)
     at += gap
   }
   write('blocks', [blocks.bytes])
@@ -53,10 +55,10 @@ export function writeIndex({ fd, label, checksums, facts, blocks, tree }: IndexI
     throw limitError('tarMetaTotalBytes', mostPayloadBytes, payloadBytes, `${label}: bytes of the index`)
   header.writeUInt32LE(indexMagic, 0)
   header.writeUInt32LE(payloadBytes, 4)
-  writeAllSync(fd, [header], frameStart, label)
+  writeAllSync(fd, [header], frameStart, path)
   const sections = table as Record<SectionName, Section>
   const footer = encodeFooter({ ...facts, indexOffset, indexBytes: at - indexOffset, sections }, checksums.xxh64)
-  writeAllSync(fd, [footer], at, label)
+  writeAllSync(fd, [footer], at, path)
   return at + footer.length
 }
 

@@ -4,7 +4,9 @@
  *
  * Invariant: every byte that is given out was compared with the checksum of its block.
  */
-import { closeSync, openSync } from 'node:fs'
+
+import { openSync } from 'node:fs'
+import { closeRead } from '../disk/descriptors.js'
 import { chunkBytes } from '../limits.js'
 import type { DiffId } from '../oci/digest.js'
 import type { BlockCompression } from '../pool/jobs.js'
@@ -63,10 +65,10 @@ export async function openLayerTar(path: string, cache: BlockCache = new BlockCa
       compression: table.isAllStored() ? 'none' : 'lz4',
       parts: (from, to, buffer) => partsOf(table, reader, buffer, from, to),
       stored: buffer => storedParts(options, buffer),
-      close: () => closeSync(fd),
+      close: () => closeRead(fd),
     }
   } catch (error) {
-    closeSync(fd)
+    closeRead(fd)
     throw error
   }
 }

@@ -3,9 +3,11 @@
  *
  * Invariant: what was opened for it is closed when it ends, however it ends.
  */
-import { closeSync, constants, openSync, readSync } from 'node:fs'
+
+import { constants, openSync, readSync } from 'node:fs'
 import { type ByteString, printable, toBytes } from '../byte-string.js'
-import { PhylloError } from '../errors.js'
+import { closeRead } from '../disk/descriptors.js'
+import { callError, PhylloError } from '../errors.js'
 import { chunkBytes } from '../limits.js'
 import { type PlannedEntry, planEntries } from '../tar/layer-plan.js'
 import { endOfArchive, entryHeader, paddingOf } from '../tar/layer-writer.js'
@@ -73,7 +75,7 @@ class Contents {
   }
 
   async close(): Promise<void> {
-    for (const fd of this.#files.values()) closeSync(fd)
+    for (const fd of this.#files.values()) closeRead(fd)
     for (const layer of this.#layers.values()) await layer.close()
   }
 
@@ -89,11 +91,7 @@ class Contents {
     try {
       return readSync(this.#open(path), into, 0, into.length, offset)
     } catch (cause) {
-      throw new PhylloError('STORE_IO', `${printable(path)}: cannot be read: ${(cause as Error).message}`, {
-        operation: 'read',
-        path: printable(path),
-        cause,
-      })
+      throw callError('STORE_IO', cause, { operation: 'read', path: printable(path) })
     }
   }
 
@@ -103,7 +101,7 @@ class Contents {
     if (this.#files.size >= filesAtOnce) {
       const [oldest, fd] = this.#files.entries().next().value!
       this.#files.delete(oldest)
-      closeSync(fd)
+      closeRead(fd)
     }
     const fd = openSync(toBytes(path), constants.O_RDONLY | constants.O_NOFOLLOW)
     this.#files.set(path, fd)

@@ -3,7 +3,8 @@
  * it holds the exact tar. Its blocks have no checksum without the index, so the caller compares the diffId that comes
  * out with the one that the file's name says.
  */
-import { closeSync, constants, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
+import { closeRead, withNewFile } from '../disk/descriptors.js'
 import { blockBytes, type Limits } from '../limits.js'
 import { type Lz4, loadLz4 } from '../native/lz4.js'
 import type { BlockCompression } from '../pool/jobs.js'
@@ -22,16 +23,12 @@ export interface RebuildOptions {
 
 /** Throws STORE_CORRUPT when the frame is damaged as well, STORE_IO, and what writeLayerFile throws. */
 export async function rebuildIndex(path: string, { target, ...options }: RebuildOptions): Promise<WrittenLayer> {
-  const source = openFile(path, constants.O_RDONLY)
+  const source = openFile(path)
   try {
-    const fd = openFile(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)
-    try {
-      return await writeLayerFile(readFrame(source, path, await loadLz4()), { fd, label: path, ...options })
-    } finally {
-      closeSync(fd)
-    }
+    const frame = readFrame(source, path, await loadLz4())
+    return await withNewFile(target, 0o644, fd => writeLayerFile(frame, { fd, path: target, label: path, ...options }))
   } finally {
-    closeSync(source)
+    closeRead(source)
   }
 }
 
@@ -71,9 +68,9 @@ function decompressUnknown(lz4: Lz4, stored: Buffer, path: string, offset: numbe
   return content
 }
 
-function openFile(path: string, flags: number): number {
+function openFile(path: string): number {
   try {
-    return openSync(path, flags, 0o644)
+    return openSync(path, 'r')
   } catch (cause) {
     throw ioError('open', path, cause)
   }

@@ -21,6 +21,8 @@ import { TreeIndex } from './tree-index.js'
 export interface TarPassOptions {
   /** Open for writing, of an empty file. Not closed. */
   readonly fd: number
+  /** Where that is, for errors. Default: the label. */
+  readonly path?: string
   /** What is being read, for messages. */
   readonly label: string
   readonly limits: Limits
@@ -84,7 +86,7 @@ export class TarPass {
 
   /** Writes the index behind the blocks, and the frame's header, which names the content's size, last. */
   async finish(frameEnd: number, blocks: BlockRows, checksums: Checksums): Promise<WrittenLayer> {
-    const { fd, label, limits } = this.#options
+    const { fd, label, path = label, limits } = this.#options
     const tarBytes = this.#tarBytes
     const { entries, warnings } = this.#tree
     const tree = new TreeIndex(this.#tree)
@@ -92,8 +94,8 @@ export class TarPass {
       throw limitError('hardLinks', limits.hardLinks, tree.mostLinks, `${label}: names of one inode`)
     const diffId = `sha256:${this.#hash.digest('hex')}` as DiffId
     const facts = { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, frameEnd }
-    const fileBytes = writeIndex({ fd, label, checksums, facts, blocks, tree })
-    writeAllSync(fd, [await frameHeader(tarBytes)], 0, label)
+    const fileBytes = writeIndex({ fd, path, label, checksums, facts, blocks, tree })
+    writeAllSync(fd, [await frameHeader(tarBytes)], 0, path)
     return { diffId, tarBytes, sizeBytes: tree.sizeBytes, entries, fileBytes, warnings: warnings.list() }
   }
 

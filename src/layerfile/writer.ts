@@ -39,8 +39,8 @@ export async function writeLayerFile(
 ): Promise<WrittenLayer> {
   requireLittleEndian()
   const [lz4, checksums] = await Promise.all([options.compression === 'lz4' ? loadLz4() : undefined, loadChecksums()])
-  const { fd, label, ring } = options
-  const blocks = new BlockWriter({ fd, label, checksums, lz4, ...(ring && { ring }) })
+  const { fd, label, path = label, ring } = options
+  const blocks = new BlockWriter({ fd, path, checksums, lz4, ...(ring && { ring }) })
   try {
     const pass = new Pass(options, blocks)
     for await (const chunk of source) await pass.take(chunk)

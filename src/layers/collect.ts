@@ -67,9 +67,14 @@ export async function collectLayers(root: Root, layers: LayerStore, options: Col
   const collected = await root.withCollectLock(async () => {
     await root.assertAlone()
     await root.reap()
-    const removed = await collectRecords(collection)
-    const contents = await collectContents(collection, removed)
-    return { layers: removed, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
+    try {
+      const removed = await collectRecords(collection)
+      const contents = await collectContents(collection, removed)
+      return { layers: removed, contents, freedBytes: sum(contents), foreign: await foreign(collection) }
+    } catch (error) {
+      await collection.removal.abandon()
+      throw error
+    }
   })
   // Gone already, and the next collector need not wait while the bytes go, too.
   if (!options.keepTrash) await root.sweep()
@@ -117,7 +122,7 @@ async function collectRecords(collection: Collection): Promise<Candidate[]> {
     }
     return removed
   } catch (error) {
-    for (const { name } of aside.toReversed()) await root.restore(name)
+    await root.restoreAll(aside.toReversed().map(({ name }) => name))
     throw error
   }
 }
@@ -195,7 +200,7 @@ async function collectContents(collection: Collection, removed: readonly Candida
     }
     return freed
   } catch (error) {
-    for (const { name } of aside) await root.restore(name)
+    await root.restoreAll(aside.map(({ name }) => name))
     throw error
   }
 }

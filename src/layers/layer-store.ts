@@ -14,6 +14,7 @@ import type { Lease } from '../disk/lease.js'
 import type { Root } from '../disk/root.js'
 import { discardIf, settled } from '../disk/settle.js'
 import type { Driver, PublishedContent } from '../drivers/driver.js'
+import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import { chainIdOf, chainIdsOf } from '../oci/chain-id.js'
 import { type ChainId, type DiffId, type ImageId, shortId } from '../oci/digest.js'
@@ -110,7 +111,7 @@ export class LayerStore {
    * @throws STORE_CORRUPT when one is missing or damaged
    */
   chainOf(diffIds: readonly DiffId[]): Promise<LayerRecord[]> {
-    return Promise.all(
+    return together(
       chainIdsOf(diffIds).map(async (chainId, index) => {
         const path = this.#root.paths.layer(chainId)
         const missing = `${path}: layer ${index + 1} of ${diffIds.length} is not there`
@@ -153,7 +154,7 @@ export class LayerStore {
   async #look(diffIds: readonly DiffId[], first: number): Promise<LayerLook[]> {
     const chainIds = chainIdsOf(diffIds)
     const wanted = diffIds.slice(first)
-    const records = await Promise.all(wanted.map((_, at) => this.#intact(chainIds[first + at]!)))
+    const records = await together(wanted.map((_, at) => this.#intact(chainIds[first + at]!)))
     const sizes = await this.#sizesOf(new Set(wanted.filter((_, at) => records[at] === undefined)))
     return wanted.map((diffId, at) => {
       const [parent, record, sizeBytes] = [chainIds[first + at - 1], records[at], sizes.get(diffId)]
@@ -187,9 +188,17 @@ export class LayerStore {
     const content = await this.driver.publish({ chainId, diffId, staged, below: below?.cacheId })
     const { cacheId } = content
     const record = { chainId, diffId, sizeBytes, cacheId, ...(parent && { parent }) }
-    const standing = await this.#publishRecord(record, content)
-    await (standing.cacheId === cacheId ? content.recorded() : content.withdraw())
-    return standing
+    const end = (standing: LayerRecord | undefined) =>
+      standing?.cacheId === cacheId ? content.recorded() : content.withdraw()
+    try {
+      const standing = await this.#publishRecord(record, content)
+      await this.#root.settle(() => end(standing))
+      return standing
+    } catch (error) {
+      // It may stand although its directory could not be synced.
+      await this.#root.settle(async () => end(await this.#intact(chainId)))
+      throw error
+    }
   }
 
   /**
@@ -284,7 +293,6 @@ export class LayerStore {
     return sizes
   }
 
-  /** Whether its content is there, whatever it stands on. */
   async #hasContentOf(diffId: DiffId): Promise<boolean> {
     const cacheId = this.driver.cacheIdOf(diffId)
     return cacheId !== undefined && (await this.driver.hasContent(cacheId))

@@ -5,6 +5,7 @@
  */
 import type { Driver, OpenLayer, TarOptions } from '../drivers/driver.js'
 import type { Layer, LayerTar } from '../drivers/layer.js'
+import { inTurn, together } from '../endings.js'
 import { callLimit } from '../native/call-limit.js'
 import type { LayerRecord } from './record.js'
 
@@ -70,7 +71,7 @@ export class OpenLayers {
     if (layer.tar !== undefined) return { tar: layer.tar, release }
     try {
       const tar = await this.#driver.openTar(record, options)
-      return { tar, release: async () => void (await Promise.all([tar.close(), release()])) }
+      return { tar, release: () => inTurn([() => tar.close(), release]) }
     } catch (error) {
       await release()
       throw error
@@ -89,10 +90,10 @@ async function allOrNone<H extends { release(): Promise<void> }>(handles: readon
   const held = acquired.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = acquired.find(result => result.status === 'rejected')
   if (failed === undefined) return held
-  await releaseAll(held)
+  await releaseAll(held).catch(() => undefined)
   throw failed.reason
 }
 
 export async function releaseAll(handles: readonly { release(): Promise<void> }[]): Promise<void> {
-  await Promise.all(handles.map(handle => handle.release()))
+  await together(handles.map(handle => handle.release()))
 }

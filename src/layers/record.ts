@@ -9,6 +9,7 @@
 
 import { type Io, ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
+import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import { chainIdOf } from '../oci/chain-id.js'
 import { type ChainId, type DiffId, isDigest } from '../oci/digest.js'
@@ -51,7 +52,7 @@ async function readOnce({ io, paths }: Root, chainId: ChainId): Promise<LayerRec
   const read = async (name: string) => (await ifThere(io.readFile(paths.below(directory, name), maxBytes)))?.toString()
   const diff = await read('diff')
   if (diff === undefined) return undefined
-  const [size, cacheId, parent] = await Promise.all([read('size'), read('cache-id'), read('parent')])
+  const [size, cacheId, parent] = await together([read('size'), read('cache-id'), read('parent')])
   return parseRecord(directory, chainId, { diff, size, cacheId, parent })
 }
 

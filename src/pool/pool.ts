@@ -5,6 +5,7 @@
  * - No thread exists before the first job, and idle ones end by themselves; a program that forgets close() still exits.
  * - `run` settles after an abort only when the killed thread is gone: piscina's promise rejects a little before that
  *   (seen in 4 of 60 aborts), and until then the thread may still write into its stage.
+ * - A thread that cannot be started ends the jobs that wait for it, never the process; the next job starts threads anew.
  * - A job that gives way has a thread only while no other job wants one.
  */
 import { availableParallelism } from 'node:os'
@@ -60,6 +61,8 @@ export class Pool {
   readonly #turns: Turns
   readonly #running = new Set<JobStop>()
   #piscina: Promise<Piscina> | undefined
+  /** Why the last of its threads could not be started. */
+  readonly #failures = new WeakMap<Piscina, unknown>()
   #closed = false
 
   constructor({ workers = availableParallelism(), workersDir, killAfterMs = 1000 }: PoolOptions = {}) {
@@ -102,7 +105,7 @@ export class Pool {
     const running = [...this.#running]
     for (const stop of running) stop.request()
     await Promise.all(running.map(({ ended }) => ended))
-    const piscina = await this.#piscina
+    const piscina = await this.#piscina?.catch(() => undefined)
     if (piscina !== undefined) await piscina.destroy()
   }
 
@@ -132,7 +135,7 @@ export class Pool {
     control: Control,
     { signal, onLeave }: RunOptions,
   ): Promise<JobAnswer<K>> {
-    const piscina = await (this.#piscina ??= this.#start())
+    const piscina = await this.#threads(name)
     const askToLeave = onLeave && leaving(control, onLeave)
     await this.#turns.take(signal, askToLeave)
     const stop = new JobStop(piscina, control, this.#killAfterMs)
@@ -147,7 +150,8 @@ export class Pool {
     } catch (error) {
       await stop.gone()
       this.#refuseUse(name)
-      throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause: error })
+      const cause = this.#failures.get(piscina) ?? error
+      throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause })
     } finally {
       signal?.removeEventListener('abort', onAbort)
       this.#running.delete(stop)
@@ -156,15 +160,35 @@ export class Pool {
     }
   }
 
+  async #threads(name: JobName): Promise<Piscina> {
+    const starting = (this.#piscina ??= this.#start())
+    try {
+      return await starting
+    } catch (cause) {
+      if (this.#piscina === starting) this.#piscina = undefined
+      throw new PhylloError('WORKER_DIED', `${name}: worker threads cannot be started`, { cause })
+    }
+  }
+
   async #start(): Promise<Piscina> {
     const { Piscina } = await import('piscina')
-    return new Piscina({
+    const piscina = new Piscina({
       minThreads: 0,
       maxThreads: this.workers,
       idleTimeout: idleTimeoutMs,
       // A blocking wait between jobs would keep a thread's finished file operations from being cleaned up.
       atomics: 'disabled',
     })
+    piscina.on('error', error => this.#onError(piscina, error))
+    return piscina
+  }
+
+  /** A thread has ended before it had a job. The others take the job that it was for; without any, nobody would. */
+  #onError(piscina: Piscina, error: unknown): void {
+    if (piscina.threads.length > 0) return
+    this.#failures.set(piscina, error)
+    this.#piscina = undefined
+    void piscina.destroy()
   }
 
   #file(name: JobName): URL {

@@ -3,11 +3,13 @@
  * any mount. Every file's size and checksum are compared; whether the whole is the layer, only its diffId can tell: see
  * verified-layer.ts.
  */
-import { closeSync, readSync } from 'node:fs'
+
+import { readSync } from 'node:fs'
 import type { ByteString } from '../byte-string.js'
 import { decompressGzip } from '../compression/gzip.js'
+import { closeRead } from '../disk/descriptors.js'
 import { readRange } from '../disk/read-range.js'
-import { PhylloError } from '../errors.js'
+import { callError, PhylloError } from '../errors.js'
 import { chunkBytes } from '../limits.js'
 import { type Crc64, loadCrc64 } from '../tar/crc64.js'
 import { type SplitFile, type SplitPart, SplitReader } from '../tar/split-reader.js'
@@ -94,7 +96,7 @@ class Assembly {
         yield* this.#advance(count)
       }
     } finally {
-      closeSync(fd)
+      closeRead(fd)
     }
     if (this.#crc !== undefined && this.#crc.digest() !== crc)
       throw this.#contents.corrupt(name, 'its checksum is not the one of tar-split')
@@ -130,6 +132,5 @@ function asStored(error: unknown, path: string): unknown {
   const { code, message, cause = error } = error
   if (code === 'COMPRESSION_INVALID') return new PhylloError('STORE_CORRUPT', message, { path, cause })
   if (code !== 'INPUT_IO') return error
-  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
-  return new PhylloError('STORE_IO', message, { operation: 'read', path, errno, cause })
+  return callError('STORE_IO', cause, { operation: 'read', path })
 }

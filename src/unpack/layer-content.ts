@@ -1,9 +1,10 @@
 /**
  * The content of a layer as driver overlay2 keeps it, out of its plain tar: `diff/` and `tar-split.json.gz` in a new directory.
  */
-import { closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
+import { fstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { PhylloError } from '../errors.js'
+import { withNewFile } from '../disk/descriptors.js'
+import { PhylloError, told } from '../errors.js'
 import type { Limits } from '../limits.js'
 import { loadSystemCalls } from '../native/load-system-calls.js'
 import { hostFileCalls } from './file-calls.js'
@@ -39,10 +40,9 @@ export async function writeLayerContent(
       operation: 'mknod',
       path: target,
     })
-  mkdirSync(target, 0o700)
+  told('STORE_IO', { operation: 'mkdir', path: target }, () => mkdirSync(target, 0o700))
   const path = join(target, 'tar-split.json.gz')
-  const fd = openSync(path, 'wx', 0o644)
-  try {
+  return withNewFile(path, 0o644, async fd => {
     const files = hostFileCalls(calls)
     const { split, end } = await writeSplitFile(fd, path)
     const root = join(target, 'diff')
@@ -51,9 +51,8 @@ export async function writeLayerContent(
     end(layer.tarBytes)
     // One flush of the file system for all that was made. Measured on ext4, 6,768 entries of 200 MB: 1.5 s more, where fsync of every
     // file and directory takes 5.2 s more, and each of them would have to be opened again.
-    if (durable) calls.syncfs(fd)
-    return { ...layer, fileBytes: contentBytes + fstatSync(fd).size }
-  } finally {
-    closeSync(fd)
-  }
+    if (durable) told('STORE_IO', { operation: 'syncfs', path }, () => calls.syncfs(fd))
+    const { size } = told('STORE_IO', { operation: 'fstat', path }, () => fstatSync(fd))
+    return { ...layer, fileBytes: contentBytes + size }
+  })
 }

@@ -11,7 +11,7 @@
  */
 import { constants, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
 import { type ByteString, byteString, fromText, printable } from '../byte-string.js'
-import { PhylloError } from '../errors.js'
+import { callError, PhylloError } from '../errors.js'
 import { symlinkHops } from '../limits.js'
 
 const none = '' as ByteString
@@ -63,9 +63,7 @@ export class LayerContents {
   }
 
   failed(operation: string, name: ByteString, cause: unknown): PhylloError {
-    const path = this.#shown(name)
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    return new PhylloError('STORE_IO', `${path}: ${operation} failed: ${reason}`, { operation, path, cause })
+    return callError('STORE_IO', cause, { operation, path: this.#shown(name) })
   }
 
   #shown(name: ByteString): string {

@@ -4,9 +4,11 @@
  * Its gzip header says how large the tar is, in a subfield that Docker and gzip pass over: a save has to know that before it writes
  * the first byte of an archive, and counting the lines takes a fifth of its time. Lines of others' making are counted.
  */
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
+
+import { constants, openSync, readSync, writeSync } from 'node:fs'
 import { GzipWriter, gzipHeader } from '../compression/gzip-writer.js'
-import { PhylloError } from '../errors.js'
+import { closeRead } from '../disk/descriptors.js'
+import { callError, PhylloError } from '../errors.js'
 import { SplitWriter } from '../tar/split-writer.js'
 
 /**
@@ -67,7 +69,7 @@ function startOf(path: string, length: number): Buffer | undefined {
       const start = Buffer.alloc(length)
       return start.subarray(0, readSync(fd, start, 0, length, 0))
     } finally {
-      closeSync(fd)
+      closeRead(fd)
     }
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) return undefined
@@ -81,7 +83,6 @@ function writeAll(fd: number, bytes: Uint8Array, position: number | undefined, p
     for (let at = 0; at < bytes.length; )
       at += writeSync(fd, bytes, at, bytes.length - at, position === undefined ? null : position + at)
   } catch (cause) {
-    const reason = (cause as Error).message
-    throw new PhylloError('STORE_IO', `${path}: write failed: ${reason}`, { operation: 'write', path, cause })
+    throw callError('STORE_IO', cause, { operation: 'write', path })
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { type ByteString, byteString, printable, toText } from '../byte-string.js'
-import { isErrno, PhylloError } from '../errors.js'
+import { callError, isErrno, PhylloError } from '../errors.js'
 
 /** What was being made: its path in the image, without a slash before it, and where that is here. */
 export interface Made {
@@ -21,10 +21,10 @@ export function treeError(operation: string, made: Made, cause: unknown): Phyllo
     const reason = `${names.join(' and ')} are one name to the file system`
     return new PhylloError('NAME_COLLISION', reason, { member, names, cause })
   }
-  const { code: errno, message = String(cause) } = cause as NodeJS.ErrnoException
+  const { message = String(cause) } = cause as NodeJS.ErrnoException
   // Without the path behind it, which is the one that it has for the moment
-  const reason = message.split(', ')[0]
-  return new PhylloError('OUTPUT_IO', `${operation} ${member}: ${reason}`, { operation, member, errno, cause })
+  const reason = message.split(', ')[0]!
+  return callError('OUTPUT_IO', cause, { operation, member, said: `${operation} ${member}`, reason })
 }
 
 const shown = (path: ByteString) => printable(`/${path}`)

@@ -8,6 +8,8 @@
  */
 import { closeSync, constants, fsyncSync, linkSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { type ByteString, isAscii, toBytes } from '../byte-string.js'
+import { closeRead } from '../disk/descriptors.js'
+import { inTurnNow } from '../endings.js'
 import { isErrno } from '../errors.js'
 import type { SystemCalls } from '../native/system-calls.js'
 import type { Born } from '../pool/jobs.js'
@@ -107,15 +109,14 @@ export class TreeWriter {
     this.#attributes.operation = 'open'
     const flags = shared === 'cloned' ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
     const fd = openSync(path, flags | constants.O_NOFOLLOW, birthMode(node))
-    try {
+    const write = () => {
       if (shared === false && node.sizeBytes > 0) this.#fill(node, fd)
       // What was cloned has the mode of what it was cloned from
       this.#attributes.set(node, { path, fd, mode: shared === false ? bornMode(node, born) : unknownMode })
       this.#attributes.operation = 'fsync'
       if (sync) fsyncSync(fd)
-    } finally {
-      closeSync(fd)
     }
+    inTurnNow([write, () => closeSync(fd)])
   }
 
   #fill(node: PlannedNode, fd: number): void {
@@ -173,7 +174,7 @@ export class TreeWriter {
       this.#attributes.operation = 'fsync'
       fsyncSync(fd)
     } finally {
-      closeSync(fd)
+      closeRead(fd)
     }
   }
 

@@ -1,6 +1,6 @@
 /** System calls that failed while a layer was unpacked, as errors of the engine: some of them speak of the layer, not of the disk. */
 import { printable } from '../byte-string.js'
-import { PhylloError } from '../errors.js'
+import { callError, PhylloError } from '../errors.js'
 import { type Limits, limitError } from '../limits.js'
 
 /** What did fail, and what was known about it. */
@@ -36,10 +36,5 @@ export function unpackError(error: unknown, { path, limits, hasRoom }: FailedCal
     return new PhylloError('METADATA_INVALID', `an xattr that the file system does not take (${errno})`, {
       cause: error,
     })
-  return new PhylloError('STORE_IO', `${operation} ${shown}: ${error.message}`, {
-    operation,
-    path: shown,
-    errno,
-    cause: error,
-  })
+  return callError('STORE_IO', error, { operation: operation!, path: shown, said: `${operation} ${shown}` })
 }

@@ -147,6 +147,7 @@ function build(root: NewNode): { readonly tree: UpperTree; readonly upper: Memor
     reflinkSync: () => undefined,
     sync: async () => undefined,
     close: async () => undefined,
+    abandon: async () => undefined,
   }
   return { tree, upper }
 }

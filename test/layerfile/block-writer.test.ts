@@ -16,7 +16,7 @@ function blockWriter(t: TestContext) {
   const fd = openSync(path, 'w')
   t.after(() => closeSync(fd))
   const ring = createRing()
-  const writer = new BlockWriter({ fd, label: 'blocks', ...standIn(), ring })
+  const writer = new BlockWriter({ fd, path: 'blocks', ...standIn(), ring })
   const helper = new HelperEnd(ring, standIn())
   /** The blocks as the file has them, without their length words, up to the end mark. */
   const written = (): string[] => {

@@ -7,10 +7,12 @@
  * - Nothing is written, not even times of access, but those of symlinks: the kernel knows no other way to read one.
  * - A failure is STORE_IO, or STORE_CORRUPT for what is not what it was when it was found. Both name the path.
  */
+
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import { type ByteString, byteString, toBytes, toText } from '../../byte-string.js'
-import { isErrno, PhylloError } from '../../errors.js'
+import { closeRead } from '../../disk/descriptors.js'
+import { callError, isErrno, PhylloError } from '../../errors.js'
 import {
   type CallPath,
   O_PATH,
@@ -46,7 +48,7 @@ export class ConfinedDirectory {
 
   /** Idempotent. */
   close(): void {
-    if (this.#root !== undefined) fs.closeSync(this.#root)
+    if (this.#root !== undefined) closeRead(this.#root)
     this.#root = undefined
   }
 
@@ -106,7 +108,7 @@ export class ConfinedDirectory {
     try {
       return this.#told('read', file, () => fillSync(fd, position, into))
     } finally {
-      this.#calls.close(fd)
+      closeRead(fd, this.#calls.close)
     }
   }
 
@@ -121,7 +123,7 @@ export class ConfinedDirectory {
         return bytes.subarray(0, fillSync(fd, 0, bytes))
       })
     } finally {
-      this.#calls.close(fd)
+      closeRead(fd, this.#calls.close)
     }
   }
 
@@ -134,7 +136,7 @@ export class ConfinedDirectory {
     } catch (cause) {
       throw this.#error('read', file, cause)
     } finally {
-      this.#calls.close(fd)
+      closeRead(fd, this.#calls.close)
     }
   }
 
@@ -144,7 +146,7 @@ export class ConfinedDirectory {
     try {
       return await work(`/proc/self/fd/${fd}`)
     } finally {
-      this.#calls.close(fd)
+      closeRead(fd, this.#calls.close)
     }
   }
 
@@ -158,9 +160,13 @@ export class ConfinedDirectory {
   #openFile(file: ByteString): number {
     const how = { flags: O_RDONLY | O_NONBLOCK | O_NOATIME, resolve }
     const fd = this.#told('openat2', file, () => this.#calls.openat2(this.#top(), toBytes(file), how))
-    if (fs.fstatSync(fd).isFile()) return fd
-    this.#calls.close(fd)
-    throw this.changed(file)
+    try {
+      if (this.#told('fstat', file, () => fs.fstatSync(fd).isFile())) return fd
+      throw this.changed(file)
+    } catch (error) {
+      closeRead(fd, this.#calls.close)
+      throw error
+    }
   }
 
   /** `name`: of what the work is about, for errors. */
@@ -173,7 +179,7 @@ export class ConfinedDirectory {
       try {
         return work(fd)
       } finally {
-        this.#calls.close(fd)
+        closeRead(fd, this.#calls.close)
       }
     })
   }
@@ -195,8 +201,7 @@ export class ConfinedDirectory {
     if (cause instanceof PhylloError || !(cause instanceof Error) || !('code' in cause)) return cause
     if (file !== '' && isErrno(cause, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'EINVAL')) return this.changed(file, cause)
     const path = this.#shown(file)
-    const errno = String(cause.code)
-    return new PhylloError('STORE_IO', `${path}: ${cause.message}`, { operation, path, errno, cause })
+    return callError('STORE_IO', cause, { operation, path, said: path })
   }
 
   #shown(file: ByteString): string {

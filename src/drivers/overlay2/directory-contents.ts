@@ -6,8 +6,10 @@
  *   keeps the one that there was, by a hard link in `work`.
  * - A file whose content is taken from a draft is replaced in one rename for each of its names.
  */
+
 import fs from 'node:fs'
 import { type ByteString, fromText } from '../../byte-string.js'
+import { inTurnNow } from '../../endings.js'
 import { MiB } from '../../limits.js'
 import type { Member, Tree } from '../layer.js'
 import type { ContentPlace, Lowers, UpperNode } from '../upper.js'
@@ -79,7 +81,7 @@ export class DirectoryContents {
     const tree = lowers.tree(lower)
     const buffer = Buffer.allocUnsafe(Math.min(copyBytes, sizeBytes))
     const fd = disk.open(path)
-    try {
+    const copy = () => {
       for (let done = 0; done < sizeBytes; ) {
         const count = tree.readSync(inode, done, buffer.subarray(0, Math.min(buffer.length, sizeBytes - done)))
         if (count === 0) break
@@ -88,9 +90,8 @@ export class DirectoryContents {
         done += count
       }
       disk.truncate(path, fd, sizeBytes)
-    } finally {
-      fs.closeSync(fd)
     }
+    inTurnNow([copy, () => disk.close(path, fd)])
   }
 
   readSync(node: UpperNode, position: number, into: Uint8Array): number {
@@ -201,15 +202,15 @@ export class DirectoryContents {
     tree.keep(node)
     const path = this.#path(node)
     const fd = disk.open(path)
-    try {
-      change(path, fd)
-    } catch (error) {
-      // A full disk: what was appended so far is nothing that anybody asked for
-      disk.truncate(path, fd, stored.bytes)
-      throw error
-    } finally {
-      fs.closeSync(fd)
+    const changeOrNot = () => {
+      try {
+        change(path, fd)
+      } catch (error) {
+        // A full disk: what was appended so far is nothing that anybody asked for
+        inTurnNow([() => fail(error), () => disk.truncate(path, fd, stored.bytes)])
+      }
     }
+    inTurnNow([changeOrNot, () => disk.close(path, fd)])
     this.usedBytes += sizeBytes - stored.bytes
     stored.bytes = sizeBytes
     tree.setContent(node, sizeBytes, stored)
@@ -251,6 +252,10 @@ export class DirectoryContents {
     disk.rename(file, places.at(first!))
     touched(places.spots(node.id).map(({ directory }) => directory))
   }
+}
+
+function fail(error: unknown): never {
+  throw error
 }
 
 const plainFile = { mode: 0o100600, uid: 0, gid: 0 } as const

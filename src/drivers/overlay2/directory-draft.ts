@@ -1,6 +1,7 @@
 /** Content that is being copied: a file in `work` that no node has yet. */
-import fs from 'node:fs'
+
 import type { ByteString } from '../../byte-string.js'
+import { inTurnNow } from '../../endings.js'
 import type { ContentDraft } from '../upper.js'
 import type { UpperDisk } from './upper-disk.js'
 
@@ -40,12 +41,12 @@ export class DirectoryDraft implements ContentDraft {
 
   discard(): void {
     if (this.#fd === undefined) return
-    this.#close()
-    this.#disk.unlink(this.path)
+    inTurnNow([() => this.#close(), () => this.#disk.unlink(this.path)])
   }
 
   #close(): void {
-    if (this.#fd !== undefined) fs.closeSync(this.#fd)
+    const fd = this.#fd
     this.#fd = undefined
+    if (fd !== undefined) this.#disk.close(this.path, fd)
   }
 }

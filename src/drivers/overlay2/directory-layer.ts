@@ -45,7 +45,13 @@ interface Found {
 
 /** Throws STORE_IO when there is no such directory, or it is a symlink. */
 export async function openDirectoryLayer(diff: string, options: DirectoryLayerOptions): Promise<DirectoryLayer> {
-  return new DirectoryLayer(diff, new ConfinedDirectory(diff, options.calls), options)
+  const directory = new ConfinedDirectory(diff, options.calls)
+  try {
+    return new DirectoryLayer(diff, directory, options)
+  } catch (error) {
+    directory.close()
+    throw error
+  }
 }
 
 /** What was found stays known after close(); what has yet to be read throws STORE_CLOSED then. */

@@ -40,6 +40,11 @@ export class DirectoryRemoval implements Removal {
     this.#intents.delete(cacheId)
   }
 
+  async abandon(): Promise<void> {
+    for (const path of [...this.#intents.values()].flat()) await this.#root.abandonIntent(path)
+    this.#intents.clear()
+  }
+
   async pathsOf(cacheId: string): Promise<readonly string[]> {
     const { paths } = this.#root
     const directory = paths.layerContent(cacheId)

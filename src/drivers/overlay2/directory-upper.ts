@@ -4,7 +4,9 @@
  *
  * Invariant: what an earlier process left in `work` without use is removed at opening. A look writes nothing.
  */
+
 import fs from 'node:fs'
+import { closeRead } from '../../disk/descriptors.js'
 import { loadLibc } from '../../native/libc.js'
 import type { SystemCalls } from '../../native/system-calls.js'
 import { upperIoError } from '../packed/upper-io.js'
@@ -95,7 +97,7 @@ function synced(path: string): void {
     try {
       fs.fsyncSync(fd)
     } finally {
-      fs.closeSync(fd)
+      closeRead(fd)
     }
   } catch (cause) {
     throw upperIoError('fsync', path, cause)

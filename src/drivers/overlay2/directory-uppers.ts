@@ -9,7 +9,7 @@ import type { WrittenIntent } from '../../disk/intent.js'
 import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { SystemCalls } from '../../native/system-calls.js'
-import type { ContainerPlace, UpperCheck, UpperLeftover, Uppers } from '../driver.js'
+import type { ContainerPlace, UpperChange, UpperCheck, UpperLeftover, Uppers } from '../driver.js'
 import type { Lowers, NewNode, Upper } from '../upper.js'
 import { describeDirectory, linkAt, linkFileOf, placeDirectory, unlinkDirectory } from './directory.js'
 import type { FileSystemSync } from './file-system-sync.js'
@@ -52,26 +52,33 @@ export class DirectoryUppers implements Uppers {
     await (await this.look(directory, lowers)).close()
   }
 
-  async publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<() => Promise<void>> {
+  async publish(staged: string, place: ContainerPlace, below: string | undefined): Promise<UpperChange<void>> {
     const { root, sync } = this.#parts
     const { container, mountId } = place
     await root.assertAlone()
     const link = await linkAt(root, staged)
     const intent = await root.intend({ directory: mountId, container })
-    await placeDirectory(root, staged, { id: mountId, link, below })
-    await sync.everything(root.paths.below(root.paths.containerUpper(mountId), 'link'))
-    return () => ifThere(root.io.unlink(intent))
+    const abandoned = () => root.abandonIntent(intent)
+    try {
+      await placeDirectory(root, staged, { id: mountId, link, below })
+      await sync.everything(root.paths.below(root.paths.containerUpper(mountId), 'link'))
+    } catch (error) {
+      await abandoned()
+      throw error
+    }
+    return { done: () => root.settle(() => ifThere(root.io.unlink(intent))), abandoned }
   }
 
-  async remove({ container, mountId }: ContainerPlace): Promise<() => Promise<string | undefined>> {
+  async remove({ container, mountId }: ContainerPlace): Promise<UpperChange<string | undefined>> {
     const { root } = this.#parts
     await root.assertAlone()
     const intent = await root.intend({ directory: mountId, container })
-    return async () => {
+    const take = async () => {
       const trashed = await this.#take(mountId)
-      await ifThere(root.io.unlink(intent))
+      await root.settle(() => ifThere(root.io.unlink(intent)))
       return trashed
     }
+    return { done: take, abandoned: () => root.abandonIntent(intent) }
   }
 
   async leftovers(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]> {

@@ -3,7 +3,7 @@
  * thousands of files and directories of a layer, and of their parents.
  */
 import type { Root } from '../../disk/root.js'
-import { PhylloError } from '../../errors.js'
+import { callError, PhylloError } from '../../errors.js'
 import { type Libc, loadLibc } from '../../native/libc.js'
 
 export class FileSystemSync {
@@ -24,8 +24,7 @@ export class FileSystemSync {
     try {
       await syncfs(fd)
     } catch (cause) {
-      const reason = (cause as Error).message
-      throw new PhylloError('STORE_IO', `syncfs ${file}: ${reason}`, { operation: 'syncfs', path: file, cause })
+      throw callError('STORE_IO', cause, { operation: 'syncfs', path: file })
     } finally {
       await io.close(fd)
     }

@@ -86,16 +86,10 @@ export class Overlay2Driver implements Driver {
     }
     await root.assertAlone()
     const stage = await root.stage()
-    const tarSplit = stage.file(tarSplitFile)
-    await io.rename(paths.below(staged, tarSplitFile), tarSplit)
-    await io.chmod(tarSplit, 0o644)
-    const link = await completeLayer(root, staged, below)
     const id = randomId(io)
-    const intent = await root.intend({ directory: id })
-    await placeDirectory(root, staged, { id, link, below })
-    await this.#sync.everything(tarSplit)
+    let intent: string | undefined
     const end = async () => {
-      await ifThere(io.unlink(intent))
+      if (intent !== undefined) await ifThere(io.unlink(intent))
       await stage.dispose()
     }
     const withdraw = async () => {
@@ -103,7 +97,19 @@ export class Overlay2Driver implements Driver {
       await root.discard(paths.layerContent(id))
       await end()
     }
-    return { cacheId: id, beside: [[tarSplitFile, tarSplit]], recorded: end, withdraw }
+    try {
+      const tarSplit = stage.file(tarSplitFile)
+      await io.rename(paths.below(staged, tarSplitFile), tarSplit)
+      await io.chmod(tarSplit, 0o644)
+      const link = await completeLayer(root, staged, below)
+      intent = await root.intend({ directory: id })
+      await placeDirectory(root, staged, { id, link, below })
+      await this.#sync.everything(tarSplit)
+      return { cacheId: id, beside: [[tarSplitFile, tarSplit]], recorded: end, withdraw }
+    } catch (error) {
+      await root.settle(withdraw)
+      throw error
+    }
   }
 
   async open({ chainId, diffId, cacheId, sizeBytes }: LayerContent): Promise<OpenLayer> {

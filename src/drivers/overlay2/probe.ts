@@ -7,7 +7,6 @@
  */
 import {
   chownSync,
-  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -24,6 +23,8 @@ import {
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fromText } from '../../byte-string.js'
+import { closeRead } from '../../disk/descriptors.js'
+import { isErrno } from '../../errors.js'
 import { errnoError, errnoOf } from '../../native/errno-error.js'
 import { DT_UNKNOWN, type SystemCalls } from '../../native/system-calls.js'
 
@@ -161,7 +162,7 @@ function keepsTypes(directory: string, calls: SystemCalls): boolean {
       if (entries.some(({ type }) => type === DT_UNKNOWN)) return false
     return true
   } finally {
-    closeSync(fd)
+    closeRead(fd)
   }
 }
 
@@ -174,8 +175,11 @@ function lack(words: string, attempt: () => void): string | undefined {
   }
 }
 
+/** These say of a file system or a user nothing but how they are at the moment. */
+const passing = ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EROFS']
+
 /** What the system said; anything else is a mistake of ours. */
 function said(error: unknown): string {
-  if (errnoOf(error) === undefined) throw error
+  if (errnoOf(error) === undefined || isErrno(error, ...passing)) throw error
   return String((error as NodeJS.ErrnoException).code)
 }

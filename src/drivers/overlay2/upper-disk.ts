@@ -6,9 +6,11 @@
  * - Paths are below the container's directory, and have no symlink in them: nobody else writes here while the container is held.
  * - A call that fails throws STORE_IO with `operation`, `path`, `errno` and `cause`.
  */
+
 import fs from 'node:fs'
 import { type ByteString, byteString, toBytes } from '../../byte-string.js'
-import { isErrno, PhylloError } from '../../errors.js'
+import { closeRead } from '../../disk/descriptors.js'
+import { callError, isErrno } from '../../errors.js'
 import { RENAME_EXCHANGE, RENAME_WHITEOUT, type SystemCalls } from '../../native/system-calls.js'
 import type { Xattr } from '../../tar/entry.js'
 import type { Attributes, NewNode } from '../upper.js'
@@ -181,6 +183,11 @@ export class UpperDisk {
     return this.#told('open', path, at => fs.openSync(at, O_RDWR | O_NOFOLLOW))
   }
 
+  /** Of one that was written to. */
+  close(path: ByteString, fd: number): void {
+    this.#told('close', path, () => fs.closeSync(fd))
+  }
+
   write(path: ByteString, fd: number, bytes: Uint8Array, position: number): void {
     this.#told('write', path, () => {
       for (let done = 0; done < bytes.length; )
@@ -200,7 +207,7 @@ export class UpperDisk {
     } catch (cause) {
       throw this.#error('syncfs', upperName, cause)
     } finally {
-      fs.closeSync(fd)
+      closeRead(fd)
     }
   }
 
@@ -210,7 +217,7 @@ export class UpperDisk {
     try {
       this.#told('syncfs', upperName, () => this.calls.syncfs(fd))
     } finally {
-      fs.closeSync(fd)
+      closeRead(fd)
     }
   }
 
@@ -239,14 +246,7 @@ export class UpperDisk {
 
   #error(operation: string, at: ByteString, cause: unknown): unknown {
     if (!(cause instanceof Error) || !('code' in cause)) return cause
-    const path = this.hostPath(at)
-    const errno = String(cause.code)
-    return new PhylloError('STORE_IO', `${path}: ${operation} failed: ${cause.message}`, {
-      operation,
-      path,
-      errno,
-      cause,
-    })
+    return callError('STORE_IO', cause, { operation, path: this.hostPath(at) })
   }
 }
 

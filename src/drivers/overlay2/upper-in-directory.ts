@@ -8,7 +8,9 @@
  * - A directory has the opaque mark if the layers have something under its name that it does not merge with.
  * - Times of directories are the tree's, whatever was done in them.
  */
+
 import type { ByteString } from '../../byte-string.js'
+import { inTurn } from '../../endings.js'
 import { PhylloError } from '../../errors.js'
 import type { Xattr } from '../../tar/entry.js'
 import { type Tree, WHITEOUT } from '../layer.js'
@@ -217,8 +219,19 @@ export class DirectoryUpper extends DirectoryTree implements Upper {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#parts.reading.close()
-    if (!this.#parts.readOnly) this.#parts.disk.clear()
+    await inTurn([
+      () => this.#parts.reading.close(),
+      () => this.#parts.readOnly || this.#parts.disk.clear(),
+      () => this.#assertWhole(),
+    ])
+  }
+
+  async abandon(): Promise<void> {
+    await this.close().catch(() => undefined)
+  }
+
+  /** What could not be done at all is told by whatever comes next. */
+  #assertWhole(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
 

@@ -3,7 +3,9 @@
  *
  * Invariant: nothing is written, and whoever has the container open is not disturbed. What he takes away meanwhile is no damage.
  */
+
 import { setImmediate as turn } from 'node:timers/promises'
+import { closeRead } from '../../disk/descriptors.js'
 import { PhylloError } from '../../errors.js'
 import type { Checksums } from '../../layerfile/checksum.js'
 import { Journal } from './journal.js'
@@ -26,7 +28,7 @@ export interface CheckUpperOptions {
 export async function checkPackedUpper(directory: string, { checksums, full, pace }: CheckUpperOptions): Promise<void> {
   await (await lookAtPackedUpper(directory, { checksums })).close()
   if (!full) return
-  const io: UpperIo = { ...nodeUpperIo, open: path => nodeUpperIo.open(path, 'r') }
+  const io: UpperIo = { ...nodeUpperIo, open: path => nodeUpperIo.open(path, 'r'), close: ({ fd }) => closeRead(fd) }
   const path = `${directory}/${journalName}`
   const journal = new Journal(io, checksums.xxh64, io.open(path, 'r'), path, 0, 0)
   const files = new UpperFiles(io, directory)

@@ -6,7 +6,7 @@
  * - A file is made shorter, or removed, only when the journal on the disk does not need what goes: until then the bytes behind
  *   the content's end are there, up to `reach`, and count for nothing. So it is while a snapshot reads it.
  */
-import { PhylloError } from '../../errors.js'
+import { callError } from '../../errors.js'
 import type { Holds } from './holds.js'
 import { contentName, type LargeContent, largeContent } from './stored-content.js'
 import type { UpperFiles } from './upper-files.js'
@@ -172,8 +172,8 @@ export class LargeContents {
       this.#files.writeSync(contentName(content.file), before, position)
     } catch (second) {
       const path = this.#files.path(contentName(content.file))
-      const reason = `${path}: write failed, and so did putting back what was there: ${String(second)}`
-      throw new PhylloError('STORE_IO', reason, { operation: 'write', path, cause })
+      const said = `${path}: write failed, and so did putting back what was there (${String(second)})`
+      throw callError('STORE_IO', (cause as Error).cause ?? cause, { operation: 'write', path, said })
     }
   }
 }

@@ -9,7 +9,8 @@
  */
 import fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PhylloError } from '../../errors.js'
+import { closeRead } from '../../disk/descriptors.js'
+import { PhylloError, told } from '../../errors.js'
 import { type Checksums, loadChecksums } from '../../layerfile/checksum.js'
 import type { Sum } from '../../layerfile/format.js'
 import type { UpperTree } from '../upper-tree.js'
@@ -62,7 +63,7 @@ interface JournalAt {
 }
 
 function journalAt(path: string): JournalAt | undefined {
-  const stats = fs.statSync(path, { throwIfNoEntry: false })
+  const stats = told('STORE_IO', { operation: 'stat', path }, () => fs.statSync(path, { throwIfNoEntry: false }))
   return stats && { file: `${stats.dev} ${stats.ino}`, bytes: stats.size }
 }
 
@@ -87,7 +88,7 @@ interface Looked {
 function assemble(look: Look, path: string): Looked {
   const { directory, io, sum } = look
   if (io.fileBytes(path) === undefined) throw corruptUpper(path, 'missing')
-  const reading: UpperIo = { ...io, open: name => io.open(name, 'r') }
+  const reading: UpperIo = { ...io, open: name => io.open(name, 'r'), close: ({ fd }) => closeRead(fd) }
   const journal = new Journal(reading, sum, reading.open(path, 'r'), path, 0, 0)
   const files = new UpperFiles(reading, directory)
   try {
@@ -135,7 +136,7 @@ function lookingIo({ io, since }: Look): UpperIo {
   return {
     ...io,
     open: path => openOld(io, path, since),
-    close: file => file.fd !== noFile && io.close(file),
+    close: ({ fd }) => fd !== noFile && closeRead(fd),
     read: (file, into, position) => there(file, into, io.read(file, into, position)),
     readLater: async (file, into, position) => there(file, into, await io.readLater(file, into, position)),
     ...{ makeDirectory: refuse, write: refuse, truncate: refuse, rename: refuse, unlink: refuse },
@@ -147,9 +148,18 @@ function lookingIo({ io, since }: Look): UpperIo {
 /** A number may mean another file after a compaction and one more opening: what was made since is not the one. */
 function openOld(io: UpperIo, path: string, since: number): OpenFile {
   const file = opened(io, path)
-  if (fs.fstatSync(file.fd).birthtimeMs <= since) return file
-  io.close(file)
+  try {
+    if (birthtimeMs(file) <= since) return file
+  } catch (error) {
+    closeRead(file.fd)
+    throw error
+  }
+  closeRead(file.fd)
   throw changed(path)
+}
+
+function birthtimeMs({ fd, path }: OpenFile): number {
+  return told('STORE_IO', { operation: 'fstat', path }, () => fs.fstatSync(fd).birthtimeMs)
 }
 
 function opened(io: UpperIo, path: string): OpenFile {

@@ -5,7 +5,9 @@
  * - There is a journal, whole, from the moment there is anything.
  * - What an earlier process left without use is removed, once the journal that does not need it is on the disk.
  */
+
 import { dirname } from 'node:path'
+import { finishing, inTurn } from '../../endings.js'
 import { type Checksums, loadChecksums } from '../../layerfile/checksum.js'
 import type { Sum } from '../../layerfile/format.js'
 import type { NewNode } from '../upper.js'
@@ -50,8 +52,8 @@ export async function openPackedUpper(directory: string, options: OpenUpperOptio
     }
     return new PackedUpper(parts)
   } catch (error) {
-    files.close()
-    journal.close()
+    // Why it cannot be opened is what is told.
+    await inTurn([() => files.close(), () => journal.close()]).catch(() => undefined)
     throw error
   }
 }
@@ -68,12 +70,11 @@ export async function makePackedUpper(
   if (orphan !== undefined) throw corruptUpper(`${directory}/${journalName}`, `missing, while there is ${orphan}`)
   const path = `${directory}/${nextJournalName}`
   const journal = Journal.create(io, sum, path)
-  try {
+  const write = async () => {
     writeSnapshot(new UpperTree(root, { record: () => undefined, letGo: () => undefined }), journal)
     await journal.sync()
-  } finally {
-    journal.close()
   }
+  await finishing(write, () => journal.close())
   io.rename(path, `${directory}/${journalName}`)
   await io.syncDirectory(directory)
   await io.syncDirectory(dirname(directory))

@@ -100,7 +100,14 @@ export class PackedDriver implements Driver {
   removal(): Removal {
     const nothing = async () => undefined
     const pathsOf = async (cacheId: string) => [this.#root.paths.packedLayer(cacheId)]
-    return { candidates: () => this.#files(), announce: nothing, detach: nothing, done: nothing, pathsOf }
+    return {
+      candidates: () => this.#files(),
+      announce: nothing,
+      detach: nothing,
+      done: nothing,
+      abandon: nothing,
+      pathsOf,
+    }
   }
 
   async pinned(): Promise<ReadonlySet<string>> {

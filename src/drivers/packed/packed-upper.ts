@@ -144,4 +144,8 @@ export class PackedUpper extends TreeMetadata implements Upper {
   close(): Promise<void> {
     return this.#keeper.close()
   }
+
+  abandon(): Promise<void> {
+    return this.#keeper.abandon()
+  }
 }

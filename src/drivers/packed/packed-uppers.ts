@@ -6,7 +6,7 @@
 import { ifThere } from '../../disk/io.js'
 import type { Root } from '../../disk/root.js'
 import type { Checksums } from '../../layerfile/checksum.js'
-import type { ContainerPlace, UpperCheck, UpperLeftover, Uppers } from '../driver.js'
+import type { ContainerPlace, UpperChange, UpperCheck, UpperLeftover, Uppers } from '../driver.js'
 import type { NewNode, Upper } from '../upper.js'
 
 export class PackedUppers implements Uppers {
@@ -38,13 +38,14 @@ export class PackedUppers implements Uppers {
     await checkPackedUpper(directory, { checksums: await this.#checksums(), full, pace })
   }
 
-  async publish(staged: string, { mountId }: ContainerPlace): Promise<() => Promise<void>> {
+  async publish(staged: string, { mountId }: ContainerPlace): Promise<UpperChange<void>> {
     await this.#root.publishDirectory(staged, this.#root.paths.containerUpper(mountId))
-    return async () => undefined
+    return { done: async () => undefined, abandoned: async () => undefined }
   }
 
-  async remove({ mountId }: ContainerPlace): Promise<() => Promise<string | undefined>> {
-    return () => this.#root.toTrash(this.#root.paths.containerUpper(mountId))
+  async remove({ mountId }: ContainerPlace): Promise<UpperChange<string | undefined>> {
+    const take = () => this.#root.toTrash(this.#root.paths.containerUpper(mountId))
+    return { done: take, abandoned: async () => undefined }
   }
 
   async leftovers(containers: readonly ContainerPlace[]): Promise<UpperLeftover[]> {

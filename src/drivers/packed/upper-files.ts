@@ -5,6 +5,7 @@
  * - A descriptor that somebody has pinned is not closed before he lets go of it, whatever happens to the file's name.
  * - `dirty` holds the names of files whose bytes may not be on the disk; `namesDirty`: a file was made since the last sync.
  */
+import { inTurnNow } from '../../endings.js'
 import { type OpenFile, readAll, type UpperIo, writeAll } from './upper-io.js'
 
 /** Few enough for a process with the usual bound of 1024 and several containers. */
@@ -123,7 +124,13 @@ export class UpperFiles {
   }
 
   close(): void {
-    for (const [name, entry] of [...this.#open]) this.#drop(name, entry)
+    inTurnNow(
+      [...this.#open].map(
+        ([name, entry]) =>
+          () =>
+            this.#drop(name, entry),
+      ),
+    )
   }
 
   #made(name: string): void {

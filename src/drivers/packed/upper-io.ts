@@ -8,7 +8,7 @@
  */
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-import { isErrno, PhylloError } from '../../errors.js'
+import { callError, isErrno, type PhylloError } from '../../errors.js'
 
 /** An open file, with the path that errors name. */
 export interface OpenFile {
@@ -45,9 +45,7 @@ export interface UpperIo {
 }
 
 export function upperIoError(operation: string, path: string, cause: unknown): PhylloError {
-  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new PhylloError('STORE_IO', `${path}: ${operation} failed: ${reason}`, { operation, path, errno, cause })
+  return callError('STORE_IO', cause, { operation, path })
 }
 
 function told<R>(operation: string, path: string, call: () => R): R {

@@ -5,6 +5,7 @@
  * - A hand-over to the kernel that failed is told by `sync` and `close`.
  * - `sync`, `compact` and `close` take turns.
  */
+import { inTurnNow } from '../../endings.js'
 import type { Sum } from '../../layerfile/format.js'
 import type { Change } from '../upper-change.js'
 import type { UpperTree } from '../upper-tree.js'
@@ -123,6 +124,13 @@ export class UpperKeeper {
     return this.#closing
   }
 
+  /** What is lost by then is known: no failure of it says anything more. */
+  abandon(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#closed) this.#end()
+    }).catch(() => undefined)
+  }
+
   #letGo(content: StoredContent): void {
     this.usedBytes -= content.bytes
     if (content.kind === 'small') this.#parts.segments.drop(content)
@@ -197,10 +205,14 @@ export class UpperKeeper {
     this.#batches.handOver()
     if (this.#parts.large.surplusFiles > 0) await this.#syncNow()
     this.#batches.handOver()
+    this.#end()
+  }
+
+  /** Every descriptor is let go of, whichever closing fails. */
+  #end(): void {
     this.#batches.stop()
     this.#closed = true
-    this.#parts.files.close()
-    this.#batches.journal.close()
+    inTurnNow([() => this.#parts.files.close(), () => this.#batches.journal.close()])
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { type ByteString, toText } from '../../byte-string.js'
 import { isErrno } from '../../errors.js'
+import { errnoOf } from '../../native/errno-error.js'
 import {
   checkedByNode,
   encoded,
@@ -69,8 +70,9 @@ function mkdirCode(union: Union, path: PathArgument, mode: number): string | und
     named.mkdir(union, path, mode)
     return undefined
   } catch (error) {
-    if (error instanceof Error && 'errno' in error && 'code' in error) return String(error.code)
-    throw error
+    // A call on the store that failed is no answer of the union
+    if (errnoOf(error) === undefined) throw error
+    return (error as NodeJS.ErrnoException).code
   }
 }
 

@@ -243,9 +243,15 @@ export class Union {
     }
   }
 
-  /** Idempotent: ends when the reads that are under way have ended and the layers are released. */
+  /**
+   * Idempotent: ends when the reads that are under way have ended and the layers are released. What was changed and cannot be written
+   * keeps it open: closing can be tried again.
+   */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().catch((error: unknown) => {
+      this.#closing = undefined
+      throw error
+    })
     return this.#closing
   }
 
