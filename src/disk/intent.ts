@@ -9,7 +9,7 @@
  *   taken for a layer's, and a collector would take away what the container has changed.
  */
 import type { Flock } from '../native/flock.js'
-import { ifThere } from './io.js'
+import { failedWith, type Io, ifThere, isLinkless } from './io.js'
 import { isAlive, type Owner, type OwnerContext, ownerOf } from './owner.js'
 
 export interface Intent {
@@ -33,12 +33,28 @@ export async function writeIntent(
   owner: Owner,
   { directory, container = '' }: Intent,
 ): Promise<string> {
-  const staged = paths.below(paths.stages, owner.next())
   const path = paths.below(paths.intents, `${directory}@${owner.next()}`)
-  await io.writeNew(staged, container, 0o600, durability === 'full')
-  await io.rename(staged, path)
+  if (container !== '' || !(await linkOwner(io, paths.below(paths.owners, owner.id), path))) {
+    const staged = paths.below(paths.stages, owner.next())
+    await io.writeNew(staged, container, 0o600, durability === 'full')
+    await io.rename(staged, path)
+  }
   if (durability === 'full') await io.sync(paths.intents)
   return path
+}
+
+/**
+ * An intent without a word in it is one more name of its owner's empty file: a removal writes one for each layer, and there may be
+ * no inode left. False where that cannot be.
+ */
+async function linkOwner(io: Io, ownerFile: string, path: string): Promise<boolean> {
+  try {
+    await io.link(ownerFile, path)
+    return true
+  } catch (error) {
+    if (isLinkless(error) || failedWith(error, 'EMLINK', 'ENOENT')) return false
+    throw error
+  }
 }
 
 /** Intents of those who have died. Under the root lock. */

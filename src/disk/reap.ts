@@ -33,6 +33,22 @@ export async function reapDeadOwners(context: OwnerContext, flock: Flock, self: 
   return stages.length === batch || owned.length === batch
 }
 
+/**
+ * What an owner that ends by itself has left, if it has left anything: its own file goes last, too. A store that somebody has deleted
+ * has nothing to release.
+ */
+export async function releaseOwned(context: OwnerContext, owner: Owner): Promise<void> {
+  const { paths, io } = context
+  const mine = async (directory: string) =>
+    ((await ifThere(io.readdir(directory))) ?? []).filter(name => ownerOf(name) === owner.id)
+  for (const name of await mine(paths.stages)) {
+    const trashed = await moveToTrash(context, owner, paths.below(paths.stages, name))
+    if (trashed !== undefined) await io.deleteTree(trashed)
+  }
+  const owned = (await mine(paths.owners)).sort((a, b) => b.length - a.length)
+  for (const name of owned) await ifThere(io.unlink(paths.below(paths.owners, name)))
+}
+
 /** What is there of dead owners, all of it, for a collector; what they held in limbo goes back to its place. */
 export async function leavingsOfDead(context: OwnerContext, flock: Flock, self: Owner): Promise<Leavings> {
   const { paths } = context

@@ -10,14 +10,15 @@ import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
 import { assertNoDaemon } from './daemon.js'
 import { freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
-import { type Io, ifThere } from './io.js'
+import type { Io } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
-import { tryLock, withLockFile } from './lock.js'
-import { type Owner, ownerOf } from './owner.js'
+import { tryHold, withLockFile } from './lock.js'
+import type { Owner } from './owner.js'
 import type { StorePaths } from './paths.js'
 import { keep, placeFor, quarantine } from './quarantine.js'
-import { type Leavings, leavingsOfDead, reapDeadOwners } from './reap.js'
+import { type Leavings, leavingsOfDead, reapDeadOwners, releaseOwned } from './reap.js'
+import { Reserve } from './reserve.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
 
@@ -39,6 +40,13 @@ export interface RootParts {
   readonly paths: StorePaths
   readonly durability: commit.Durability
   readonly mode: Writing | ReadOnly
+  readonly reserve?: Reserve
+}
+
+/** What a root and the same root for freeing share. */
+interface Life {
+  sweeping: Promise<void>
+  closing: Promise<void> | undefined
 }
 
 export class Root {
@@ -48,16 +56,22 @@ export class Root {
   readonly readOnlyReason: string | undefined
   /** For reading, and for what is neither a read nor a publication; publishing goes through the methods below. */
   readonly io: Io
+  /** The same root for work that frees room: where there is none, whatever it does takes what the reserve holds. */
+  readonly freeing: Root
   readonly #mode: Writing | ReadOnly
-  #sweeping: Promise<void> = Promise.resolve()
-  #closing: Promise<void> | undefined
+  readonly #reserve: Reserve
+  readonly #life: Life
 
-  constructor({ io, paths, durability, mode }: RootParts) {
+  constructor(parts: RootParts, shared?: Life) {
+    const { io, paths, durability, mode, reserve = new Reserve(io, paths) } = parts
     this.io = io
     this.paths = paths
     this.durability = durability
     this.#mode = mode
     this.readOnlyReason = 'reason' in mode ? mode.reason : undefined
+    this.#reserve = reserve
+    this.#life = shared ?? { sweeping: Promise.resolve(), closing: undefined }
+    this.freeing = shared === undefined ? new Root({ ...parts, reserve, io: reserve.io }, this.#life) : this
   }
 
   /** @throws STORE_READ_ONLY, STORE_VERSION, STORE_CLOSED */
@@ -81,7 +95,7 @@ export class Root {
   }
 
   stage(): Promise<Stage> {
-    return createStage(this, this.#writing().owner)
+    return createStage(this, this.#writing().owner, this.freeing)
   }
 
   /** See commit.publishFile: content-named files; false when somebody was first. Not under withLock. */
@@ -136,38 +150,31 @@ export class Root {
 
   /** Takes a file or directory out of the store and deletes it. False when it was not there. */
   async discard(path: string): Promise<boolean> {
-    const trashed = await moveToTrash(this, this.#writing().owner, path)
-    if (trashed !== undefined) await this.io.deleteTree(trashed)
+    const trashed = await moveToTrash(this.freeing, this.#writing().owner, path)
+    if (trashed !== undefined) await this.freeing.io.deleteTree(trashed)
     return trashed !== undefined
   }
 
   /** Takes a file or directory out of the store; answers where its bytes are now, undefined when it was not there. */
   toTrash(path: string): Promise<string | undefined> {
-    return moveToTrash(this, this.#writing().owner, path)
+    return moveToTrash(this.freeing, this.#writing().owner, path)
   }
 
   /**
    * Holds a file that is there, until the answer is called or the process dies; undefined when somebody else holds it, also in
    * this process.
    */
-  async tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
-    const { flock } = this.#writing()
-    const fd = await this.io.openExisting(path)
-    let released: Promise<void> | undefined
-    const release = () => (released ??= this.io.close(fd))
-    try {
-      if (await tryLock(flock, fd, path)) return release
-    } catch (error) {
-      await release()
-      throw error
-    }
-    await release()
-    return undefined
+  tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
+    return tryHold(this.io, this.#writing().flock, path)
   }
 
-  /** Writes a lease: before looking, and to be kept until the tag is there. Writes and holds nothing when read-only. */
+  /**
+   * Writes a lease: before looking, and to be kept until the tag is there; also on a full disk, for whoever only reads. Writes and
+   * holds nothing when read-only.
+   */
   async lease(leased: Leased): Promise<Lease> {
-    return this.readOnlyReason === undefined ? writeLease(this, this.#writing().owner, leased) : emptyLease(leased)
+    if (this.readOnlyReason !== undefined) return emptyLease(leased)
+    return writeLease(this.freeing, this.#writing().owner, leased)
   }
 
   /** Everything leased by anybody. Read it before the references. */
@@ -202,15 +209,15 @@ export class Root {
 
   /** See limbo.ts. */
   setAside(path: string): Promise<string | undefined> {
-    return setAside(this, this.#writing().owner, path)
+    return setAside(this.freeing, this.#writing().owner, path)
   }
 
   restore(inLimbo: string): Promise<void> {
-    return restore(this, this.#writing().owner, inLimbo)
+    return restore(this.freeing, this.#writing().owner, inLimbo)
   }
 
   condemn(inLimbo: string): Promise<boolean> {
-    return condemn(this, this.#writing().owner, inLimbo)
+    return condemn(this.freeing, this.#writing().owner, inLimbo)
   }
 
   inLimbo(path: string): Promise<string[]> {
@@ -220,18 +227,18 @@ export class Root {
   /** Frees what dead owners have left; the bytes go with the next sweep. Answers whether there may be more. */
   reap(): Promise<boolean> {
     const { flock, owner } = this.#writing()
-    return this.withLock(() => reapDeadOwners(this, flock, owner))
+    return this.withLock(() => reapDeadOwners(this.freeing, flock, owner))
   }
 
   /** What dead owners have left, for a collector; what they held in limbo goes back to its place. */
   leavings(): Promise<Leavings> {
     const { flock, owner } = this.#writing()
-    return this.withLock(() => leavingsOfDead(this, flock, owner))
+    return this.withLock(() => leavingsOfDead(this.freeing, flock, owner))
   }
 
   /** Settles when no sweep of this store runs. */
   swept(): Promise<void> {
-    return this.#sweeping.catch(() => undefined)
+    return this.#life.sweeping.catch(() => undefined)
   }
 
   /**
@@ -240,43 +247,31 @@ export class Root {
    */
   sweep(signal?: AbortSignal): Promise<void> {
     this.assertWritable()
-    const stopped = () => this.#closing !== undefined || signal?.aborted === true
-    this.#sweeping = this.#sweeping.catch(() => undefined).then(() => emptyTrash(this, stopped))
-    return this.#sweeping
+    const stopped = () => this.#life.closing !== undefined || signal?.aborted === true
+    this.#life.sweeping = this.swept().then(() => emptyTrash(this.freeing, stopped))
+    return this.#life.sweeping
   }
 
   /** Idempotent. Leases and stages that are still there are released and deleted. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    this.#life.closing ??= this.#close()
+    return this.#life.closing
   }
 
   async #close(): Promise<void> {
     const mode = this.#mode
     if ('reason' in mode) return
     try {
-      await this.#sweeping
-      await this.#releaseAll(mode.owner)
+      await this.#life.sweeping
+      await releaseOwned(this.freeing, mode.owner)
+      await this.#reserve.end()
     } finally {
       await this.io.close(mode.owner.fd)
     }
   }
 
-  /** The owner's own file goes last, as in reaping. A store that somebody has deleted has nothing to release. */
-  async #releaseAll(owner: Owner): Promise<void> {
-    const { paths, io } = this
-    const mine = async (directory: string) =>
-      ((await ifThere(io.readdir(directory))) ?? []).filter(name => ownerOf(name) === owner.id)
-    for (const name of await mine(paths.stages)) {
-      const trashed = await moveToTrash(this, owner, paths.below(paths.stages, name))
-      if (trashed !== undefined) await io.deleteTree(trashed)
-    }
-    const owned = (await mine(paths.owners)).sort((a, b) => b.length - a.length)
-    for (const name of owned) await ifThere(io.unlink(paths.below(paths.owners, name)))
-  }
-
   #writing(): Writing {
-    if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
+    if (this.#life.closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
     if (!('reason' in this.#mode)) return this.#mode
     const { code, reason } = this.#mode
     throw new PhylloError(code, `${this.paths.root} is open for reading only: ${reason}`, { path: this.paths.root })

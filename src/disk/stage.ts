@@ -20,16 +20,16 @@ export interface Stage extends AsyncDisposable {
   dispose(): Promise<void>
 }
 
-export async function createStage(context: OwnerContext, owner: Owner): Promise<Stage> {
-  const { io, paths } = context
+/** `freeing`: the same for taking it away, which has to be possible on a full disk. */
+export async function createStage({ io, paths }: OwnerContext, owner: Owner, freeing: OwnerContext): Promise<Stage> {
   const path = paths.below(paths.stages, owner.next())
   await io.mkdir(path, 0o700)
   let moved: Promise<string | undefined> | undefined
   let disposed: Promise<void> | undefined
-  const abandon = async () => void (await (moved ??= moveToTrash(context, owner, path)))
+  const abandon = async () => void (await (moved ??= moveToTrash(freeing, owner, path)))
   const destroy = async () => {
-    const trashed = await (moved ??= moveToTrash(context, owner, path))
-    if (trashed !== undefined) await io.deleteTree(trashed)
+    const trashed = await (moved ??= moveToTrash(freeing, owner, path))
+    if (trashed !== undefined) await freeing.io.deleteTree(trashed)
   }
   const dispose = () => (disposed ??= destroy())
   return { path, file: name => join(path, name), abandon, dispose, [Symbol.asyncDispose]: dispose }

@@ -173,6 +173,8 @@ export interface Driver {
   hasContent(cacheId: string): Promise<boolean>
   /** cache-ids of what is there, as far as names tell. */
   stored(): Promise<ReadonlySet<string>>
+  /** Bytes on the disk that the content of a layer takes at least whose tar has so many. */
+  leastBytes(tarBytes: number): number
   /** @throws STORE_CORRUPT when a content that is said to be there is not */
   publish(content: NewContent): Promise<PublishedContent>
   /** @throws STORE_CORRUPT, STORE_VERSION, STORE_IO, naming the file */

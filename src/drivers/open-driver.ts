@@ -5,21 +5,33 @@ import { storeIoError } from '../disk/io.js'
 import type { StorePaths } from '../disk/paths.js'
 import type { Root } from '../disk/root.js'
 import { isErrno } from '../errors.js'
+import type { SystemCalls } from '../native/system-calls.js'
 import type { Driver } from './driver.js'
+import type { probeOverlay2 } from './overlay2/probe.js'
 import { PackedDriver, type PackedOptions } from './packed/packed-driver.js'
 
 /** Before anything is written: whether the driver can be written to here. @throws DRIVER_UNSUPPORTED naming what is missing */
 export async function probeDriver(paths: StorePaths): Promise<void> {
   if (paths.driver === 'packed') return
-  const [{ probeOverlay2 }, { refuse }, { loadSystemCalls }] = await Promise.all([
+  const [probe, { refuse }, { loadSystemCalls }] = await Promise.all([
     import('./overlay2/probe.js'),
     import('./overlay2/refuse.js'),
     import('../native/load-system-calls.js'),
   ])
   const places = await Promise.all([paths.content, paths.stages].map(nearest))
-  const { missing } = probeOverlay2(places[1]!.path, await loadSystemCalls())
+  const calls = await loadSystemCalls()
+  const { missing } = await probed(places[1]!.path, probe.probeOverlay2, calls)
   const apart = places[0]!.device === places[1]!.device ? [] : ['overlay2/ and phyllo/ on one file system']
   refuse(paths, [...missing, ...apart])
+}
+
+/** A full disk lacks nothing but room. */
+async function probed(path: string, probe: typeof probeOverlay2, calls: SystemCalls | undefined) {
+  try {
+    return probe(path, calls)
+  } catch (error) {
+    throw isErrno(error, 'ENOSPC', 'EDQUOT') ? await storeIoError('probe', path, error) : error
+  }
 }
 
 /** The directory, or the one of its parents that is there. */

@@ -64,7 +64,7 @@ export class DirectoryUppers implements Uppers {
   }
 
   async remove({ container, mountId }: ContainerPlace): Promise<() => Promise<string | undefined>> {
-    const { root } = this.#parts
+    const root = this.#parts.root.freeing
     await root.assertAlone()
     const intent = await root.intend({ directory: mountId, container })
     return async () => {

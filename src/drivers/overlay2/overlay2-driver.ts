@@ -77,6 +77,11 @@ export class Overlay2Driver implements Driver {
     return new Set(await this.#directories())
   }
 
+  /** Headers and padding of a tar are not kept, and empty files and directories take inodes alone: its size says nothing. */
+  leastBytes(): number {
+    return 0
+  }
+
   async publish({ chainId, staged, below }: NewContent): Promise<PublishedContent> {
     const root = this.#root
     const { io, paths } = root
@@ -140,7 +145,7 @@ export class Overlay2Driver implements Driver {
   }
 
   removal(): Removal {
-    return new DirectoryRemoval(this.#root)
+    return new DirectoryRemoval(this.#root.freeing)
   }
 
   async pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>> {

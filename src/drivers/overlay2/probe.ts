@@ -24,6 +24,7 @@ import {
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fromText } from '../../byte-string.js'
+import { isErrno } from '../../errors.js'
 import { errnoError, errnoOf } from '../../native/errno-error.js'
 import { DT_UNKNOWN, type SystemCalls } from '../../native/system-calls.js'
 
@@ -50,7 +51,7 @@ const koffiMissing =
   'system calls that Node.js lacks: they need the optional package koffi and a Linux C library, and PHYLLO_NATIVE other than 0'
 
 /**
- * Everything that writing to a root needs.
+ * Everything that writing to a root needs. A full disk is an errno error.
  *
  * @param directory An existing directory on the file system that holds the layers; a directory is made in it, and removed.
  */
@@ -174,8 +175,8 @@ function lack(words: string, attempt: () => void): string | undefined {
   }
 }
 
-/** What the system said; anything else is a mistake of ours. */
+/** What the system said; anything else is a mistake of ours. On a full disk nobody knows what is missing. */
 function said(error: unknown): string {
-  if (errnoOf(error) === undefined) throw error
+  if (errnoOf(error) === undefined || isErrno(error, 'ENOSPC', 'EDQUOT')) throw error
   return String((error as NodeJS.ErrnoException).code)
 }
