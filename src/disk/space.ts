@@ -79,7 +79,11 @@ export class Space {
     if (op.signal.aborted) abort()
     let full: PhylloError | undefined
     let watching: Watching | undefined
-    const onFull = (error: PhylloError) => stop.abort((full = error))
+    const onFull = (error: PhylloError) => {
+      full = error
+      // Not the error itself, lest everybody on the way adds to it where he was.
+      stop.abort(new Error('no room on the disk', { cause: error }))
+    }
     const watch = () => (watching ??= this.#watch(onFull, ended.signal))
     const admit = async (leastBytes: number) => {
       const before = await watching?.first
@@ -116,7 +120,7 @@ export class Space {
     for (let room = first; room !== undefined && room.reserve > 0 && !ended.aborted; room = await this.#look()) {
       if (room.leftBytes < 0 || room.leftInodes < 0) return onFull(this.#fullError(room, undefined))
       const pauseMs = Math.min(Math.max(room.leftBytes / fastestBytes, shortestPauseMs), longestPauseMs)
-      await sleep(pauseMs, undefined, { ref: false, signal: ended }).catch(() => undefined)
+      await sleep(pauseMs, undefined, { signal: ended }).catch(() => undefined)
     }
   }
 
