@@ -1,6 +1,15 @@
 /** The reserve of a store: who takes from it on a full disk, who does not, and that it comes back. The disk is full as long as it stands. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Io, nodeIo } from '../../src/disk/io.js'
@@ -35,7 +44,7 @@ function disk(path: string): Disk {
     if (made.full === undefined || !needRoom.includes(operation)) return
     // What is there is found without room.
     if (['mkdir', 'openLock'].includes(operation) && existsSync(at)) return
-    if (isReserve ||  count(path) > 0) throw errno(operation, at, made.full)
+    if (isReserve || count(path) > 0) throw errno(operation, at, made.full)
   })
   const statfs: Io['statfs'] = async at => ({ ...(await nodeIo.statfs(at)), freeBytes: made.freeBytes })
   const made: Disk = { io: { ...watched, statfs }, full: undefined, freeBytes: 2 ** 40 }
@@ -74,7 +83,8 @@ const freeing: Readonly<Record<string, (root: Root) => Promise<unknown>>> = {
     await root.sweep()
     assert.deepEqual(readdirSync(root.paths.trash), [])
   },
-  lease: async root => (await root.lease({ chains: new Set(), diffIds: new Set(), images: new Set([image]) })).release(),
+  lease: async root =>
+    (await root.lease({ chains: new Set(), diffIds: new Set(), images: new Set([image]) })).release(),
   'the lock of the first collector': root => root.freeing.withCollectLock(async () => true),
   'an intent of a container': root => root.freeing.intend({ directory: 'x', container: 'f'.repeat(64) }),
   'an intent of a layer': root => root.freeing.intend({ directory: 'x' }),
@@ -252,7 +262,10 @@ test('an intent of a layer takes no inode, where a file can have several names',
   assert.equal(readFileSync(intent, 'utf8'), '')
   await other.close()
   const free = await openRoot(path, fast)
-  assert.deepEqual((await free.freeIntents()).map(({ directory }) => directory), ['two'])
+  assert.deepEqual(
+    (await free.freeIntents()).map(({ directory }) => directory),
+    ['two'],
+  )
   await free.close()
   assert.deepEqual(new StorePaths(path, 'overlay2').intents, root.paths.intents)
 })

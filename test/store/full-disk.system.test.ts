@@ -76,7 +76,10 @@ for (const [disk, mountDisk] of Object.entries(disks))
       assert.equal(reserveOf(scene), 16, 'the reserve is there again')
       for (const name of ['box-b', 'box-c']) await store.removeContainer(name)
       await onFullDisk(scene, 'image prune', 2 * layerBytes, async () => store.prune({ all: true }))
-      assert.deepEqual((await store.images()).map(({ tags }) => tags), [['d:1']])
+      assert.deepEqual(
+        (await store.images()).map(({ tags }) => tags),
+        [['d:1']],
+      )
       await store.close()
 
       await onFullDisk(scene, 'open and close', 0, async () => (await open()).close())
