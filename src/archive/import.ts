@@ -89,7 +89,6 @@ async function follow(
   stage: Stage,
   op: WritingContext,
 ): Promise<CopiedImage> {
-  await op.admit(0)
   const input = new InputStream(await stream(), label)
   const file = await GrowingFile.create(stage.file('input'))
   const range = { path: file.path, offset: 0, sizeBytes: Number.POSITIVE_INFINITY, growing: file.counter }

@@ -22,7 +22,7 @@ import type { StorePaths } from './paths.js'
 export const reserveFiles = 16
 export const reserveFileBytes = 64 * KiB
 
-/** Somebody else may take what was given up, before we can. */
+/** Somebody else may take what was given up before we can, or make it again. */
 const mostTries = 3
 
 export class Reserve {
@@ -30,9 +30,7 @@ export class Reserve {
   readonly io: Io
   readonly #io: Io
   readonly #paths: StorePaths
-  /** How often it was given up by this process. */
-  #times = 0
-  #giving: Promise<boolean> | undefined
+  #giving: Promise<void> | undefined
   /** Some of it is missing. */
   #lacking = false
   #filling: Promise<void> | undefined
@@ -46,13 +44,14 @@ export class Reserve {
   /** Runs work that can be run again after a failure. */
   async withRoom<T>(work: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
-      const before = this.#times
       try {
         return await work()
       } catch (error) {
         if (!lacksRoom(error) || tries === mostTries) throw error
-        // The first time also without: another process may have given it up.
-        if (!(await this.#givenSince(before)) && tries > 1) throw error
+        // Also if there is nothing to give: somebody else may just have done so.
+        await (this.#giving ??= this.#giveUp().finally(() => {
+          this.#giving = undefined
+        }))
       }
     }
   }
@@ -118,28 +117,18 @@ export class Reserve {
     }
   }
 
-  /** Whether there is more room than before: by us, or by who did it meanwhile. */
-  async #givenSince(times: number): Promise<boolean> {
-    if (this.#times !== times) return true
-    return (this.#giving ??= this.#giveUp().finally(() => {
-      this.#giving = undefined
-    }))
-  }
-
-  async #giveUp(): Promise<boolean> {
+  async #giveUp(): Promise<void> {
     const directory = this.#paths.reserve
     try {
       const names = (await ifThere(this.#io.readdir(directory))) ?? []
-      if (names.length === 0) return false
+      if (names.length === 0) return
+      this.#lacking = true
       await Promise.all(names.map(name => ifThere(this.#io.unlink(this.#paths.below(directory, name)))))
       // A file system with a journal gives blocks away again once it is written.
       await this.#io.sync(directory)
-      this.#times++
-      this.#lacking = true
-      return true
     } catch (error) {
-      if (error instanceof PhylloError) return false
-      throw error
+      // What counts is why room was wanted.
+      if (!(error instanceof PhylloError)) throw error
     }
   }
 

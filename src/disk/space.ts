@@ -25,6 +25,8 @@ export interface WritingContext extends OperationContext {
    * @throws DISK_FULL
    */
   admit(leastBytes: number): Promise<void>
+  /** Whether it would admit them: for whoever can tell more exactly how many they are, at a price. */
+  fits(leastBytes: number): Promise<boolean>
 }
 
 export interface SpaceParts {
@@ -85,13 +87,18 @@ export class Space {
       stop.abort(new Error('no room on the disk', { cause: error }))
     }
     const watch = () => (watching ??= this.#watch(onFull, ended.signal))
-    const admit = async (leastBytes: number) => {
+    const refusal = async (leastBytes: number) => {
       const before = await watching?.first
-      this.#admit(leastBytes, [before, await this.#look()])
+      return this.#refusal(leastBytes, [before, await this.#look()])
+    }
+    const admit = async (leastBytes: number) => {
+      const error = await refusal(leastBytes)
+      if (error !== undefined) throw error
       watch()
     }
+    const fits = async (leastBytes: number) => (await refusal(leastBytes)) === undefined
     try {
-      return await work({ ...op, signal: stop.signal, watch: () => void watch(), admit })
+      return await work({ ...op, signal: stop.signal, watch: () => void watch(), admit, fits })
     } catch (error) {
       throw full ?? error
     } finally {
@@ -102,12 +109,12 @@ export class Space {
   }
 
   /** `rooms`: before anything was written, and now. */
-  #admit(leastBytes: number, rooms: readonly (Room | undefined)[]): void {
+  #refusal(leastBytes: number, rooms: readonly (Room | undefined)[]): PhylloError | undefined {
     const known = rooms.filter(room => room !== undefined)
     const room = known.sort((a, b) => a.leftBytes - b.leftBytes).at(-1)
-    if (room === undefined) return
+    if (room === undefined) return undefined
     const needed = room.shrinks ? 0 : leastBytes
-    if (room.leftBytes < needed || room.leftInodes < 0) throw this.#fullError(room, needed)
+    return room.leftBytes < needed || room.leftInodes < 0 ? this.#fullError(room, needed) : undefined
   }
 
   #watch(onFull: (error: PhylloError) => void, ended: AbortSignal): Watching {

@@ -81,13 +81,17 @@ class CommitJob {
   async all(plan: WrittenPlan): Promise<CommitLayerOutput | undefined> {
     this.#all = plan
     if (plan.entries === 0) return undefined
-    if (this.#running === undefined) await this.#op.admit(this.#to.layers.driver.leastBytes(plan.tarBytes))
+    if (this.#running === undefined) await this.#admit(plan)
     const running = this.#running ?? this.#begin(plan.tarBytes)
     // Not before: this thread, too, should have a core to itself while it plans.
     running.wantHelp()
     const output = await running.output
     this.#op.report.bytesRead += plan.contentBytes
     return output
+  }
+
+  async #admit({ tarBytes, contentBytes }: WrittenPlan): Promise<void> {
+    await this.#op.admit(await this.#to.layers.driver.leastBytes(tarBytes, async () => contentBytes))
   }
 
   async gone(): Promise<void> {

@@ -59,7 +59,7 @@ export async function copyIntoStore(
     for (const image of images) layers.assertFits(stackOf(image), `${source.name}: image ${image.imageId}`)
     await using lease = await layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
     const { missing, unknown } = await op.stage('look', () => findMissing(images, to, op))
-    if (missing.length > 0) await op.admit(await leastBytes(missing, layers.driver))
+    if (missing.length > 0) await op.admit(await leastBytes(missing, { driver: layers.driver, limits, fits: op.fits }))
     const written = await op.stage('layers', () => writeLayers(missing, source.name, jobs, op))
     op.signal.throwIfAborted()
     return await op.stage('publish', () => publishAll({ images, unknown, written, lease }, to, op))

@@ -55,7 +55,8 @@ export async function importLayer(
   stage: Stage,
   op: WritingContext,
 ): Promise<CopiedImage> {
-  await op.admit(await leastBytes([source], to.layers.driver))
+  const { layers, limits } = to
+  await op.admit(await leastBytes([source], { driver: layers.driver, limits, fits: op.fits }))
   const layer = await op.stage('layer', () => writeLayer(source, to, stage, op))
   op.signal.throwIfAborted()
   const reference = text.reference === undefined ? undefined : taggable(text.reference)

@@ -8,6 +8,8 @@ import {
   readdirSync,
   rmSync,
   statfsSync,
+  statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -35,6 +37,15 @@ export function fill(mountPoint: string): void {
 /** Gives all of it back. */
 export function makeRoom(mountPoint: string): void {
   rmSync(join(mountPoint, 'of-others'), { recursive: true, force: true })
+}
+
+/** Gives so many inodes and bytes back. */
+export function leave(mountPoint: string, inodes: number, bytes: number): void {
+  const directory = join(mountPoint, 'of-others')
+  const names = readdirSync(directory).filter(name => name !== 'bytes')
+  for (const name of names.slice(0, inodes)) rmSync(join(directory, name))
+  const path = join(directory, 'bytes')
+  truncateSync(path, statSync(path).size - bytes)
 }
 
 export function freeBytes(mountPoint: string): number {

@@ -5,19 +5,30 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { openRoot } from '../../src/disk/open-root.js'
+import type { Driver } from '../../src/drivers/driver.js'
+import { Overlay2Driver } from '../../src/drivers/overlay2/overlay2-driver.js'
 import { PackedDriver } from '../../src/drivers/packed/packed-driver.js'
-import { leastBytes } from '../../src/images/least-bytes.js'
+import { leastBytes as leastBytesOf } from '../../src/images/least-bytes.js'
+import { defaultLimits } from '../../src/limits.js'
 import { legacyArchive } from '../build/image.js'
 import { archiveFile, scratchDir, scratchStore } from '../build/store.js'
-import { file, tar } from '../build/tar.js'
+import { dir, file, hardlink, symlink, tar } from '../build/tar.js'
+
+const leastBytes = (layers: Parameters<typeof leastBytesOf>[0], driver: Driver, room = 0) =>
+  leastBytesOf(layers, { driver, limits: defaultLimits, fits: async bytes => bytes <= room })
 
 async function drivers(t: TestContext) {
   const root = await openRoot(join(scratchDir(t), 'store'), { durability: 'none' })
   t.after(() => root.close())
-  return { none: new PackedDriver(root, { compression: 'none' }), lz4: new PackedDriver(root, { compression: 'lz4' }) }
+  const directories = new Overlay2Driver(root)
+  return {
+    directories,
+    none: new PackedDriver(root, { compression: 'none' }),
+    lz4: new PackedDriver(root, { compression: 'lz4' }),
+  }
 }
 
-function rangeOf(t: TestContext, bytes: Buffer, before = Buffer.alloc(0)) {
+function rangeOf(t: TestContext, bytes: Buffer, before: Buffer = Buffer.alloc(0)) {
   const path = join(scratchDir(t), 'archive')
   writeFileSync(path, Buffer.concat([before, bytes, Buffer.from('behind')]))
   return { path, offset: before.length, sizeBytes: bytes.length }
@@ -38,6 +49,20 @@ test('what is compressed, arrives, is not there or is nothing counts for nothing
   const endless = { ...rangeOf(t, tar([file('a', 'a')])), sizeBytes: Number.POSITIVE_INFINITY }
   for (const range of [packed, growing, missing, endless]) assert.equal(await leastBytes([{ range }], none), 0)
   assert.equal(await leastBytes([{}], none), 0)
+})
+
+test('where only contents stay, they are what counts, and nobody looks for them where the tar would fit', async t => {
+  const { directories } = await drivers(t)
+  const many = Array.from({ length: 300 }, (_, at) => file(`d/${at}`, 'x'.repeat(at * 10)))
+  const marks = [file('d/.wh.x', 'ignored'.repeat(1000)), file('.wh..wh..opq', ''), symlink('s', 'target'), hardlink('h', 'd/7')]
+  const range = rangeOf(t, tar([dir('d/'), ...many, ...marks, file('large', Buffer.alloc(1_000_000))]), tar([]))
+  // An inode may hold those of less than 1 KiB.
+  const contents = 10 * ((299 * 300) / 2 - (102 * 103) / 2) + 1_000_000
+  assert.equal(await leastBytes([{ range }, { range }], directories), 2 * contents)
+  assert.equal(await leastBytes([{ range }, { range }], directories, 2 * range.sizeBytes - 1), 2 * contents)
+  assert.equal(await leastBytes([{ range }, { range }], directories, 2 * range.sizeBytes), 0)
+  const damaged = { ...range, offset: range.offset + 100 }
+  assert.equal(await leastBytes([{ range: damaged }], directories), 0)
 })
 
 /** Zeros: nothing becomes smaller. */

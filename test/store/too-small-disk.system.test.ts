@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { gzipSync } from 'node:zlib'
-import { type PhylloError, Store, type StoreOptions } from '../../src/index.js'
-import { fill, freeBytes, makeRoom } from '../build/full-disk.js'
+import { type Operation, type PhylloError, Store, type StoreOptions } from '../../src/index.js'
+import { fill, freeBytes, leave, makeRoom } from '../build/full-disk.js'
 import { legacyArchive, type MadeImage } from '../build/image.js'
 import { ownExt4, ownSmallTmpfs } from '../build/mounted.js'
 import { archiveFile, leftovers, scratchStore } from '../build/store.js'
@@ -80,7 +80,7 @@ for (const [disk, mountDisk] of Object.entries({
         const least = leastRoom(mount)
         const error = await refusal(store.load(input()))
         assert.equal(error.path, store.root)
-        assert.ok((error.free as number) < limits.reserveBytes)
+        assert.ok((error.free as number) - ((error.needed as number) ?? 0) < limits.reserveBytes)
         // A thread that is told to stop may write some more: with a busy machine that is some MiB.
         assert.ok((await least()) > 0, 'the last byte was taken')
         await assertWhole(store, before)
@@ -89,29 +89,35 @@ for (const [disk, mountDisk] of Object.entries({
       await store.close()
     })
 
-test('what surely does not fit is refused before a byte is written: load, import, copy', async t => {
+for (const driver of ['packed', 'overlay2'] as const)
+  test(`${driver}: what surely does not fit is refused before a byte is written`, async t => {
+    const mount = ownSmallTmpfs(diskBytes, 3000)
+    const archive = archiveFile(t, legacyArchive([large]), 'large.tar')
+    const store = await openOn(mount, { driver, compression: 'none' })
+    const before = listing(store.root)
+    const room = freeBytes(mount)
+    const root = archiveFile(t, large.layers[1]!, 'root.tar')
+    const from = await scratchStore(t)
+    await from.load(archive)
+    const operations: (() => Operation<unknown>)[] = [() => store.load(archive), () => store.import(root)]
+    // How much of the size of a layer of a store is contents, and not symlinks, is not known: with overlay2 it is tried.
+    if (driver === 'packed') operations.push(() => from.copy(['large:1'], store))
+    for (const begin of operations) {
+      const least = leastRoom(mount)
+      const operation = begin()
+      const { needed, free, reserve } = await refusal(operation)
+      assert.ok((needed as number) >= 60 * MiB && (needed as number) <= 61 * MiB)
+      assert.ok((free as number) <= room && reserve === limits.reserveBytes)
+      assert.equal(operation.report.bytesWritten, 0)
+      assert.ok((await least()) > room - MiB, 'something was written')
+      await assertWhole(store, before)
+    }
+    await store.close()
+  })
+
+test('what LZ4 could make small enough is tried, and loaded', async t => {
   const mount = ownSmallTmpfs(diskBytes, 3000)
-  const archive = archiveFile(t, legacyArchive([large]), 'large.tar')
-  const store = await openOn(mount, { compression: 'none' })
-  const before = listing(store.root)
-  const room = freeBytes(mount)
-  const root = archiveFile(t, large.layers[1]!, 'root.tar')
-  const from = await scratchStore(t)
-  await from.load(archive)
-  const operations = [() => store.load(archive), () => store.import(root), () => from.copy(['large:1'], store)]
-  for (const begin of operations) {
-    const least = leastRoom(mount)
-    const operation = begin()
-    const { needed, free, reserve } = await refusal(operation)
-    assert.ok((needed as number) >= 60 * MiB && (needed as number) <= 61 * MiB)
-    assert.ok((free as number) <= room && reserve === limits.reserveBytes)
-    assert.equal(operation.report.bytesWritten, 0)
-    assert.ok((await least()) > room - MiB, 'something was written')
-    await assertWhole(store, before)
-  }
-  // With bytes that LZ4 could make small nobody knows: it is tried.
   const zeros = { layers: [tar([file('zeros', Buffer.alloc(60 * MiB))])], tags: ['zeros:1'] }
-  await store.close()
   const packing = await openOn(mount, {})
   await packing.load(archiveFile(t, legacyArchive([zeros])))
   assert.deepEqual((await packing.images()).length, 1)
@@ -124,6 +130,7 @@ test('unpacking where it does not fit leaves nothing, and commit, too', async t 
   await from.load(archiveFile(t, legacyArchive([large])))
   const error = await refusal(from.unpack('large:1', join(mount, 'tree')))
   assert.ok(error.path?.startsWith(mount))
+  assert.equal(error.needed, 60 * MiB + 'small'.length)
   assert.deepEqual(readdirSync(mount), [])
 
   const store = await openOn(mount, { compression: 'none' })
@@ -155,6 +162,7 @@ test('a repair on a full disk gives nothing up', async t => {
     bytes[bytes.length >> 1]! ^= 1
     writeFileSync(path, bytes)
     fill(mount)
+    leave(mount, 16, MiB / 4)
     const { repairs, findings } = await store.repair({ from: archive })
     for (const { outcome, how } of repairs) assert.equal(outcome, 'left', how)
     assert.notEqual(findings.length, 0)

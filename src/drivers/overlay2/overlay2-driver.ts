@@ -77,9 +77,9 @@ export class Overlay2Driver implements Driver {
     return new Set(await this.#directories())
   }
 
-  /** Headers and padding of a tar are not kept, and empty files and directories take inodes alone: its size says nothing. */
-  leastBytes(): number {
-    return 0
+  /** Headers and padding of a tar are not kept. No name comes twice in a layer, so every content stays. */
+  leastBytes(_tarBytes: number, contentBytes: () => Promise<number>): Promise<number> {
+    return contentBytes()
   }
 
   async publish({ chainId, staged, below }: NewContent): Promise<PublishedContent> {

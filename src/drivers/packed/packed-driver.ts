@@ -62,7 +62,7 @@ export class PackedDriver implements Driver {
     return new Set(await this.#files())
   }
 
-  leastBytes(tarBytes: number): number {
+  async leastBytes(tarBytes: number): Promise<number> {
     return this.#options.compression === 'none' ? tarBytes : Math.floor(tarBytes / lz4Ratio)
   }
 
