@@ -26,6 +26,8 @@ export const errorCodes = {
     'The uncompressed layer does not hash to what the image config says. The archive is damaged or lies.',
   DIGEST_MISMATCH: 'Bytes do not hash to the digest they were announced with.',
   DIGEST_SYNTAX: 'Not a digest: sha256 with 64 lower-case hex digits, or sha512 with 128.',
+  DISK_FULL:
+    'The disk has too little room for it, or came to have too little while it was written; `path`, `needed`, `free` and `reserve` say where and how many bytes. Make room, or keep a smaller reserve.',
   DRIVER_MISMATCH: 'The store was made with another driver than the one asked for.',
   DRIVER_UNSUPPORTED:
     'This machine, user or file system cannot keep a store of that driver; the message says what is missing.',

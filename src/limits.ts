@@ -42,6 +42,10 @@ export interface Limits {
   readonly imageLayers: number
   /** zstd window, bytes. The format goes up to 2 TiB; the zstd tool stops at 128 MiB, and so do we. */
   readonly zstdWindowBytes: number
+  /** Bytes of the disk that what adds to a store, or writes an image elsewhere, leaves free (DISK_FULL). 0: none are kept. */
+  readonly reserveBytes: number
+  /** Of the whole file system: less than `reserveBytes` is left free where this part of it is less. */
+  readonly reservePercent: number
 }
 
 export const defaultLimits: Limits = {
@@ -64,6 +68,8 @@ export const defaultLimits: Limits = {
   indexDepth: 8,
   imageLayers: 10_000,
   zstdWindowBytes: 128 * MiB,
+  reserveBytes: 64 * MiB,
+  reservePercent: 1,
 }
 
 /** Symlinks followed in one path: Linux MAXSYMLINKS. */

@@ -15,9 +15,9 @@ export async function importImage(
   options: ImportOptions,
   op: OperationContext,
 ): Promise<Image> {
-  const { root, catalog } = parts
+  const { root, space, catalog } = parts
   root.assertWritable()
-  const { id, layers } = await importArchive(input, options, { root, to: () => parts.copyTarget() }, op)
+  const { id, layers } = await importArchive(input, options, { root, space, to: () => parts.copyTarget() }, op)
   return catalog.get(id, layers)
 }
 

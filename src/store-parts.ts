@@ -1,5 +1,6 @@
 /** What a store is composed of. Nothing of it starts a thread before somebody asks for the workers. */
 import type { Root } from './disk/root.js'
+import { Space } from './disk/space.js'
 import type { Driver } from './drivers/driver.js'
 import type { Layer } from './drivers/layer.js'
 import { inTurn } from './endings.js'
@@ -18,6 +19,8 @@ import type { StoreOptions } from './store-options.js'
 export class StoreParts {
   readonly root: Root
   readonly limits: Limits
+  /** On the disk of the store. */
+  readonly space: Space
   readonly images: ImageStore
   readonly references: ReferenceStore
   readonly layers: LayerStore
@@ -34,6 +37,12 @@ export class StoreParts {
     this.root = root
     this.limits = { ...defaultLimits, ...options.limits }
     this.#options = options
+    this.space = new Space({
+      io: root.io,
+      path: root.paths.root,
+      limits: this.limits,
+      countsInodes: root.paths.driver === 'overlay2',
+    })
     const images = new ImageStore(root, this.limits)
     const references = new ReferenceStore(root)
     const layers = new LayerStore(root, driver)
@@ -50,8 +59,8 @@ export class StoreParts {
 
   /** Where images are copied to. */
   copyTarget(): CopyTarget {
-    const { layers, images, references, limits } = this
-    return { layers, images, references, limits, pool: this.workers() }
+    const { layers, images, references, limits, space } = this
+    return { layers, images, references, limits, space, pool: this.workers() }
   }
 
   workers(): Pool {

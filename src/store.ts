@@ -113,8 +113,8 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
     return this.#life.operation(async op => {
       this.#parts.root.assertWritable()
       const { loadArchive } = await import('./archive/load.js')
-      const { root, limits } = this.#parts
-      const target = { root, limits, to: () => this.#parts.copyTarget() }
+      const { root, limits, space } = this.#parts
+      const target = { root, limits, space, to: () => this.#parts.copyTarget() }
       const copied = await loadArchive(input, { platform, name }, target, op)
       return together(copied.map(({ id, layers }) => this.#parts.catalog.get(id, layers)))
     }, signal)

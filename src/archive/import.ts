@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { GrowingFile } from '../disk/growing-file.js'
+import type { WritingContext } from '../disk/space.js'
 import type { Stage } from '../disk/stage.js'
 import { PhylloError } from '../errors.js'
 import type { CopiedImage, CopyTarget } from '../images/copy.js'
@@ -38,18 +39,20 @@ interface Opened {
 export async function importArchive(
   input: ArchiveInput,
   { platform, name, signal: _, ...text }: ImportOptions,
-  { root, to }: Pick<LoadTarget, 'root' | 'to'>,
+  { root, space, to }: Omit<LoadTarget, 'limits'>,
   op: OperationContext,
 ): Promise<CopiedImage> {
   const wanted: ImportText = { ...text, ...(platform !== undefined && { platform: platformOf(platform) }) }
   checkImport(wanted)
   op.signal.throwIfAborted()
   const opened = await open(input, name, op.signal)
-  await using stage = await root.stage()
-  const { label, from, file } = opened
-  if (file === undefined) return await follow(opened, wanted, to(), stage, op)
-  op.report.bytesRead += file.sizeBytes
-  return await importLayer({ label, from, range: { ...file, offset: 0 } }, wanted, to(), stage, op)
+  return await space.watched(op, async op => {
+    await using stage = await root.stage()
+    const { label, from, file } = opened
+    if (file === undefined) return await follow(opened, wanted, to(), stage, op)
+    op.report.bytesRead += file.sizeBytes
+    return await importLayer({ label, from, range: { ...file, offset: 0 } }, wanted, to(), stage, op)
+  })
 }
 
 /** Parts as they were given: to whoever says `linux/arm64`, every variant of it will do. */
@@ -84,7 +87,7 @@ async function follow(
   text: ImportText,
   to: CopyTarget,
   stage: Stage,
-  op: OperationContext,
+  op: WritingContext,
 ): Promise<CopiedImage> {
   const input = new InputStream(await stream(), label)
   const file = await GrowingFile.create(stage.file('input'))

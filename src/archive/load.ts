@@ -1,5 +1,6 @@
-/** Every image of an archive into a store, through a stage that is gone when it has ended. */
+/** Every image of an archive into a store, through a stage that is gone when it has ended, on a disk that is watched meanwhile. */
 import type { Root } from '../disk/root.js'
+import type { Space } from '../disk/space.js'
 import { type CopyTarget, copyIntoStore } from '../images/copy.js'
 import type { Limits } from '../limits.js'
 import type { OperationContext } from '../operation.js'
@@ -16,6 +17,8 @@ export interface LoadOptions {
 export interface LoadTarget {
   readonly root: Root
   readonly limits: Limits
+  /** On the disk of the store. */
+  readonly space: Space
   /** Asked for when it is known that the input is an archive. */
   readonly to: () => CopyTarget
 }
@@ -23,16 +26,21 @@ export interface LoadTarget {
 export async function loadArchive(
   input: ArchiveInput,
   { platform, name }: { readonly platform: string | undefined; readonly name: string | undefined },
-  { root, limits, to }: LoadTarget,
-  op: OperationContext,
+  { root, limits, space, to }: LoadTarget,
+  operation: OperationContext,
 ): ReturnType<typeof copyIntoStore> {
-  await using stage = await root.stage()
-  await using source = await openArchive(input, {
-    limits,
-    signal: op.signal,
-    stage: async () => stage.file('archive.tar'),
-    ...(platform && { platform }),
-    ...(name && { name }),
+  return await space.watched(operation, async op => {
+    await using stage = await root.stage()
+    await using source = await openArchive(input, {
+      limits,
+      signal: op.signal,
+      stage: async () => {
+        await op.admit(0)
+        return stage.file('archive.tar')
+      },
+      ...(platform && { platform }),
+      ...(name && { name }),
+    })
+    return await copyIntoStore(source, to(), stage, op)
   })
-  return await copyIntoStore(source, to(), stage, op)
 }

@@ -1,6 +1,6 @@
 /** Repairs of layers: their records and their contents. */
 import { basename } from 'node:path'
-import { ifThere } from '../disk/io.js'
+import { ifThere, lacksRoom } from '../disk/io.js'
 import { tarSplitFile } from '../disk/paths.js'
 import type { Stage } from '../disk/stage.js'
 import { unlinkDirectory } from '../drivers/overlay2/directory.js'
@@ -198,6 +198,7 @@ async function writeAgain(
   mending: Mending,
 ): Promise<Written | undefined> {
   const { parts, sources, survey, op } = mending
+  await op.admit(0)
   let count = 0
   let failure: PhylloError | undefined
   const tried = async (how: string, write: (target: string) => Promise<{ diffId: DiffId; sizeBytes: number }>) => {
@@ -207,6 +208,8 @@ async function writeAgain(
       return output.diffId === diffId ? { staged, sizeBytes: output.sizeBytes, how } : undefined
     } catch (error) {
       if (!(error instanceof PhylloError) || ['WORKER_DIED', 'STORE_CLOSED'].includes(error.code)) throw error
+      // Room is what is missing, and not another copy: nothing is given up for that.
+      if (lacksRoom(error)) throw error
       if (failedCalls.includes(error.code)) failure ??= error
       return undefined
     }

@@ -6,7 +6,7 @@
  * - What takes the place of something damaged was proved first, by a digest or because nothing else can stand there.
  */
 import type { Root } from '../disk/root.js'
-import type { OperationContext } from '../operation.js'
+import type { WritingContext } from '../disk/space.js'
 import type { StoreParts } from '../store-parts.js'
 import type { Finding } from './kinds.js'
 import type { Sources } from './sources.js'
@@ -25,7 +25,7 @@ export interface Mending {
   readonly parts: StoreParts
   readonly survey: Survey
   readonly sources: Sources
-  readonly op: OperationContext
+  readonly op: WritingContext
 }
 
 /** One finding repaired, as well as it can be. */

@@ -7,6 +7,7 @@
  * - What is healed is looked at again: a round ends with a check, and the last check is the answer.
  */
 import { type ArchiveInput, openArchive } from '../archive/open.js'
+import type { WritingContext } from '../disk/space.js'
 import { storeFileText } from '../disk/store-file.js'
 import { PhylloError } from '../errors.js'
 import type { OperationContext } from '../operation.js'
@@ -75,16 +76,31 @@ const mostRounds = 6
 
 export async function repairStore(
   parts: StoreParts,
-  { from, findings: given }: Omit<RepairOptions, 'signal'>,
+  given: Omit<RepairOptions, 'signal'>,
   op: OperationContext,
 ): Promise<RepairReport> {
+  await parts.root.assertAlone()
+  return await parts.space.watched(op, op => repairAll(parts, given, op))
+}
+
+async function repairAll(
+  parts: StoreParts,
+  { from, findings: given }: Omit<RepairOptions, 'signal'>,
+  op: WritingContext,
+): Promise<RepairReport> {
   const { root, limits } = parts
-  await root.assertAlone()
   await using stage = await root.stage()
   const opened =
     from === undefined
       ? undefined
-      : await openArchive(from, { limits, signal: op.signal, stage: async () => stage.file('archive.tar') })
+      : await openArchive(from, {
+          limits,
+          signal: op.signal,
+          stage: async () => {
+            await op.admit(0)
+            return stage.file('archive.tar')
+          },
+        })
   await using _opened = opened
   const images = (await opened?.images()) ?? []
   const sources = new Sources(parts, images)

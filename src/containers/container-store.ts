@@ -172,7 +172,7 @@ export class ContainerStore {
 
   /** Removes a container that the caller holds, and lets go of it. */
   async remove({ record, release }: HeldContainer): Promise<void> {
-    const { io, paths } = this.#root
+    const { io, paths } = this.#root.freeing
     const trashed: (string | undefined)[] = []
     try {
       await this.#root.withLock(async () => {

@@ -97,8 +97,10 @@ export function containerWork(union: Union, record: ContainerRecord, parts: Work
             const to = parts.copyTarget()
             const lowerContent = (layer: Layer, inode: number) => to.layers.driver.contentOf(layer, inode)
             const source = { union, upper, label, config, imageId, container: { id, image }, lowerContent }
-            await using stage = await parts.root.stage()
-            const made = await commitContainer(source, options, to, stage, op)
+            const made = await to.space.watched(op, async op => {
+              await using stage = await parts.root.stage()
+              return await commitContainer(source, options, to, stage, op)
+            })
             return await parts.catalog.get(made.id, made.layers)
           }),
         signal,

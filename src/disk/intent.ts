@@ -9,7 +9,7 @@
  *   taken for a layer's, and a collector would take away what the container has changed.
  */
 import type { Flock } from '../native/flock.js'
-import { ifThere } from './io.js'
+import { failedWith, type Io, ifThere, isLinkless } from './io.js'
 import { isAlive, type Owner, type OwnerContext, ownerOf } from './owner.js'
 
 export interface Intent {
@@ -33,14 +33,18 @@ export async function writeIntent(
   owner: Owner,
   { directory, container = '' }: Intent,
 ): Promise<string> {
-  const staged = paths.below(paths.stages, owner.next())
   const path = paths.below(paths.intents, `${directory}@${owner.next()}`)
+  const stages: string[] = []
   try {
-    await io.writeNew(staged, container, 0o600, durability === 'full')
-    await io.rename(staged, path)
+    if (container !== '' || !(await linkOwner(io, paths.below(paths.owners, owner.id), path))) {
+      const staged = paths.below(paths.stages, owner.next())
+      stages.push(staged)
+      await io.writeNew(staged, container, 0o600, durability === 'full')
+      await io.rename(staged, path)
+    }
     if (durability === 'full') await io.sync(paths.intents)
   } catch (error) {
-    for (const left of [staged, path]) await owner.remains.settle(() => ifThere(io.unlink(left)))
+    for (const left of [...stages, path]) await owner.remains.settle(() => ifThere(io.unlink(left)))
     throw error
   }
   return path
@@ -53,6 +57,20 @@ export async function abandonIntent({ io, paths }: OwnerContext, path: string): 
   const name = path.slice(paths.intents.length + 1)
   const free = `${name.slice(0, name.lastIndexOf('@'))}@${io.randomName()}.0`
   await ifThere(io.rename(path, paths.below(paths.intents, free)))
+}
+
+/**
+ * An intent without a word in it is one more name of its owner's empty file: a removal writes one for each layer, and there may be
+ * no inode left. False where that cannot be.
+ */
+async function linkOwner(io: Io, ownerFile: string, path: string): Promise<boolean> {
+  try {
+    await io.link(ownerFile, path)
+    return true
+  } catch (error) {
+    if (isLinkless(error) || failedWith(error, 'EMLINK', 'ENOENT')) return false
+    throw error
+  }
 }
 
 /** Intents of those who have died. Under the root lock. */

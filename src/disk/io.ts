@@ -31,6 +31,18 @@ export interface FileStatus {
   readonly mtimeMs: number
 }
 
+/** Of the file system that something stands on. */
+export interface FileSystemStatus {
+  readonly totalBytes: number
+  /** As much as this user can still write. */
+  readonly freeBytes: number
+  /** 0 where there is no number of them. */
+  readonly totalInodes: number
+  readonly freeInodes: number
+  /** f_type of statfs(2): which file system it is. */
+  readonly type: number
+}
+
 export interface Io {
   mkdir(path: string, mode: number): Promise<void>
   /** With all its parents, modes by the umask: for directories that are the user's and not the store's. */
@@ -47,6 +59,7 @@ export interface Io {
   /** Creates the file; EEXIST if there is one. With `sync` its bytes are on the disk afterwards. */
   writeNew(path: string, bytes: Uint8Array | string, mode: number, sync: boolean): Promise<void>
   status(path: string): Promise<FileStatus>
+  statfs(path: string): Promise<FileSystemStatus>
   chmod(path: string, mode: number): Promise<void>
   link(from: string, to: string): Promise<void>
   /** EEXIST if something stands there. `target` is what the symlink says. */
@@ -73,6 +86,13 @@ export interface Io {
 /** Whether a call on the store failed with one of these errnos. */
 export function failedWith(error: unknown, ...errnos: string[]): error is PhylloError {
   return error instanceof PhylloError && error.code === 'STORE_IO' && errnos.includes(error.errno as string)
+}
+
+/** Whether it failed for want of blocks, inodes or quota, as the system says, or before that. */
+export function lacksRoom(error: unknown): boolean {
+  if (!(error instanceof PhylloError)) return false
+  const { code, errno, cause } = error
+  return code === 'DISK_FULL' || ['ENOSPC', 'EDQUOT'].includes(errno as string) || isErrno(cause, 'ENOSPC', 'EDQUOT')
 }
 
 /** The result, or undefined when the file or directory is not there. */
@@ -198,6 +218,13 @@ async function statusOf(path: string): Promise<FileStatus> {
   return { type, sizeBytes: stats.size, mtimeMs: stats.mtimeMs }
 }
 
+/** Blocks that are kept for root are root's: whether a user is one in the kernel's eyes, too, only a write tells. */
+async function fileSystemStatus(path: string): Promise<FileSystemStatus> {
+  const { type, bsize, blocks, bfree, bavail, files, ffree } = await fs.statfs(path)
+  const free = process.geteuid?.() === 0 ? bfree : bavail
+  return { totalBytes: blocks * bsize, freeBytes: free * bsize, totalInodes: files, freeInodes: ffree, type }
+}
+
 export const nodeIo: Io = {
   mkdir: (path, mode) => call('mkdir', path, () => makeDirectory(path, mode)),
   mkdirAll: path => call('mkdir', path, async () => void (await fs.mkdir(path, { recursive: true }))),
@@ -206,6 +233,7 @@ export const nodeIo: Io = {
   readFiles,
   writeNew: (path, bytes, mode, sync) => call('write', path, () => writeNew(path, bytes, mode, sync)),
   status: path => call('lstat', path, () => statusOf(path)),
+  statfs: path => call('statfs', path, () => fileSystemStatus(path)),
   chmod: (path, mode) => call('chmod', path, () => fs.chmod(path, mode)),
   link: (from, to) => call('link', to, () => fs.link(from, to)),
   symlink: (target, path) => call('symlink', path, () => fs.symlink(target, path)),

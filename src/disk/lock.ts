@@ -73,3 +73,18 @@ async function tried(path: string, lock: () => Promise<boolean>): Promise<boolea
     throw await storeIoError('flock', path, cause)
   }
 }
+
+/** Holds a file that is there, until the answer is called or the process dies; undefined when somebody else holds it. */
+export async function tryHold(io: Io, flock: Flock, path: string): Promise<(() => Promise<void>) | undefined> {
+  const fd = await io.openExisting(path)
+  let released: Promise<void> | undefined
+  const release = () => (released ??= letGo(io, fd))
+  try {
+    if (await tryLock(flock, fd, path)) return release
+  } catch (error) {
+    await release()
+    throw error
+  }
+  await release()
+  return undefined
+}

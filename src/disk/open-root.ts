@@ -19,6 +19,7 @@ import { withLockFile } from './lock.js'
 import { createOwner, endOwner, type Owner } from './owner.js'
 import { type DriverName, driverNames, StorePaths } from './paths.js'
 import { reapDeadOwners } from './reap.js'
+import { Reserve } from './reserve.js'
 import { type ReadOnly, Root } from './root.js'
 import { readStoreFile, type StoreFile, storeFileText, storeVersion } from './store-file.js'
 
@@ -51,22 +52,25 @@ export async function openRoot(path: string, options: RootOptions = {}): Promise
   const flock = await (options.flock ?? flockProtocol)()
   if (flock === undefined) return readOnly(noProtocol)
   await assertNoDaemon({ io, paths: found.paths }, flock)
-  await options.prepare?.(found.paths)
+  await new Reserve(io, found.paths).withRoom(async () => options.prepare?.(found.paths))
   await makeOwnDirectories(io, found.paths)
   const lock = { io, flock, timeoutMs: lockTimeoutMs }
   const opened = await withLockFile(found.paths.lock, lock, async () => {
     const { file, paths } = await lookAt(io, root, options.driver)
     const reason = cannotWrite(file)
     if (reason !== undefined) return { paths, mode: reason }
-    const owner = await createOwner({ io, paths }, flock)
+    const reserve = new Reserve(io, paths)
+    const freeing = { io: reserve.io, paths }
+    const owner = await createOwner(freeing, flock)
     try {
       if (file === undefined) await makeStore(io, paths, owner, durability)
-      if (tidy) await reapDeadOwners({ io, paths }, flock, owner)
+      if (tidy) await reapDeadOwners(freeing, flock, owner)
+      await reserve.fill()
     } catch (error) {
       await endOwner({ io, paths }, owner).catch(() => undefined)
       throw error
     }
-    return { paths, mode: { owner, flock, lockTimeoutMs } }
+    return { paths, reserve, mode: { owner, flock, lockTimeoutMs } }
   })
   const writing = new Root({ io, durability, ...opened })
   if (writing.readOnlyReason === undefined && tidy) void writing.sweep()

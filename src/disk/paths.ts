@@ -26,6 +26,7 @@
  *     ├── stages/<owner>.<n>                     a stage of that owner: a directory, or a file about to be published
  *     ├── limbo/<place>@<owner>.<n>              set aside by a collector that has not yet decided
  *     ├── intents/<cache-id>@<owner>.<n>         driver overlay2: a directory of ours that no record names yet, or no longer
+ *     ├── reserve/<n>                            for a full disk: given up by whoever has to remove something there
  *     ├── trash/<owner>.<n>                      no part of the store any more: anybody may delete it
  *     ├── quarantine/<place>@<owner>.<n>         what a repair has taken away or replaced
  *     └── containers/<container>.json            flocked by whoever has the container open for writing
@@ -67,6 +68,8 @@ export class StorePaths {
   readonly trash: string
   /** Made when it is first needed. */
   readonly quarantine: string
+  /** Made with the first file in it: see reserve.ts. */
+  readonly reserve: string
   /** Of driver overlay2 alone. */
   readonly intents: string
   /** Of driver overlay2 alone: short names of `diff` directories. */
@@ -94,6 +97,7 @@ export class StorePaths {
     this.limbo = join(this.root, 'phyllo/limbo')
     this.trash = join(this.root, 'phyllo/trash')
     this.quarantine = join(this.root, 'phyllo/quarantine')
+    this.reserve = join(this.root, 'phyllo/reserve')
     this.intents = join(this.root, 'phyllo/intents')
     this.links = join(this.content, 'l')
     this.containers = join(this.root, 'phyllo/containers')

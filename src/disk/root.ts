@@ -14,11 +14,12 @@ import { abandonIntent, freeIntents, type Intent, type WrittenIntent, writeInten
 import type { Io } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
-import { letGo, tryLock, withLockFile } from './lock.js'
+import { letGo, tryHold, withLockFile } from './lock.js'
 import type { Owner } from './owner.js'
 import type { StorePaths } from './paths.js'
 import { keep, placeFor, quarantine } from './quarantine.js'
 import { type Leavings, leavingsOfDead, reapDeadOwners, releaseOwned } from './reap.js'
+import { Reserve } from './reserve.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
 
@@ -40,6 +41,13 @@ export interface RootParts {
   readonly paths: StorePaths
   readonly durability: commit.Durability
   readonly mode: Writing | ReadOnly
+  readonly reserve?: Reserve
+}
+
+/** What a root and the same root for freeing share. */
+interface Life {
+  sweeping: Promise<void>
+  closing: Promise<void> | undefined
 }
 
 export class Root {
@@ -49,16 +57,22 @@ export class Root {
   readonly readOnlyReason: string | undefined
   /** For reading, and for what is neither a read nor a publication; publishing goes through the methods below. */
   readonly io: Io
+  /** The same root for work that frees room: where there is none, whatever it does takes what the reserve holds. */
+  readonly freeing: Root
   readonly #mode: Writing | ReadOnly
-  #sweeping: Promise<void> = Promise.resolve()
-  #closing: Promise<void> | undefined
+  readonly #reserve: Reserve
+  readonly #life: Life
 
-  constructor({ io, paths, durability, mode }: RootParts) {
+  constructor(parts: RootParts, shared?: Life) {
+    const { io, paths, durability, mode, reserve = new Reserve(io, paths) } = parts
     this.io = io
     this.paths = paths
     this.durability = durability
     this.#mode = mode
     this.readOnlyReason = 'reason' in mode ? mode.reason : undefined
+    this.#reserve = reserve
+    this.#life = shared ?? { sweeping: Promise.resolve(), closing: undefined }
+    this.freeing = shared === undefined ? new Root({ ...parts, reserve, io: reserve.io }, this.#life) : this
   }
 
   /** @throws STORE_READ_ONLY, STORE_VERSION, STORE_CLOSED */
@@ -66,12 +80,7 @@ export class Root {
     this.#writing()
   }
 
-  /**
-   * Runs a read-modify-write while no other process and no other caller does one. Not reentrant, and nothing long
-   * belongs here.
-   *
-   * @throws STORE_BUSY when somebody else held the lock for too long
-   */
+  /** A read-modify-write that nobody else does meanwhile. Not reentrant; nothing long. @throws STORE_BUSY when it was held for too long */
   withLock<T>(work: () => Promise<T>): Promise<T> {
     return this.#locked(this.#writing(), this.paths.lock, work)
   }
@@ -84,7 +93,7 @@ export class Root {
   async stage(): Promise<Stage> {
     const { owner } = this.#writing()
     await owner.remains.again()
-    return createStage(this, owner)
+    return createStage(this, owner, this.freeing)
   }
 
   /** See commit.publishFile: content-named files; false when somebody was first. Not under withLock. */
@@ -139,38 +148,30 @@ export class Root {
 
   /** Takes a file or directory out of the store and deletes it. False when it was not there. */
   async discard(path: string): Promise<boolean> {
-    const trashed = await moveToTrash(this, this.#writing().owner, path)
-    if (trashed !== undefined) await this.io.deleteTree(trashed)
+    const trashed = await moveToTrash(this.freeing, this.#writing().owner, path)
+    if (trashed !== undefined) await this.freeing.io.deleteTree(trashed)
     return trashed !== undefined
   }
 
   /** Takes a file or directory out of the store; answers where its bytes are now, undefined when it was not there. */
   toTrash(path: string): Promise<string | undefined> {
-    return moveToTrash(this, this.#writing().owner, path)
+    return moveToTrash(this.freeing, this.#writing().owner, path)
   }
 
-  /** Holds a file until the answer is called or the process dies; undefined when somebody else holds it, also in this process. */
-  async tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
-    const { flock } = this.#writing()
-    const fd = await this.io.openExisting(path)
-    let released: Promise<void> | undefined
-    const release = () => (released ??= letGo(this.io, fd))
-    try {
-      if (await tryLock(flock, fd, path)) return release
-    } catch (error) {
-      await release()
-      throw error
-    }
-    await release()
-    return undefined
+  /**
+   * Holds a file that is there, until the answer is called or the process dies; undefined when somebody else holds it, also in
+   * this process.
+   */
+  tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
+    return tryHold(this.io, this.#writing().flock, path)
   }
 
-  /** Writes a lease: before looking, and to be kept until the tag is there. Writes and holds nothing when read-only. */
+  /** Before looking; to be kept until the tag is there. On a full disk, too; nothing when read-only. See lease.ts. */
   async lease(leased: Leased): Promise<Lease> {
     if (this.readOnlyReason !== undefined) return emptyLease(leased)
     const { owner } = this.#writing()
     await owner.remains.again()
-    return writeLease(this, owner, leased)
+    return writeLease(this.freeing, owner, leased)
   }
 
   /** Everything leased by anybody. Read it before the references. */
@@ -181,14 +182,10 @@ export class Root {
 
   /** Tries again to take away, and to put back, what this process could not. See remains.ts. */
   async settleRemains(): Promise<void> {
-    if ('owner' in this.#mode && this.#closing === undefined) await this.#mode.owner.remains.again()
+    if ('owner' in this.#mode && this.#life.closing === undefined) await this.#mode.owner.remains.again()
   }
 
-  /**
-   * Looks whether a dockerd has come to use this root: it remembers everything and would not see what we write.
-   *
-   * @throws STORE_BUSY
-   */
+  /** A dockerd that has come to use this root would not see what we write. @throws STORE_BUSY */
   async assertAlone(): Promise<void> {
     await assertNoDaemon(this, this.#writing().flock)
   }
@@ -221,11 +218,11 @@ export class Root {
 
   /** See limbo.ts. */
   setAside(path: string): Promise<string | undefined> {
-    return setAside(this, this.#writing().owner, path)
+    return setAside(this.freeing, this.#writing().owner, path)
   }
 
   restore(inLimbo: string): Promise<void> {
-    return restore(this, this.#writing().owner, inLimbo)
+    return restore(this.freeing, this.#writing().owner, inLimbo)
   }
 
   /** After a failure: all of them, in this order; what cannot be put back now is later. */
@@ -234,7 +231,7 @@ export class Root {
   }
 
   condemn(inLimbo: string): Promise<boolean> {
-    return condemn(this, this.#writing().owner, inLimbo)
+    return condemn(this.freeing, this.#writing().owner, inLimbo)
   }
 
   inLimbo(path: string): Promise<string[]> {
@@ -244,42 +241,47 @@ export class Root {
   /** Frees what dead owners have left, for the next sweep. Answers whether there may be more. */
   reap(): Promise<boolean> {
     const { flock, owner } = this.#writing()
-    return this.withLock(() => reapDeadOwners(this, flock, owner))
+    return this.withLock(() => reapDeadOwners(this.freeing, flock, owner))
   }
 
   /** What dead owners have left, for a collector; what they held in limbo goes back to its place. */
   leavings(): Promise<Leavings> {
     const { flock, owner } = this.#writing()
-    return this.withLock(() => leavingsOfDead(this, flock, owner))
+    return this.withLock(() => leavingsOfDead(this.freeing, flock, owner))
   }
 
   /** Settles when no sweep of this store runs. */
   swept(): Promise<void> {
-    return this.#sweeping.catch(() => undefined)
+    return this.#life.sweeping.catch(() => undefined)
   }
 
   /** Deletes what is in the trash by now; close() and the signal end it early. One sweep at a time, in their order. */
   sweep(signal?: AbortSignal): Promise<void> {
     this.assertWritable()
-    const stopped = () => this.#closing !== undefined || signal?.aborted === true
-    this.#sweeping = this.#sweeping.catch(() => undefined).then(() => emptyTrash(this, stopped))
-    return this.#sweeping
+    const stopped = () => this.#life.closing !== undefined || signal?.aborted === true
+    this.#life.sweeping = this.swept().then(() => emptyTrash(this.freeing, stopped))
+    return this.#life.sweeping
   }
 
   /** Idempotent. Leases and stages that are still there are released and deleted. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    this.#life.closing ??= this.#close()
+    return this.#life.closing
   }
 
   async #close(): Promise<void> {
     const mode = this.#mode
     if ('reason' in mode) return
-    await inTurn([() => this.#sweeping, () => releaseOwned(this, mode.owner), () => letGo(this.io, mode.owner.fd)])
+    await inTurn([
+      () => this.#life.sweeping,
+      () => releaseOwned(this.freeing, mode.owner),
+      () => this.#reserve.end(),
+      () => letGo(this.io, mode.owner.fd),
+    ])
   }
 
   #writing(): Writing {
-    if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
+    if (this.#life.closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
     if (!('reason' in this.#mode)) return this.#mode
     const { code, reason } = this.#mode
     throw new PhylloError(code, `${this.paths.root} is open for reading only: ${reason}`, { path: this.paths.root })

@@ -20,16 +20,16 @@ export interface Stage extends AsyncDisposable {
   dispose(): Promise<void>
 }
 
-export async function createStage(context: OwnerContext, owner: Owner): Promise<Stage> {
-  const { io, paths } = context
+/** `freeing`: the same for taking it away, which has to be possible on a full disk. */
+export async function createStage({ io, paths }: OwnerContext, owner: Owner, freeing: OwnerContext): Promise<Stage> {
   const path = paths.below(paths.stages, owner.next())
   let trashed: string | undefined
   const move = async () => {
-    trashed ??= await moveToTrash(context, owner, path)
+    trashed ??= await moveToTrash(freeing, owner, path)
   }
   const destroy = async () => {
     await move()
-    if (trashed !== undefined) await io.deleteTree(trashed)
+    if (trashed !== undefined) await freeing.io.deleteTree(trashed)
   }
   try {
     await io.mkdir(path, 0o700)

@@ -183,6 +183,11 @@ export interface Driver {
   hasContent(cacheId: string): Promise<boolean>
   /** cache-ids of what is there, as far as names tell. */
   stored(): Promise<ReadonlySet<string>>
+  /**
+   * Bytes on the disk that the content of a layer takes at least whose tar has so many. `contentBytes`: of its files, for whom the
+   * size of the tar says nothing.
+   */
+  leastBytes(tarBytes: number, contentBytes: () => Promise<number>): Promise<number>
   /** @throws STORE_CORRUPT when a content that is said to be there is not */
   publish(content: NewContent): Promise<PublishedContent>
   /** @throws STORE_CORRUPT, STORE_VERSION, STORE_IO, naming the file */

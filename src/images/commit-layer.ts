@@ -6,11 +6,11 @@
  * - When this returns or throws, no job of it is running.
  */
 import { GrowingFile } from '../disk/growing-file.js'
+import type { WritingContext } from '../disk/space.js'
 import type { Stage } from '../disk/stage.js'
 import type { CommitContent, ContentJob } from '../drivers/driver.js'
 import { KiB, MiB } from '../limits.js'
 import { shortId } from '../oci/digest.js'
-import type { OperationContext } from '../operation.js'
 import { type WrittenPlan, writeLayerPlan } from '../overlay/difference/write-plan.js'
 import type { CommitLayerOutput } from '../pool/jobs.js'
 import type { CommitSource } from './commit.js'
@@ -32,7 +32,7 @@ export async function commitLayer(
   { union, upper, label, lowerContent }: CommitSource,
   to: CopyTarget,
   stage: Stage,
-  op: OperationContext,
+  op: WritingContext,
 ): Promise<StagedLayer | undefined> {
   const [plan, staged] = [await GrowingFile.create(stage.file('plan'), planBytes), stage.file('layer')]
   const range = { path: plan.path, offset: 0, sizeBytes: Number.POSITIVE_INFINITY, growing: plan.counter }
@@ -59,13 +59,13 @@ export async function commitLayer(
 class CommitJob {
   readonly #input: CommitContent
   readonly #to: CopyTarget
-  readonly #op: OperationContext
+  readonly #op: WritingContext
   #running: ContentJob<CommitLayerOutput> | undefined
   #failure: { readonly error: unknown } | undefined
   /** Once it is known. */
   #all: WrittenPlan | undefined
 
-  constructor(input: CommitContent, to: CopyTarget, op: OperationContext) {
+  constructor(input: CommitContent, to: CopyTarget, op: WritingContext) {
     this.#input = input
     this.#to = to
     this.#op = op
@@ -81,6 +81,7 @@ class CommitJob {
   async all(plan: WrittenPlan): Promise<CommitLayerOutput | undefined> {
     this.#all = plan
     if (plan.entries === 0) return undefined
+    if (this.#running === undefined) await this.#admit(plan)
     const running = this.#running ?? this.#begin(plan.tarBytes)
     // Not before: this thread, too, should have a core to itself while it plans.
     running.wantHelp()
@@ -89,11 +90,16 @@ class CommitJob {
     return output
   }
 
+  async #admit({ tarBytes, contentBytes }: WrittenPlan): Promise<void> {
+    await this.#op.admit(await this.#to.layers.driver.leastBytes(tarBytes, async () => contentBytes))
+  }
+
   async gone(): Promise<void> {
     await this.#running?.gone()
   }
 
   #begin(tarBytes: number): ContentJob<CommitLayerOutput> {
+    this.#op.watch()
     const onProgress = (done: number) => this.#progress(done)
     const jobs = this.#to.layers.driver.jobs(this.#to)
     const running = jobs.commit(this.#input, tarBytes, { signal: this.#op.signal, onProgress })

@@ -10,6 +10,7 @@
  * - When this returns or throws, no job of it is running.
  */
 
+import type { WritingContext } from '../disk/space.js'
 import type { Stage } from '../disk/stage.js'
 import type { Layer } from '../drivers/layer.js'
 import type { UpperSnapshot } from '../drivers/upper.js'
@@ -56,7 +57,7 @@ export async function commitContainer(
   options: CommitOptions,
   to: CopyTarget,
   stage: Stage,
-  op: OperationContext,
+  op: WritingContext,
 ): Promise<CopiedImage> {
   const reference = options.tag === undefined ? undefined : taggable(options.tag)
   checkChanges(source.config, options.changes)

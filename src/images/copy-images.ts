@@ -19,7 +19,9 @@ export async function copyImages(
   { root, to }: CopyImagesTarget,
   op: OperationContext,
 ): Promise<CopiedImage[]> {
-  await using stage = await root.stage()
-  await using source = new StoreSource(from, words, to.limits)
-  return await copyIntoStore(source, to, stage, op)
+  return await to.space.watched(op, async op => {
+    await using stage = await root.stage()
+    await using source = new StoreSource(from, words, to.limits)
+    return await copyIntoStore(source, to, stage, op)
+  })
 }

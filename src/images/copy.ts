@@ -9,6 +9,7 @@
  * - When this returns or throws, no job of it is running.
  */
 import type { Lease } from '../disk/lease.js'
+import type { Space, WritingContext } from '../disk/space.js'
 import type { Stage } from '../disk/stage.js'
 import { PhylloError, withFacts } from '../errors.js'
 import type { LayerLook, LayerStore } from '../layers/layer-store.js'
@@ -21,6 +22,7 @@ import type { LayerInput, TarSource } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
 import type { ImageStore } from './image-store.js'
 import { LayerJobs, type WrittenLayer } from './layer-jobs.js'
+import { leastBytes } from './least-bytes.js'
 import type { ReferenceStore } from './reference-store.js'
 import type { ImageSource, SourceImage, SourceLayer } from './source.js'
 
@@ -30,6 +32,8 @@ export interface CopyTarget {
   readonly references: ReferenceStore
   readonly pool: Pool
   readonly limits: Limits
+  /** On the disk of the store. */
+  readonly space: Space
 }
 
 export interface CopiedImage {
@@ -43,7 +47,7 @@ export async function copyIntoStore(
   source: ImageSource,
   to: CopyTarget,
   stage: Stage,
-  op: OperationContext,
+  op: WritingContext,
 ): Promise<CopiedImage[]> {
   const { layers, pool, limits } = to
   const contents = layers.driver.jobs({ pool, limits })
@@ -54,6 +58,7 @@ export async function copyIntoStore(
     for (const image of images) layers.assertFits(stackOf(image), `${source.name}: image ${image.imageId}`)
     await using lease = await layers.lease({ stacks: images.map(stackOf), images: images.map(i => i.imageId) })
     const { missing, unknown } = await op.stage('look', () => findMissing(images, to, op))
+    if (missing.length > 0) await op.admit(await leastBytes(missing, { driver: layers.driver, limits, fits: op.fits }))
     const written = await op.stage('layers', () => writeLayers(missing, source.name, jobs, op))
     op.signal.throwIfAborted()
     return await op.stage('publish', () => publishAll({ images, unknown, written, lease }, to, op))

@@ -5,6 +5,7 @@
  * - Nothing is published before the whole layer is verified, and names come last.
  * - When this returns or throws, no job of it is running.
  */
+import type { WritingContext } from '../disk/space.js'
 import type { Stage } from '../disk/stage.js'
 import { withFacts } from '../errors.js'
 import type { DiffId } from '../oci/digest.js'
@@ -15,6 +16,7 @@ import type { ByteRange } from '../pool/jobs.js'
 import { applyChanges } from './commit-changes.js'
 import type { CopiedImage, CopyTarget } from './copy.js'
 import { dockerConfigJson, emptyRunConfig } from './docker-config.js'
+import { leastBytes } from './least-bytes.js'
 import { type NewTop, publishImage, taggable } from './publish-image.js'
 
 export interface ImportText {
@@ -51,8 +53,10 @@ export async function importLayer(
   text: ImportText,
   to: CopyTarget,
   stage: Stage,
-  op: OperationContext,
+  op: WritingContext,
 ): Promise<CopiedImage> {
+  const { layers, limits } = to
+  await op.admit(await leastBytes([source], { driver: layers.driver, limits, fits: op.fits }))
   const layer = await op.stage('layer', () => writeLayer(source, to, stage, op))
   op.signal.throwIfAborted()
   const reference = text.reference === undefined ? undefined : taggable(text.reference)

@@ -41,6 +41,11 @@ export class ReferenceStore {
     this.#root = root
   }
 
+  /** The same for who takes names away: a full disk does not stop that. */
+  get freeing(): ReferenceStore {
+    return new ReferenceStore(this.#root.freeing)
+  }
+
   /** All references, sorted by canonical name. */
   async list(): Promise<Association[]> {
     return associationsOf(await this.#read())

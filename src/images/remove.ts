@@ -192,7 +192,7 @@ export class Removal {
 
   /** What users of images are is asked once: while this is decided none is made. */
   #decide<T>(work: (names: ReferenceEdit) => Promise<T>): Promise<T> {
-    return this.#parts.references.edit(async names => {
+    return this.#parts.references.freeing.edit(async names => {
       this.#users = undefined
       return work(names)
     })

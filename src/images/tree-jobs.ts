@@ -51,6 +51,11 @@ export class TreeJobs implements Disposable {
     return this.#stop.signal
   }
 
+  /** Whether files may share their contents with the store, and take no room of their own. */
+  get shares(): boolean {
+    return this.#input.links !== undefined
+  }
+
   /** Whether they run on this very thread: then the plan has to be there before they begin. */
   get inline(): boolean {
     return this.#pool.workers === 0

@@ -10,10 +10,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { OutputDirectory } from '../disk/output-directory.js'
 import type { Root } from '../disk/root.js'
+import { Space, type WritingContext } from '../disk/space.js'
 import type { Layer } from '../drivers/layer.js'
 import { PhylloError, toldLater, withFacts } from '../errors.js'
 import type { LayerStore } from '../layers/layer-store.js'
 import { type OpenLayers, releaseAll } from '../layers/open-layers.js'
+import type { Limits } from '../limits.js'
 import type { OperationContext } from '../operation.js'
 import { lowersOf } from '../overlay/union/lookup.js'
 import { Pace } from '../overlay/union/pace.js'
@@ -58,6 +60,7 @@ export interface UnpackSource {
   /** Where contents of a layer are. */
   readonly contentSource: (layer: Layer) => ContentSource
   readonly root: Root
+  readonly limits: Limits
 }
 
 export interface UnpackWish {
@@ -80,7 +83,8 @@ export async function unpackImage(
     const output = await OutputDirectory.create(directory)
     try {
       const lowers = lowersOf(handles.map(({ layer }) => layer))
-      const report = await writeTree(name, lowers, output, links, from, op)
+      const space = new Space({ io: from.root.io, path: output.tree, limits: from.limits, countsInodes: true })
+      const report = await space.watched(op, op => writeTree(name, lowers, output, links, from, op))
       op.signal.throwIfAborted()
       await op.stage('publish', () => output.commit(isDurable(from)))
       op.emit({ type: 'image', subject: name, message: `Unpacked into ${output.path}` })
@@ -103,7 +107,7 @@ async function writeTree(
   output: OutputDirectory,
   links: UnpackOptions['links'],
   from: UnpackSource,
-  op: OperationContext,
+  op: WritingContext,
 ): Promise<UnpackReport> {
   await using plan = await PlanFile.create(output.plan)
   const { tree, born } = output
@@ -123,12 +127,8 @@ async function writeTree(
 }
 
 /** While the plan grows, its directories are made; whatever stands in them, as soon as they all are there. */
-async function makeNodes(
-  lowers: readonly Layer[],
-  plan: PlanFile,
-  jobs: TreeJobs,
-  op: OperationContext,
-): Promise<void> {
+async function makeNodes(lowers: readonly Layer[], plan: PlanFile, jobs: TreeJobs, op: WritingContext): Promise<void> {
+  op.watch()
   const append = (lines: string) => plan.append(lines)
   const { signal } = jobs
   const [directories, nodes] = [new TreeStep('directories', jobs), new TreeStep('nodes', jobs)]
@@ -155,6 +155,7 @@ async function makeNodes(
   const [{ bytes }] = await settled([op.stage('plan', () => rest.plan({ append, onPart, signal })), release()])
   nodes.board.end()
   jobs.totalBytes = bytes
+  await op.admit(jobs.shares ? 0 : bytes)
   await op.stage('nodes', () => nodes.ended())
   const attributes = new TreeStep('attributes', jobs, PlanBoard.of(parts.reverse()))
   // An ordinary user shuts himself out of a directory only after all that is in it

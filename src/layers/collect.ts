@@ -61,7 +61,11 @@ interface Content extends Measured {
   readonly fileBytes: number
 }
 
-export async function collectLayers(root: Root, layers: LayerStore, options: CollectOptions): Promise<Collected> {
+export async function collectLayers(
+  { freeing: root }: Root,
+  layers: LayerStore,
+  options: CollectOptions,
+): Promise<Collected> {
   const collection = { root, layers, options, removal: layers.driver.removal() }
   if (options.dryRun) return dryRun(collection)
   const collected = await root.withCollectLock(async () => {

@@ -1,5 +1,6 @@
 /** Commits into a real store, of unions with an upper in memory over the store's own layers. */
 import { openRoot } from '../../src/disk/open-root.js'
+import { Space } from '../../src/disk/space.js'
 import type { Layer } from '../../src/drivers/layer.js'
 import { openPackedLayer, type PackedLayer } from '../../src/drivers/packed/packed-layer.js'
 import type { Upper } from '../../src/drivers/upper.js'
@@ -29,12 +30,14 @@ export class CommitStore implements AsyncDisposable {
 
   private constructor(root: Awaited<ReturnType<typeof openRoot>>, workers: number) {
     this.#root = root
+    const path = root.paths.root
     this.target = {
       layers: packedLayers(root),
       images: new ImageStore(root, defaultLimits),
       references: new ReferenceStore(root),
       pool: new Pool({ workers }),
       limits: defaultLimits,
+      space: new Space({ io: root.io, path, limits: defaultLimits, countsInodes: false }),
     }
   }
 
@@ -70,7 +73,10 @@ export class CommitStore implements AsyncDisposable {
       const lowerContent = (layer: Layer, inode: number) => this.target.layers.driver.contentOf(layer, inode)
       using upper = union.upper!.snapshot()
       const source = { union, upper, label: 'test', config, imageId, lowerContent }
-      return { ...(await commitContainer(source, options, this.target, stage, { ...op, emit })), events }
+      const made = await this.target.space.watched({ ...op, emit }, op =>
+        commitContainer(source, options, this.target, stage, op),
+      )
+      return { ...made, events }
     }, signal)
   }
 

@@ -13,6 +13,11 @@ export type Step = <T>(call: string, path: string, work: () => T, possible?: () 
 
 export const atOnce: Step = async (_call, _path, work) => work()
 
+const endless = { totalBytes: 2 ** 50, freeBytes: 2 ** 50, totalInodes: 0, freeInodes: 0, type: 0 }
+
+/** Longer contents than any that a test asks about are told by their length. */
+const shownLength = 4096
+
 export class MemoryDisk {
   readonly nodes = new Map<string, Node>([['/', { type: 'directory' }]])
   readonly #open = new Map<number, Node>()
@@ -37,10 +42,13 @@ export class MemoryDisk {
       mkdir: path => step('mkdir', path, () => this.#create('mkdir', path, { type: 'directory' })),
       mkdirAll: async path => this.#mkdirAll(path),
       readdir: path => step('readdir', path, () => this.#readdir(path)),
-      readFile: path => step('read', path, () => Buffer.from(this.#file('read', path).text)),
+      readFile: path => step('read', path, () => Buffer.from(this.#file('read', path).text, 'latin1')),
       readFiles: paths => Promise.all(paths.map(path => step('read', path, () => this.#textOf(path)))),
       writeNew: (path, bytes) =>
-        step('write', path, () => this.#create('write', path, { type: 'file', text: Buffer.from(bytes).toString() })),
+        step('write', path, () =>
+          this.#create('write', path, { type: 'file', text: Buffer.from(bytes).toString('latin1') }),
+        ),
+      statfs: async () => endless,
       status: path => step('lstat', path, () => this.#status(path)),
       chmod: async path => void this.#get('chmod', path),
       link: (from, to) => step('link', to, () => this.#link(from, to)),
@@ -81,7 +89,7 @@ export class MemoryDisk {
     return entries
       .map(
         ([path, node]) =>
-          `${path}${node.type === 'directory' ? '' : `=${node.text}`}${this.#locked.has(node) ? '!' : ''}`,
+          `${path}${node.type === 'directory' ? '' : `=${shown(node.text)}`}${this.#locked.has(node) ? '!' : ''}`,
       )
       .join('\n')
   }
@@ -105,7 +113,7 @@ export class MemoryDisk {
   }
 
   #textOf(path: string): Buffer | undefined {
-    return this.nodes.has(path) ? Buffer.from(this.#file('read', path).text) : undefined
+    return this.nodes.has(path) ? Buffer.from(this.#file('read', path).text, 'latin1') : undefined
   }
 
   #symlink(path: string): string {
@@ -177,6 +185,10 @@ export class MemoryDisk {
     if (node !== undefined && this.#locked.get(node) === fd) this.#locked.delete(node)
     this.#open.delete(fd)
   }
+}
+
+function shown(text: string): string {
+  return text.length > shownLength ? `${text.length} bytes` : text
 }
 
 function parentOf(path: string): string {

@@ -16,13 +16,30 @@ export function mountTmpfs(): Mounted {
   return mountedAt(directory => execFileSync('mount', ['-t', 'tmpfs', 'none', directory]))
 }
 
+/** A tmpfs of so many bytes and inodes. */
+export function ownSmallTmpfs(sizeBytes: number, inodes: number): string {
+  const options = `size=${sizeBytes},nr_inodes=${inodes}`
+  const { directory, unmount } = mountedAt(at => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', at]))
+  after(unmount)
+  return directory
+}
+
+/** An ext4 of so many bytes and inodes in a file, nothing of it kept for root. */
+export function ownExt4(sizeBytes: number, inodes: number): string {
+  return ownImage('ext4', sizeBytes, ['-q', '-F', '-m', '0', '-N', `${inodes}`])
+}
+
 /** One that can share the bytes of files (FICLONE), in an image of 256 MiB. */
 export function ownBtrfs(): string {
-  const image = `${mkdtempSync(join(tmpdir(), 'phyllo-image-'))}/btrfs`
+  return ownImage('btrfs', 2 ** 28, ['-q'])
+}
+
+function ownImage(type: string, sizeBytes: number, options: readonly string[]): string {
+  const image = join(mkdtempSync(join(tmpdir(), 'phyllo-image-')), type)
   const { directory, unmount } = mountedAt(directory => {
     writeFileSync(image, '')
-    truncateSync(image, 2 ** 28)
-    execFileSync('mkfs.btrfs', ['-q', image], { stdio: 'ignore' })
+    truncateSync(image, sizeBytes)
+    execFileSync(`mkfs.${type}`, [...options, image], { stdio: 'ignore' })
     execFileSync('mount', ['-o', 'loop', image, directory])
   })
   after(() => {

@@ -24,6 +24,7 @@ import { dir, file, symlink, tar } from './tar.js'
 export const fileClasses: Readonly<Record<string, RegExp>> = {
   'store.json': /^phyllo\/store\.json$/,
   lock: /^phyllo\/(lock|collect)$/,
+  reserve: /^phyllo\/reserve\/\d+$/,
   repositories: /^image\/[^/]+\/repositories\.json$/,
   config: /^image\/[^/]+\/imagedb\/content\/sha256\/[0-9a-f]{64}$/,
   'image parent': /^image\/[^/]+\/imagedb\/metadata\/sha256\/[0-9a-f]{64}\/parent$/,

@@ -11,6 +11,7 @@ import { rotTests } from '../build/rot-tests.js'
 const decided: Readonly<Record<string, Bounds>> = {
   'store.json': {},
   lock: { untold: ['delete'] },
+  reserve: { untold: ['flip', 'cut', 'delete'] },
   repositories: { untold: ['flip', 'delete'] },
   config: {},
   'image parent': { untold: ['delete'], shownAsItIs: true },

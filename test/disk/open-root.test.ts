@@ -32,6 +32,8 @@ const newStore = [
   '0700 phyllo/limbo',
   '0600 phyllo/lock',
   '0700 phyllo/owners',
+  '0700 phyllo/reserve',
+  ...Array.from({ length: 16 }, (_, at) => `0600 phyllo/reserve/${at}`),
   '0700 phyllo/stages',
   '0600 phyllo/store.json',
   '0700 phyllo/trash',

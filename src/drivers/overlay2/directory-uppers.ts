@@ -70,7 +70,7 @@ export class DirectoryUppers implements Uppers {
   }
 
   async remove({ container, mountId }: ContainerPlace): Promise<UpperChange<string | undefined>> {
-    const { root } = this.#parts
+    const root = this.#parts.root.freeing
     await root.assertAlone()
     const intent = await root.intend({ directory: mountId, container })
     const take = async () => {

@@ -77,6 +77,11 @@ export class Overlay2Driver implements Driver {
     return new Set(await this.#directories())
   }
 
+  /** Headers and padding of a tar are not kept. No name comes twice in a layer, so every content stays. */
+  leastBytes(_tarBytes: number, contentBytes: () => Promise<number>): Promise<number> {
+    return contentBytes()
+  }
+
   async publish({ chainId, staged, below }: NewContent): Promise<PublishedContent> {
     const root = this.#root
     const { io, paths } = root
@@ -146,7 +151,7 @@ export class Overlay2Driver implements Driver {
   }
 
   removal(): Removal {
-    return new DirectoryRemoval(this.#root)
+    return new DirectoryRemoval(this.#root.freeing)
   }
 
   async pinned(except: ReadonlySet<string>): Promise<ReadonlySet<string>> {

@@ -51,7 +51,7 @@ const koffiMissing =
   'system calls that Node.js lacks: they need the optional package koffi and a Linux C library, and PHYLLO_NATIVE other than 0'
 
 /**
- * Everything that writing to a root needs.
+ * Everything that writing to a root needs. A full disk is an errno error.
  *
  * @param directory An existing directory on the file system that holds the layers; a directory is made in it, and removed.
  */

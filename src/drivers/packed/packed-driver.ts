@@ -25,6 +25,9 @@ import { PackedJobs } from './packed-jobs.js'
 import type { PackedLayer } from './packed-layer.js'
 import { PackedUppers } from './packed-uppers.js'
 
+/** A sequence of LZ4 block format has a length byte for each 255 bytes that it stands for. */
+const lz4Ratio = 255
+
 export interface PackedOptions {
   /** Of layers that are written. */
   readonly compression: BlockCompression
@@ -57,6 +60,10 @@ export class PackedDriver implements Driver {
 
   async stored(): Promise<ReadonlySet<string>> {
     return new Set(await this.#files())
+  }
+
+  async leastBytes(tarBytes: number): Promise<number> {
+    return this.#options.compression === 'none' ? tarBytes : Math.floor(tarBytes / lz4Ratio)
   }
 
   async publish({ diffId, staged }: NewContent): Promise<PublishedContent> {
