@@ -214,9 +214,7 @@ async function writeAgain(
       return undefined
     }
   }
-  const { limits } = parts
-  const pool = parts.workers()
-  const options = { signal: op.signal }
+  const [{ limits }, pool, options] = [parts, parts.workers(), { signal: op.signal }]
   if (cacheId !== undefined && parts.root.paths.driver === 'packed') {
     const path = parts.root.paths.packedLayer(cacheId)
     const source = { tar: { layerFile: path }, sizeBytes: 0 }
