@@ -54,7 +54,12 @@ test('what is compressed, arrives, is not there or is nothing counts for nothing
 test('where only contents stay, they are what counts, and nobody looks for them where the tar would fit', async t => {
   const { directories } = await drivers(t)
   const many = Array.from({ length: 300 }, (_, at) => file(`d/${at}`, 'x'.repeat(at * 10)))
-  const marks = [file('d/.wh.x', 'ignored'.repeat(1000)), file('.wh..wh..opq', ''), symlink('s', 'target'), hardlink('h', 'd/7')]
+  const marks = [
+    file('d/.wh.x', 'ignored'.repeat(1000)),
+    file('.wh..wh..opq', ''),
+    symlink('s', 'target'),
+    hardlink('h', 'd/7'),
+  ]
   const range = rangeOf(t, tar([dir('d/'), ...many, ...marks, file('large', Buffer.alloc(1_000_000))]), tar([]))
   // An inode may hold those of less than 1 KiB.
   const contents = 10 * ((299 * 300) / 2 - (102 * 103) / 2) + 1_000_000
