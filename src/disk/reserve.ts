@@ -19,8 +19,8 @@ import type { StorePaths } from './paths.js'
  * 1 MiB in all. What removing takes at once: the list of names (200 bytes a name), some blocks of directories, a few small files.
  * A file is given to whoever needs it and may not come back while the disk stays full, hence several.
  */
-export const reserveFiles = 16
-export const reserveFileBytes = 64 * KiB
+export const reserveFiles = 8
+export const reserveFileBytes = 128 * KiB
 
 /** Somebody else may take what was given up before we can, or make it again. */
 const mostTries = 3

@@ -33,7 +33,7 @@ const newStore = [
   '0600 phyllo/lock',
   '0700 phyllo/owners',
   '0700 phyllo/reserve',
-  ...Array.from({ length: 16 }, (_, at) => `0600 phyllo/reserve/${at}`),
+  ...Array.from({ length: 8 }, (_, at) => `0600 phyllo/reserve/${at}`),
   '0700 phyllo/stages',
   '0600 phyllo/store.json',
   '0700 phyllo/trash',

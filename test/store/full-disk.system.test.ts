@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reserveFiles } from '../../src/disk/reserve.js'
 import { Store, type StoreOptions } from '../../src/index.js'
 import { fill, freeBytes, isFull, makeRoom } from '../build/full-disk.js'
 import { legacyArchive, type MadeImage } from '../build/image.js'
@@ -73,7 +74,7 @@ for (const [disk, mountDisk] of Object.entries(disks))
       let store = await open()
       await onFullDisk(scene, 'rm', MiB, () => store.removeContainer('box-a'))
       await onFullDisk(scene, 'rmi', layerBytes, async () => store.remove('a:1'))
-      assert.equal(reserveOf(scene), 16, 'the reserve is there again')
+      assert.equal(reserveOf(scene), reserveFiles, 'the reserve is there again')
       for (const name of ['box-b', 'box-c']) await store.removeContainer(name)
       await onFullDisk(scene, 'image prune', 2 * layerBytes, async () => store.prune({ all: true }))
       assert.deepEqual(
@@ -110,5 +111,5 @@ for (const [disk, mountDisk] of Object.entries(disks))
       assert.deepEqual(leftovers(root), [])
       assert.deepEqual((await store.gc({ dryRun: true })).garbage, [])
       await store.close()
-      assert.equal(reserveOf(scene), 16)
+      assert.equal(reserveOf(scene), reserveFiles)
     })

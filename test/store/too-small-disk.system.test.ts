@@ -15,8 +15,9 @@ import { listing } from '../build/stores.js'
 import { file, tar } from '../build/tar.js'
 
 const MiB = 2 ** 20
-const diskBytes = 48 * MiB
-const limits = { reserveBytes: 16 * MiB, reservePercent: 100 }
+const diskBytes = 80 * MiB
+/** On a busy machine a thread that is told to stop writes some more meanwhile: a part of it. */
+const limits = { reserveBytes: 32 * MiB, reservePercent: 100 }
 const large: MadeImage = {
   layers: [tar([file('small', 'small')]), tar([file('large', randomBytes(60 * MiB))])],
   tags: ['large:1'],
@@ -81,7 +82,6 @@ for (const [disk, mountDisk] of Object.entries({
         const error = await refusal(store.load(input()))
         assert.equal(error.path, store.root)
         assert.ok((error.free as number) - ((error.needed as number) ?? 0) < limits.reserveBytes)
-        // A thread that is told to stop may write some more: with a busy machine that is some MiB.
         assert.ok((await least()) > 0, 'the last byte was taken')
         await assertWhole(store, before)
       }
@@ -135,11 +135,11 @@ test('unpacking where it does not fit leaves nothing, and commit, too', async t 
 
   const store = await openOn(mount, { compression: 'none' })
   const box = await store.create('scratch', { name: 'box' })
-  for (let at = 0; at < 18; at++) box.writeFileSync(`/${at}`, randomBytes(MiB))
+  for (let at = 0; at < 30; at++) box.writeFileSync(`/${at}`, randomBytes(MiB))
   await refusal(box.commit({ tag: 'large:1' }))
   assert.deepEqual(await store.images(), [])
   assert.deepEqual(leftovers(store.root), [])
-  for (let at = 0; at < 15; at++) box.rmSync(`/${at}`)
+  for (let at = 0; at < 27; at++) box.rmSync(`/${at}`)
   await box.commit({ tag: 'large:1' })
   assert.equal((await store.images()).length, 1)
   await box.close()
