@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Store } from '../../src/index.js'
 import type { CrashDriver } from './crash-operations.js'
@@ -214,7 +215,7 @@ function assertTold(error: unknown, errno: FaultErrno): void {
   const told =
     name === 'PhylloError'
       ? reason === errno && typeof operation === 'string' && typeof path === 'string'
-      : code === errno && typeof syscall === 'string'
+      : reason === -constants.errno[errno] && code !== undefined && typeof syscall === 'string'
   assert.ok(told, `not told: ${JSON.stringify({ name, code, path, operation, errno: reason, syscall })} ${stack}`)
 }
 
