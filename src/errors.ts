@@ -4,6 +4,7 @@
  * Three families of failure leave Phyllo: `PhylloError` (this file), errno errors with the shape of node:fs from views
  * and containers, and `TypeError` for misuse. Codes are stable between major versions, messages are not.
  */
+import { constants } from 'node:os'
 
 /** code → what it means, and what the caller can do about it. */
 export const errorCodes = {
@@ -109,7 +110,7 @@ export function callError(code: CallCode, cause: unknown, call: FailedCall): Phy
   if (cause instanceof PhylloError) return cause
   const { operation = syscallOf(cause) ?? (code === 'OUTPUT_IO' ? 'write' : 'read'), path, ...rest } = call
   const { said = `${path}: ${operation} failed`, reason = reasonOf(cause), ...facts } = rest
-  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+  const errno = errnoName(cause)
   return new PhylloError(code, `${said}: ${reason}`, {
     operation,
     ...(path !== undefined && { path }),
@@ -142,8 +143,18 @@ function syscallOf(cause: unknown): string | undefined {
   return cause instanceof Error && 'syscall' in cause ? String(cause.syscall) : undefined
 }
 
+/** libuv has no names for some errnos that a disk gives, a full quota (EDQUOT) and a stale handle (ESTALE) among them. */
+function errnoName(cause: unknown): string | undefined {
+  if (!(cause instanceof Error && 'code' in cause)) return undefined
+  const known = 'errno' in cause ? Object.entries(constants.errno).find(([, number]) => -number === cause.errno) : []
+  const code = String(cause.code)
+  return code.startsWith('Unknown system error') ? (known?.[0] ?? code) : code
+}
+
 function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const name = errnoName(cause)
+  return name === undefined || reason.includes(name) ? reason : `${name}: ${reason}`
 }
 
 /** Adds facts (the file, the archive member) to an error on its way up, without hiding the first reason. */

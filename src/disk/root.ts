@@ -92,7 +92,7 @@ export class Root {
 
   async stage(): Promise<Stage> {
     const { owner } = this.#writing()
-    await owner.remains.again()
+    await this.settleRemains()
     return createStage(this, owner, this.freeing)
   }
 
@@ -170,7 +170,7 @@ export class Root {
   async lease(leased: Leased): Promise<Lease> {
     if (this.readOnlyReason !== undefined) return emptyLease(leased)
     const { owner } = this.#writing()
-    await owner.remains.again()
+    await this.settleRemains()
     return writeLease(this.freeing, owner, leased)
   }
 

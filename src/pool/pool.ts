@@ -11,7 +11,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Piscina } from 'piscina'
-import { PhylloError } from '../errors.js'
+import { callError, PhylloError } from '../errors.js'
 import { type JobModule, jobModules } from './inline.js'
 import { JobStop } from './job-stop.js'
 import type { JobName, Jobs } from './jobs.js'
@@ -61,6 +61,8 @@ export class Pool {
   readonly #turns: Turns
   readonly #running = new Set<JobStop>()
   #piscina: Promise<Piscina> | undefined
+  /** Threads of these could not load something, and never will: they end when they have nothing to do any more. */
+  readonly #forgotten = new Set<Piscina>()
   /** Why the last of its threads could not be started. */
   readonly #failures = new WeakMap<Piscina, unknown>()
   #closed = false
@@ -87,7 +89,7 @@ export class Pool {
         this.workers === 0
           ? await this.#inline(name, message(), signal)
           : await this.#threaded(name, message, control, options)
-      if ('error' in answer) throw decodeError(answer.error)
+      if ('error' in answer) throw this.#told(name, decodeError(answer.error))
       onProgress?.(bytesDone(control))
       return answer.output
     } catch (error) {
@@ -106,7 +108,7 @@ export class Pool {
     for (const stop of running) stop.request()
     await Promise.all(running.map(({ ended }) => ended))
     const piscina = await this.#piscina?.catch(() => undefined)
-    if (piscina !== undefined) await piscina.destroy()
+    for (const threads of [...this.#forgotten, ...(piscina === undefined ? [] : [piscina])]) await threads.destroy()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -150,6 +152,7 @@ export class Pool {
     } catch (error) {
       await stop.gone()
       this.#refuseUse(name)
+      await this.#forget()
       const cause = this.#failures.get(piscina) ?? error
       throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause })
     } finally {
@@ -181,6 +184,25 @@ export class Pool {
     })
     piscina.on('error', error => this.#onError(piscina, error))
     return piscina
+  }
+
+  /**
+   * Jobs tell what failed of their files. Any other call is one of loading what they need, and Node never tries again to load in a
+   * thread what it could not load there once.
+   */
+  #told(name: JobName, error: Error): Error {
+    if (error instanceof PhylloError || !('syscall' in error)) return error
+    void this.#forget()
+    const path = 'path' in error ? String(error.path) : undefined
+    return callError('STORE_IO', error, { path, said: name })
+  }
+
+  /** The next job starts threads anew. */
+  async #forget(): Promise<void> {
+    const starting = this.#piscina
+    this.#piscina = undefined
+    const piscina = await starting?.catch(() => undefined)
+    if (piscina !== undefined) this.#forgotten.add(piscina)
   }
 
   /** A thread has ended before it had a job. The others take the job that it was for; without any, nobody would. */

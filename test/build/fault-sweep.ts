@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Store } from '../../src/index.js'
 import type { CrashDriver } from './crash-operations.js'
@@ -50,42 +51,64 @@ export class FaultSweep {
 
   /** How many calls could fail so. */
   async count(errno: FaultErrno, phase: FaultPhase): Promise<number> {
-    const { calls } = await this.#trial({ errno, at: Number.POSITIVE_INFINITY, times: 1 }, phase)
-    return calls
+    const none = { errno, at: Number.POSITIVE_INFINITY, times: 1 }
+    return this.#inCopy(async dir => {
+      if (phase === 'open') failingFs.arm(dir, none)
+      const store = await this.#open(dir)
+      if (phase === 'run') {
+        failingFs.arm(dir, none)
+        await this.#operation.run({ ...this.#work(dir, store), told: () => undefined, opened: new Set() })
+      } else if (phase === 'close') failingFs.arm(dir, none)
+      const calls = failingFs.calls
+      await store.close()
+      return phase === 'close' ? failingFs.calls : calls
+    })
   }
 
   /** Whether any call failed. Throws what is not as it has to be. */
   async fail(fault: Fault, phase: FaultPhase): Promise<boolean> {
     const where = `${this.#operation.name}, ${this.#driver}, ${phase}: ${fault.errno} at call ${fault.at}, ${fault.times} times`
     try {
-      return (await this.#trial(fault, phase)).failed
+      return await this.#trial(fault, phase)
     } catch (error) {
       const calls = failingFs.failed.slice(0, 3).map(({ call, path }) => `${call} ${path}`)
       throw new Error(`${where} (${calls.join(', ')}): ${(error as Error).message}`, { cause: error })
     }
   }
 
-  async #trial(fault: Fault, phase: FaultPhase): Promise<{ readonly calls: number; readonly failed: boolean }> {
-    const dir = mkdtempSync(join(this.#dir, 'trial-'))
+  async #trial(fault: Fault, phase: FaultPhase): Promise<boolean> {
     const unhandled = (error: unknown) => void this.#unhandled.push(error)
     process.on('unhandledRejection', unhandled)
     try {
-      copyTree(this.#template, dir, this.#driver)
-      const done = await this.#faulty(dir, fault, phase)
+      const failed = await this.#inCopy(dir => this.#faulty(dir, fault, phase))
       await new Promise(setImmediate)
       assert.deepEqual(this.#unhandled.splice(0), [], 'a rejection was not handled')
-      return done
+      return failed
+    } finally {
+      process.off('unhandledRejection', unhandled)
+    }
+  }
+
+  async #inCopy<T>(work: (dir: string) => Promise<T>): Promise<T> {
+    const dir = mkdtempSync(join(this.#dir, 'trial-'))
+    try {
+      copyTree(this.#template, dir, this.#driver)
+      return await work(dir)
     } finally {
       failingFs.disarm()
-      process.off('unhandledRejection', unhandled)
       rmSync(dir, { recursive: true, force: true })
     }
   }
 
-  async #faulty(dir: string, fault: Fault, phase: FaultPhase) {
+  #work(dir: string, store: Store) {
+    return { store, dir, driver: this.#driver }
+  }
+
+  /** Whether a call failed. */
+  async #faulty(dir: string, fault: Fault, phase: FaultPhase): Promise<boolean> {
     let told = 0
     const opened: FaultWork['opened'] = new Set()
-    const work = (store: Store) => this.#operation.run({ store, dir, driver: this.#driver, told: () => told++, opened })
+    const work = (store: Store) => this.#operation.run({ ...this.#work(dir, store), told: () => told++, opened })
     const armed = async <T>(begin: () => Promise<T>, held: readonly string[]): Promise<T | undefined> => {
       failingFs.arm(dir, fault)
       const result = await settles(begin(), fault)
@@ -96,22 +119,21 @@ export class FaultSweep {
       assert.deepEqual(failingFs.open(dir), held, 'descriptors stay open')
       return result
     }
-    const tally = () => ({ calls: failingFs.calls, failed: failingFs.failed.length > 0 })
-    let done: ReturnType<typeof tally>
+    let failed = false
     if (phase === 'open') {
       failingFs.arm(dir, fault)
       const opened = await settles(this.#open(dir), fault)
       if (opened === undefined) assert.deepEqual(failingFs.open(dir), [], 'descriptors stay open')
       failingFs.disarm()
       await opened?.close()
-      done = tally()
+      failed = failingFs.failed.length > 0
     }
     const store = await this.#open(dir)
     await settledSweep(store)
     const held = failingFs.open(dir)
     if (phase === 'run') {
       await armed(() => work(store), held)
-      done = tally()
+      failed = failingFs.failed.length > 0
       await this.#verify(store, told)
     }
     await work(store)
@@ -120,14 +142,14 @@ export class FaultSweep {
     assert.deepEqual(failingFs.open(dir), held, 'descriptors stay open after the work was done again')
     if (phase === 'close') {
       await armed(() => store.close(), [])
-      done = tally()
+      failed = failingFs.failed.length > 0
     } else {
       await store.close()
       assert.deepEqual(failingFs.open(dir), [], 'descriptors stay open after close')
       assert.deepEqual(leftovers(dir, own), [], 'a closed store leaves something behind')
     }
     await this.#recover(dir)
-    return done!
+    return failed
   }
 
   /** Whoever opens the store next finds it whole, and frees what could not be freed. */
@@ -214,7 +236,7 @@ function assertTold(error: unknown, errno: FaultErrno): void {
   const told =
     name === 'PhylloError'
       ? reason === errno && typeof operation === 'string' && typeof path === 'string'
-      : code === errno && typeof syscall === 'string'
+      : reason === -constants.errno[errno] && code !== undefined && typeof syscall === 'string'
   assert.ok(told, `not told: ${JSON.stringify({ name, code, path, operation, errno: reason, syscall })} ${stack}`)
 }
 

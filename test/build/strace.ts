@@ -20,6 +20,8 @@ export interface Injection {
   readonly call: string
   /** Counted by strace for each thread. */
   readonly nth: number
+  /** What it fails with; default: the process is killed there. */
+  readonly errno?: string
 }
 
 export interface Tracing {
@@ -30,7 +32,7 @@ export interface Tracing {
 /** Attaches to every thread of the process, and to those that it starts later. */
 export async function trace(pid: number, output: string, injection?: Injection): Promise<Tracing> {
   const what = injection?.call ?? mutatingCalls
-  const inject = injection && ['-e', `inject=${injection.call}:signal=KILL:when=${injection.nth}`]
+  const inject = injection && ['-e', `inject=${injection.call}:${effectOf(injection)}:when=${injection.nth}`]
   const options = ['-f', '-y', '-s', '0', '-o', output, '-e', `trace=${what}`, '-e', 'signal=none', ...(inject ?? [])]
   const strace = spawn('strace', [...options, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = once(strace, 'close')
@@ -44,6 +46,10 @@ export async function trace(pid: number, output: string, injection?: Injection):
     ended.then(() => reject(new Error(`strace: ${said}`)), reject)
   })
   return { calls: ended.then(() => parse(readFileSync(output, 'latin1'))) }
+}
+
+function effectOf({ errno }: Injection): string {
+  return errno === undefined ? 'signal=KILL' : `error=${errno}`
 }
 
 function parse(text: string): TracedCall[] {

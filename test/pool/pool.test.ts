@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { Worker } from 'node:worker_threads'
+import type { Worker, WorkerOptions } from 'node:worker_threads'
 import { PhylloError } from '../../src/errors.js'
 import { defaultLimits } from '../../src/limits.js'
 import type { DiffId } from '../../src/oci/digest.js'
@@ -42,16 +43,19 @@ for (const workers of [0, 2]) {
     })
   })
 
-  test(`workers: ${workers}: an errno error keeps code, errno, syscall and path`, async () => {
+  test(`workers: ${workers}: an errno error is told with operation and path, and keeps what it says`, async () => {
     await using pool = new Pool({ workers, workersDir })
-    await assert.rejects(pool.run('write-layer', input('errno')), (error: NodeJS.ErrnoException) => {
-      const { code, errno, syscall, path } = error
+    await assert.rejects(pool.run('write-layer', input('errno')), (error: PhylloError) => {
+      const { code, errno, operation, path } = error
       assert.deepEqual(
-        { code, errno, syscall, path },
-        { code: 'ENOENT', errno: -2, syscall: 'open', path: '/nonexistent/file' },
+        { code, errno, operation, path },
+        { code: 'STORE_IO', errno: 'ENOENT', operation: 'open', path: '/nonexistent/file' },
       )
+      const { code: said, errno: number, syscall } = error.cause as NodeJS.ErrnoException
+      assert.deepEqual({ said, number, syscall }, { said: 'ENOENT', number: -2, syscall: 'open' })
       return true
     })
+    assert.equal((await pool.run('write-layer', input('fine'))).tarBytes, 7)
   })
 
   test(`workers: ${workers}: a stop makes run reject with the signal's reason`, async () => {
@@ -115,6 +119,29 @@ test('a thread that dies is WORKER_DIED, and the pool goes on', async () => {
   await assert.rejects(pool.run('write-layer', input('exit')), { code: 'WORKER_DIED' })
   assert.deepEqual((await pool.run('write-layer', input('fine'))).warnings, ['fine'])
 })
+
+for (const [broken, outcomes] of [
+  [1, ['fine', 'fine', 'fine']],
+  [2, ['WORKER_DIED', 'WORKER_DIED', 'fine']],
+] as const)
+  test(`${broken} of 2 threads cannot be started: the process lives, and the next job has a thread`, async t => {
+    const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof Worker }
+    const { Worker: Real } = threads
+    t.after(() => (threads.Worker = Real))
+    let left: number = broken
+    threads.Worker = class extends Real {
+      constructor(file: string, options: WorkerOptions) {
+        super(left-- > 0 ? join(dir, 'missing.js') : file, options)
+      }
+    }
+    await using pool = new Pool({ workers: 2, workersDir })
+    const jobs = await Promise.allSettled([1, 2, 3].map(() => pool.run('write-layer', input('fine'))))
+    const ended = jobs.map(job => (job.status === 'fulfilled' ? 'fine' : (job.reason as PhylloError).code))
+    assert.deepEqual(ended, outcomes)
+    for (const job of jobs)
+      if (job.status === 'rejected') assert.match(String((job.reason as PhylloError).cause), /missing\.js/)
+    assert.deepEqual((await pool.run('write-layer', input('fine'))).warnings, ['fine'])
+  })
 
 test('jobs begin in the order in which they were handed over', async () => {
   await using pool = new Pool({ workers: 1, workersDir })
