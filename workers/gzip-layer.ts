@@ -1,23 +1,27 @@
-/** Job: the exact tar of a layer, read from where it is stored and verified, gzipped into a file of a stage. */
+/**
+ * Job: the exact tar of a layer, read from where it is stored and verified, gzipped into a file of a stage; other threads
+ * may help with that, in the memory that both share.
+ */
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, writeSync } from 'node:fs'
-import { compressGzip } from '../src/compression/gzip.js'
+import { closeSync, openSync } from 'node:fs'
+import { compressGzip } from '../src/compression/parallel-gzip.js'
+import { ioError, writeAllSync } from '../src/layerfile/file-io.js'
 import type { Digest } from '../src/oci/digest.js'
 import { job } from '../src/pool/wire.js'
 import { counted, layerTar } from './layer-input.js'
 
-/** Part of every OCI archive's digests: changing it changes the bytes that a save gives. */
+/** Part of every OCI archive's digests, as the size of the chunks is: changing it changes the bytes that a save gives. */
 const level = 6
 
-export default job('gzip-layer', async ({ source, diffId, target }, { progress }) => {
-  const fd = openSync(target, 'wx', 0o600)
+export default job('gzip-layer', async ({ source, diffId, target }, { progress, memory }) => {
+  const fd = create(target)
   try {
     const tar = counted(layerTar(source, diffId), progress)
     const hash = createHash('sha256')
     let sizeBytes = 0
-    for await (const chunk of compressGzip(tar, { level })) {
+    for await (const chunk of compressGzip(tar, { level, ...(memory && { ring: memory }) })) {
       hash.update(chunk)
-      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
+      writeAllSync(fd, [chunk], sizeBytes, target)
       sizeBytes += chunk.length
     }
     return { digest: `sha256:${hash.digest('hex')}` as Digest, sizeBytes }
@@ -25,3 +29,11 @@ export default job('gzip-layer', async ({ source, diffId, target }, { progress }
     closeSync(fd)
   }
 })
+
+function create(target: string): number {
+  try {
+    return openSync(target, 'wx', 0o600)
+  } catch (cause) {
+    throw ioError('open', target, cause)
+  }
+}

@@ -5,7 +5,8 @@
  * the first byte of an archive, and counting the lines takes a fifth of its time. Lines of others' making are counted.
  */
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
-import { GzipWriter, gzipHeader } from '../compression/gzip-writer.js'
+import { gzipHeader } from '../compression/gzip-member.js'
+import { GzipWriter } from '../compression/gzip-writer.js'
 import { PhylloError } from '../errors.js'
 import { SplitWriter } from '../tar/split-writer.js'
 

@@ -116,9 +116,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a layer has more helpers than there are threads beside its own',
-    file: 'src/drivers/packed/block-help.ts',
-    find: 'Math.min(helpersAtMost, this.#pool.workers - 1)',
-    replace: 'helpersAtMost',
+    file: 'src/pool/block-help.ts',
+    find: 'Math.min(worth[this.#codec].helpersAtMost, this.#pool.workers - 1)',
+    replace: 'worth[this.#codec].helpersAtMost',
     test: 'test/store/block-help.test.ts',
   },
   {
