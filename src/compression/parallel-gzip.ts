@@ -21,8 +21,8 @@ export interface GzipOptions {
   /** 1 (fast) to 9 (small). */
   readonly level: number
   /**
-   * For jobs, see block-ring.ts: this thread deflates what none of its helpers has taken. Absent: the thread pool of the
-   * process does, one chunk after the other, and the event loop has its turns.
+   * For threads that may be kept busy, see block-ring.ts: this one deflates what none of its helpers has taken. Absent: the
+   * thread pool of the process does, one chunk after the other, and the event loop has its turns.
    */
   readonly ring?: SharedArrayBuffer
 }

@@ -29,23 +29,19 @@ export class BlockHelp {
   #wanted = false
   #bytesLeft: number
 
-  private constructor(pool: Pool, codec: BlockCodecName, inputBytes: number, rings: SharedArrayBuffer[]) {
+  /**
+   * For a job that has so many bytes to read; where that is not enough, or there is no other thread, nobody will help. `rings`:
+   * those that nobody uses, which it takes one of and gives it back.
+   */
+  constructor(pool: Pool, codec: BlockCodecName, inputBytes: number, rings: SharedArrayBuffer[] = []) {
     this.#pool = pool
     this.#codec = codec
     this.#rings = rings
     this.#bytesLeft = inputBytes
   }
 
-  /**
-   * Help for a job that has so many bytes to read; undefined where there is no thread to help, or not enough to do. `rings`: those
-   * that nobody uses, which it takes one of and gives it back.
-   */
-  static of(
-    pool: Pool,
-    codec: BlockCodecName,
-    inputBytes: number,
-    rings: SharedArrayBuffer[] = [],
-  ): BlockHelp | undefined {
+  /** The same, and undefined where nobody will help. */
+  static of(pool: Pool, codec: BlockCodecName, inputBytes: number, rings?: SharedArrayBuffer[]): BlockHelp | undefined {
     if (pool.workers < 2 || inputBytes < worth[codec].leastBytes) return undefined
     return new BlockHelp(pool, codec, inputBytes, rings)
   }

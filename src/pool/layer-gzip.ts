@@ -35,7 +35,8 @@ export class LayerGzip {
     { signal, onProgress }: Pick<RunOptions, 'signal' | 'onProgress'> = {},
   ): Promise<GzipLayerOutput> {
     const pool = this.#pool()
-    const help = BlockHelp.of(pool, 'deflate', tarBytes, this.#rings)
+    // On a thread of its own a job deflates by way of the ring, even if nobody helps.
+    const help = pool.workers === 0 ? undefined : new BlockHelp(pool, 'deflate', tarBytes, this.#rings)
     help?.want()
     try {
       return await pool.run(

@@ -122,6 +122,20 @@ export const mutants: readonly Mutant[] = [
     test: 'test/store/block-help.test.ts',
   },
   {
+    name: 'helpers are not ended with the gzip of their layer',
+    file: 'src/pool/layer-gzip.ts',
+    find: '      await help?.end()\n',
+    replace: '      void help?.end()\n',
+    test: 'test/pool/layer-gzip.test.ts',
+  },
+  {
+    name: 'the memory that helpers of a gzip had is given to the next one as it is',
+    file: 'src/pool/block-help.ts',
+    find: '    resetRing(ring)\n',
+    replace: '',
+    test: 'test/pool/layer-gzip.test.ts',
+  },
+  {
     name: 'helpers are not ended with their layer',
     file: 'src/images/layer-jobs.ts',
     find: '    await Promise.all(this.#leaving)\n',
