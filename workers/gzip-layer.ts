@@ -2,11 +2,9 @@
  * Job: the exact tar of a layer, read from where it is stored and verified, gzipped into a file of a stage; other threads
  * may help with that, in the memory that both share.
  */
-import { createHash } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { compressGzip } from '../src/compression/parallel-gzip.js'
+import { GzipStream } from '../src/compression/parallel-gzip.js'
 import { ioError, writeAllSync } from '../src/layerfile/file-io.js'
-import type { Digest } from '../src/oci/digest.js'
 import { job } from '../src/pool/wire.js'
 import { counted, layerTar } from './layer-input.js'
 
@@ -17,14 +15,13 @@ export default job('gzip-layer', async ({ source, diffId, target }, { progress, 
   const fd = create(target)
   try {
     const tar = counted(layerTar(source, diffId), progress)
-    const hash = createHash('sha256')
-    let sizeBytes = 0
-    for await (const chunk of compressGzip(tar, { level, ...(memory && { ring: memory }) })) {
-      hash.update(chunk)
-      writeAllSync(fd, [chunk], sizeBytes, target)
-      sizeBytes += chunk.length
+    const gzip = new GzipStream(tar, { level, ...(memory && { ring: memory }) })
+    let position = 0
+    for await (const chunk of gzip) {
+      writeAllSync(fd, [chunk], position, target)
+      position += chunk.length
     }
-    return { digest: `sha256:${hash.digest('hex')}` as Digest, sizeBytes }
+    return { digest: gzip.digest!, sizeBytes: gzip.sizeBytes }
   } finally {
     closeSync(fd)
   }

@@ -7,7 +7,9 @@
  * - The checksum in the trailer is that of the bytes that came, taken before anybody else has seen them.
  * - Memory: one chunk, and the ring if there is one. What a helper that gives no news has taken is done without it.
  */
+import { createHash } from 'node:crypto'
 import { KiB } from '../limits.js'
+import type { Digest } from '../oci/digest.js'
 import { WriterEnd } from './block-ring.js'
 import { deflateChunk, deflateCodec, wayOf, windowBytes } from './deflate-chunk.js'
 import { GzipTrailer, gzipHeader } from './gzip-member.js'
@@ -54,6 +56,37 @@ export async function* compressGzip(
     yield trailer.bytes()
   } finally {
     deflater.close()
+  }
+}
+
+/** The same, and what has to be said of it once all of it has passed: for whoever sends it on while it is made. Read it once. */
+export class GzipStream implements AsyncIterable<Uint8Array> {
+  readonly #chunks: AsyncGenerator<Uint8Array, void, void>
+  #digest: Digest | undefined
+  #sizeBytes = 0
+
+  constructor(source: AsyncIterable<Uint8Array>, options: GzipOptions) {
+    this.#chunks = compressGzip(source, options)
+  }
+
+  /** Compressed bytes so far. */
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  /** Of the compressed bytes; undefined until the last of them has passed. */
+  get digest(): Digest | undefined {
+    return this.#digest
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    const hash = createHash('sha256')
+    for await (const chunk of this.#chunks) {
+      hash.update(chunk)
+      this.#sizeBytes += chunk.length
+      yield chunk
+    }
+    this.#digest = `sha256:${hash.digest('hex')}` as Digest
   }
 }
 

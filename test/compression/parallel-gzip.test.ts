@@ -6,9 +6,10 @@ import { gunzipSync, gzipSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { type BlockCodec, createRing, HelperEnd } from '../../src/compression/block-ring.js'
 import { deflateCodec, windowBytes } from '../../src/compression/deflate-chunk.js'
-import { compressGzip, gzipChunkBytes } from '../../src/compression/parallel-gzip.js'
+import { compressGzip, GzipStream, gzipChunkBytes } from '../../src/compression/parallel-gzip.js'
 import { KiB, MiB } from '../../src/limits.js'
 import { chunked, collect, zeros } from '../build/compressed.js'
+import { digestOf } from '../build/image.js'
 import { file, tar } from '../build/tar.js'
 
 /** The same for the same seed, and nothing that deflate could make less of. */
@@ -83,6 +84,22 @@ test('whatever comes, however it comes: one member that node:zlib reads, and alw
     assert.ok((await collect(compressGzip(helped(), { level, ring }))).equals(once))
   })
   await fc.assert(property, { numRuns: 40 })
+})
+
+test('a stream of it knows its digest and length at its end, and not before', async () => {
+  const gzip = new GzipStream(chunked(tarLike), { level: 1 })
+  const parts: Buffer[] = []
+  for await (const chunk of gzip) {
+    assert.equal(gzip.digest, undefined)
+    parts.push(Buffer.from(chunk))
+  }
+  const bytes = Buffer.concat(parts)
+  assert.ok(gunzipSync(bytes).equals(tarLike))
+  assert.equal(gzip.digest, digestOf(bytes))
+  assert.equal(gzip.sizeBytes, bytes.length)
+  const left = new GzipStream(chunked(tarLike), { level: 1 })
+  for await (const chunk of left) if (chunk.length > 10) break
+  assert.equal(left.digest, undefined)
 })
 
 test('no more than a hundredth larger than what node:zlib makes of it at the same level', async () => {
