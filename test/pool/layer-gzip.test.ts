@@ -17,10 +17,10 @@ import { watchJobs } from '../build/pool-jobs.js'
 import { scratchDir } from '../build/store.js'
 import { file, tar } from '../build/tar.js'
 
-/** 9 MB, more than a ring holds, so that there is something to do for a while. */
+/** 6 MB, more than a ring holds, so that there is something to do for a while. */
 const bytes = tar([
-  ...Array.from({ length: 60 }, (_, i) => file(`text/${i}`, `${i}: all work and no play\n`.repeat(4000))),
-  file('noise', randomBytes(3_000_000)),
+  ...Array.from({ length: 40 }, (_, i) => file(`text/${i}`, `${i}: all work and no play\n`.repeat(4000))),
+  file('noise', randomBytes(2_000_000)),
 ])
 
 async function layerOf(t: TestContext): Promise<TarToGzip & { readonly source: { readonly layerFile: string } }> {
