@@ -79,7 +79,8 @@ function collectGarbage(): void {
   collect()
 }
 
-async function delayDuring(work: () => Promise<unknown>): Promise<Delay> {
+/** What `work` keeps the event loop of this process from. */
+export async function delayDuring(work: () => Promise<unknown>): Promise<Delay> {
   collectGarbage()
   await sleep(pauseMs)
   const histogram = monitorEventLoopDelay({ resolution: 1 })

@@ -380,9 +380,45 @@ const livingStore: readonly Omit<Target, 'issue'>[] = [
   },
 ]
 
+const registries: readonly Omit<Target, 'issue'>[] = [
+  {
+    measure: 'gzip: one worker / two',
+    what: 'save one layer of 1 GiB as an OCI archive: by one worker ÷ by two',
+    unit: '×',
+    direction: 'at least',
+    bound: 1.8,
+    question: 'gzip',
+  },
+  {
+    measure: 'gzip: bytes / by one thread',
+    what: 'its bytes, gzipped in chunks ÷ by one stream of the same level',
+    unit: '×',
+    direction: 'at most',
+    bound: 1.01,
+    question: 'gzip',
+  },
+  {
+    measure: 'gzip: peak memory',
+    what: 'peak memory: the same save',
+    unit: 'MB',
+    direction: 'at most',
+    bound: 350,
+    question: 'gzip',
+  },
+  {
+    measure: 'event loop: save of an OCI archive, p99',
+    what: 'event loop delay during the same save, p99',
+    unit: 'ms',
+    direction: 'at most',
+    bound: 10,
+    question: 'gzip',
+  },
+]
+
 export const targets: readonly Target[] = [
   ...packedStore.map(target => ({ issue: 2, ...target })),
   ...containers.map(target => ({ issue: 3, ...target })),
   ...dockersStore.map(target => ({ issue: 4, ...target })),
   ...livingStore.map(target => ({ issue: 5, ...target })),
+  ...registries.map(target => ({ issue: 6, ...target })),
 ]

@@ -1,21 +1,26 @@
 /**
- * Job: helps a write-layer job that runs on another thread, by compressing blocks of it in the memory that both share,
- * until that job has ended or somebody else wants this thread.
+ * Job: helps a job that runs on another thread, by compressing blocks of it in the memory that both share, until that job
+ * has ended or somebody else wants this thread.
  */
-import { HelperEnd } from '../src/layerfile/block-ring.js'
-import { loadChecksums } from '../src/layerfile/checksum.js'
+import { type BlockCodec, HelperEnd } from '../src/compression/block-ring.js'
+import { deflateCodec } from '../src/compression/deflate-chunk.js'
+import { loadLz4Codec } from '../src/layerfile/block-codec.js'
 import { MiB } from '../src/limits.js'
-import { loadLz4 } from '../src/native/lz4.js'
+import type { BlockCodecName } from '../src/pool/jobs.js'
 import { job } from '../src/pool/wire.js'
+
+const codecs: Readonly<Record<BlockCodecName, () => Promise<BlockCodec>>> = {
+  lz4: loadLz4Codec,
+  deflate: async () => deflateCodec,
+}
 
 /** Bytes of content between two turns of the event loop, without which native outputs are never taken back. */
 const turnBytes = 4 * MiB
 
-export default job('compress-blocks', async (_input, { memory, isLeaving, progress }) => {
+export default job('compress-blocks', async ({ codec }, { memory, isLeaving, progress }) => {
   let bytes = 0
   if (memory === undefined || isLeaving()) return { bytes }
-  const [lz4, checksums] = await Promise.all([loadLz4(), loadChecksums()])
-  const ring = new HelperEnd(memory, { lz4, checksums })
+  const ring = new HelperEnd(memory, await codecs[codec]())
   ring.join()
   try {
     for (let turn = turnBytes; ; ) {

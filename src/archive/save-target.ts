@@ -7,6 +7,7 @@ import type { LayerTar } from '../drivers/layer.js'
 import type { ImageTarget } from '../images/target.js'
 import { hexOf } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
+import { LayerGzip } from '../pool/layer-gzip.js'
 import type { Pool } from '../pool/pool.js'
 import { DockerArchiveTarget } from './docker-archive-target.js'
 import { layerPlacement, startThreads } from './layer-placement.js'
@@ -65,15 +66,17 @@ function withDisposal<T extends ImageTarget & { readonly bytesWritten: number }>
  */
 class GzipStage {
   readonly #options: SaveTargetOptions
+  readonly #gzip: LayerGzip
   readonly #jobs = new Set<Promise<unknown>>()
   #dir: Promise<string> | undefined
 
   constructor(options: SaveTargetOptions) {
     this.#options = options
+    this.#gzip = new LayerGzip(options.pool)
   }
 
   layer(layer: LayerTar): Promise<GzippedLayer> {
-    const job = this.#gzip(layer)
+    const job = this.#start(layer)
     this.#jobs.add(job)
     return job
   }
@@ -84,12 +87,10 @@ class GzipStage {
     if (this.#dir !== undefined) await (await import('fs-extra/esm')).remove(await this.#dir)
   }
 
-  async #gzip(layer: LayerTar): Promise<GzippedLayer> {
-    const { pool, operation } = this.#options
+  async #start(layer: LayerTar): Promise<GzippedLayer> {
     this.#dir ??= mkdtemp(join(tmpdir(), 'phyllo-save-'))
     const target = join(await this.#dir, hexOf(layer.diffId))
-    const input = { source: layer.source, diffId: layer.diffId, target }
-    const { digest, sizeBytes } = await pool().run('gzip-layer', input, { signal: operation.signal })
-    return { path: target, digest, sizeBytes }
+    const { signal } = this.#options.operation
+    return { path: target, ...(await this.#gzip.write(layer, target, { signal })) }
   }
 }

@@ -7,11 +7,12 @@
  * - Asynchronous reads hold the calling thread for a few hundred microseconds at a stretch: large blocks, and whole
  *   groups where the engine can, are decompressed on the thread pool.
  */
+
+import type { ReadyBlock } from '../compression/block-ring.js'
 import type { PhylloError } from '../errors.js'
 import { KiB } from '../limits.js'
 import type { Lz4 } from '../native/lz4.js'
 import type { FileBlocks } from './block-cache.js'
-import type { ReadyBlock } from './block-ring.js'
 import type { BlockTable } from './block-table.js'
 import type { Checksums } from './checksum.js'
 import { readAll, readAllSync } from './file-io.js'

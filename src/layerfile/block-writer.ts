@@ -7,11 +7,12 @@
  * - A block in the ring is a copy. What was compressed here may lie in the chunk, until `letGoOfChunk`.
  * - Nobody is waited for who may not come: a helper that gives no news of the block it has taken is done without.
  */
+import { type ReadyBlock, WriterEnd } from '../compression/block-ring.js'
 import { blockBytes, MiB } from '../limits.js'
 import type { Lz4 } from '../native/lz4.js'
 import { compressBound } from '../native/lz4-block.js'
+import { compressBlock, lz4Codec, ways } from './block-codec.js'
 import type { Block } from './block-cutter.js'
-import { compressBlock, type ReadyBlock, WriterEnd } from './block-ring.js'
 import type { BlockRows } from './block-rows.js'
 import type { Checksums } from './checksum.js'
 import { FrameWriter } from './frame-writer.js'
@@ -29,7 +30,7 @@ export interface BlockWriterOptions {
   readonly checksums: Checksums
   /** Absent: every block is stored. */
   readonly lz4: Lz4 | undefined
-  /** See block-ring.ts. Absent: nobody helps. */
+  /** See compression/block-ring.ts. Absent: nobody helps. */
   readonly ring?: SharedArrayBuffer
 }
 
@@ -55,7 +56,7 @@ export class BlockWriter {
     this.#checksums = checksums
     this.#lz4 = lz4
     this.#frame = new FrameWriter(fd, path)
-    if (lz4 !== undefined && ring !== undefined) this.#ring = new WriterEnd(ring, { lz4, checksums })
+    if (lz4 !== undefined && ring !== undefined) this.#ring = new WriterEnd(ring, lz4Codec({ lz4, checksums }))
   }
 
   get rows(): BlockRows {
@@ -120,10 +121,11 @@ export class BlockWriter {
   #putInRing({ content, slab }: Block, ring: WriterEnd, trial: Trial | undefined): boolean {
     this.#writeHere()
     if (this.#doneBytes >= writeBytes) this.#writeDone()
-    if (ring.put(content, trial !== undefined) === undefined) {
+    const way = trial === undefined ? ways.store : ways.try
+    if (ring.put(content, way) === undefined) {
       if (this.#done === 0) return false
       this.#writeDone()
-      if (ring.put(content, trial !== undefined) === undefined) return false
+      if (ring.put(content, way) === undefined) return false
     }
     this.#inRing.push(trial ?? { stored: true })
     slab?.release()
@@ -148,7 +150,7 @@ export class BlockWriter {
   #compressed(lz4: Lz4, content: Uint8Array): Uint8Array {
     this.#output ??= new Uint8Array(writeBytes + compressBound(blockBytes))
     const room = this.#output.subarray(this.#outputAt)
-    return compressBlock({ lz4, checksums: this.#checksums }, content, room)
+    return compressBlock({ lz4 }, content, room)
   }
 
   #writeHere(): void {
@@ -193,7 +195,7 @@ export class BlockWriter {
     for (const [i, trial] of this.#inRing.entries()) {
       const block = (ring.oldest + i) | 0
       const content = ring.content(block)
-      const ready = ring.isTried(block) ? this.#compressed(this.#lz4!, content) : content
+      const ready = ring.way(block) === ways.try ? this.#compressed(this.#lz4!, content) : content
       trial.stored = ready === content
       this.#addHere(content, ready)
       if (this.#hereBytes >= writeBytes) this.#writeHere()

@@ -1,6 +1,6 @@
 /** Writes blocks behind the frame's header, in the order in which they come, and notes where each of them lies. */
 
-import type { ReadyBlock } from './block-ring.js'
+import type { ReadyBlock } from '../compression/block-ring.js'
 import { BlockRows } from './block-rows.js'
 import { writeAllSync } from './file-io.js'
 import { endMarkBytes, frameHeaderBytes, lengthBytes, storedBit } from './frame.js'

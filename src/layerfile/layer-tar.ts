@@ -4,8 +4,8 @@
  *
  * Invariant: every byte that is given out was compared with the checksum of its block.
  */
-
 import { openSync } from 'node:fs'
+import type { ReadyBlock } from '../compression/block-ring.js'
 import { closeRead } from '../disk/descriptors.js'
 import { chunkBytes } from '../limits.js'
 import type { DiffId } from '../oci/digest.js'
@@ -13,7 +13,6 @@ import type { BlockCompression } from '../pool/jobs.js'
 import { BlockCache } from './block-cache.js'
 import { BlockContents, type BlockContentsOptions } from './block-contents.js'
 import { BlockReader } from './block-reader.js'
-import type { ReadyBlock } from './block-ring.js'
 import { BlockTable } from './block-table.js'
 import { ioError } from './file-io.js'
 import { readFooter, readSection } from './footer-reader.js'

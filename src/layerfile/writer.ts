@@ -16,7 +16,7 @@ import { TarPass, type TarPassOptions, type WrittenLayer } from './tar-pass.js'
 
 export interface WriteLayerOptions extends TarPassOptions {
   readonly compression: BlockCompression
-  /** By way of which other threads may help: see block-ring.ts. */
+  /** By way of which other threads may help: see compression/block-ring.ts. */
   readonly ring?: SharedArrayBuffer
   /** Called after each chunk with the bytes of tar so far. What it throws ends the work. */
   readonly onProgress?: (tarBytes: number) => void

@@ -35,7 +35,7 @@ export type LayerInput = ByteRange | StoredTar
 
 export type BlockCompression = 'lz4' | 'none'
 
-/** Tar in, compressed or not, layer file out. Memory, if any, is a ring: layerfile/block-ring.ts. */
+/** Tar in, compressed or not, layer file out. Memory, if any, is a ring: compression/block-ring.ts. */
 export interface WriteLayerInput {
   readonly source: LayerInput
   /** Where in the archive or store it stands, for messages: `app.tar: abc/layer.tar`. */
@@ -84,14 +84,22 @@ export type UnpackLayerOutput = WriteLayerOutput
 /** Where the contents of a layer's files are: blocks of its tar, or files of their own. */
 export type ContentSource = { readonly layerFile: string } | { readonly diff: string }
 
-/** Blocks of a write-layer job compressed on another thread, in the ring that is the memory of both. */
-export type CompressBlocksInput = Readonly<Record<string, never>>
+/** Blocks of layer files, and chunks of gzip. */
+export type BlockCodecName = 'lz4' | 'deflate'
+
+/** Blocks of a job compressed on another thread, in the ring that is the memory of both. */
+export interface CompressBlocksInput {
+  readonly codec: BlockCodecName
+}
 export interface CompressBlocksOutput {
   /** Content that this job compressed. */
   readonly bytes: number
 }
 
-/** A layer's tar, gzipped into a file of the stage; for OCI archives. */
+/**
+ * A layer's tar, gzipped into a file of the stage: the same bytes whether anybody helps or not. Memory, if any, is a ring.
+ * See layer-gzip.ts.
+ */
 export interface GzipLayerInput {
   readonly source: TarSource
   readonly diffId: DiffId

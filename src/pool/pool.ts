@@ -28,7 +28,7 @@ import {
 } from './wire.js'
 
 export interface PoolOptions {
-  /** Threads at once, those that only help to compress blocks included. 0 runs jobs on the calling thread. Default: the cores there are. */
+  /** Threads at once, those that only help others to compress included. 0 runs jobs on the calling thread. Default: the cores there are. */
   readonly workers?: number
   /** Where the worker files are, when a bundler moved this module away from them. */
   readonly workersDir?: string | URL

@@ -4,9 +4,9 @@
  * Its gzip header says how large the tar is, in a subfield that Docker and gzip pass over: a save has to know that before it writes
  * the first byte of an archive, and counting the lines takes a fifth of its time. Lines of others' making are counted.
  */
-
 import { constants, openSync, readSync, writeSync } from 'node:fs'
-import { GzipWriter, gzipHeader } from '../compression/gzip-writer.js'
+import { gzipHeader } from '../compression/gzip-member.js'
+import { GzipWriter } from '../compression/gzip-writer.js'
 import { closeRead } from '../disk/descriptors.js'
 import { callError, PhylloError } from '../errors.js'
 import { SplitWriter } from '../tar/split-writer.js'

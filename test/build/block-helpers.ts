@@ -1,6 +1,6 @@
 /** Stand-ins for what compresses blocks, and for the helpers that do it. */
 import assert from 'node:assert/strict'
-import type { Compressor } from '../../src/layerfile/block-ring.js'
+import type { Compressor } from '../../src/layerfile/block-codec.js'
 
 /** "Compresses" to the first quarter of a block that begins with c, and leaves all others as they are. Sums lengths. */
 export function standIn(): Compressor {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { createRing } from '../../src/compression/block-ring.js'
 import { type Compression, decompress } from '../../src/compression/compression.js'
-import { compressGzip } from '../../src/compression/gzip.js'
+import { compressGzip } from '../../src/compression/parallel-gzip.js'
 import { decompressZstd, zstdEngines } from '../../src/compression/zstd.js'
 import { defaultLimits, KiB, MiB } from '../../src/limits.js'
 import { nativeEnabled } from '../../src/native/native.js'
@@ -71,11 +72,28 @@ for (const [name, load] of Object.entries(zstdEngines)) {
   })
 }
 
-test('what compressGzip writes, gzip reads', async () => {
-  for (const level of [1, 6]) {
-    const written = await collect(compressGzip(chunked(content), { level }))
-    assert.equal(tool('gzip -t', written).status, 0)
-    assert.ok(tool('gzip -dc', written).output.equals(content))
+test('what compressGzip writes, gzip reads, and says how long it is', async () => {
+  for (const level of [1, 6, 9])
+    for (const ring of [undefined, createRing()]) {
+      const written = await collect(compressGzip(chunked(content), { level, ...(ring && { ring }) }))
+      assert.equal(tool('gzip -t', written).status, 0)
+      assert.ok(tool('gzip -dc', written).output.equals(content))
+      assert.match(tool('gzip -lv', written).output.toString(), new RegExp(` ${content.length} `))
+    }
+})
+
+test('a gzip of chunks whose checksum or length is wrong, or that is cut between two chunks: gzip refuses it, too', async () => {
+  const written = await collect(compressGzip(chunked(content), { level: 6 }))
+  // An empty stored block ends a chunk (RFC 1951 3.2.4).
+  const border = written.indexOf(Buffer.from('0000ffff', 'hex'), written.length >> 2) + 4
+  const damaged = [written.length - 1, written.length - 8].map(at => {
+    const bytes = Buffer.from(written)
+    bytes[at]! ^= 1
+    return bytes
+  })
+  for (const bytes of [written.subarray(0, border), ...damaged]) {
+    assert.notEqual(tool('gzip -t', bytes).status, 0)
+    await assert.rejects(run(bytes), { code: 'COMPRESSION_INVALID' })
   }
 })
 

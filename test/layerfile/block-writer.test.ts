@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { createRing, HelperEnd } from '../../src/compression/block-ring.js'
+import { lz4Codec } from '../../src/layerfile/block-codec.js'
 import type { Block } from '../../src/layerfile/block-cutter.js'
-import { createRing, HelperEnd } from '../../src/layerfile/block-ring.js'
 import { BlockWriter } from '../../src/layerfile/block-writer.js'
 import { frameHeaderBytes } from '../../src/layerfile/frame.js'
 import { KiB, MiB } from '../../src/limits.js'
@@ -17,7 +18,7 @@ function blockWriter(t: TestContext) {
   t.after(() => closeSync(fd))
   const ring = createRing()
   const writer = new BlockWriter({ fd, path: 'blocks', ...standIn(), ring })
-  const helper = new HelperEnd(ring, standIn())
+  const helper = new HelperEnd(ring, lz4Codec(standIn()))
   /** The blocks as the file has them, without their length words, up to the end mark. */
   const written = (): string[] => {
     const file = readFileSync(path)

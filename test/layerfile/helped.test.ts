@@ -5,7 +5,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createRing, HelperEnd, ringBell } from '../../src/layerfile/block-ring.js'
+import { createRing, HelperEnd, ringBell } from '../../src/compression/block-ring.js'
+import { lz4Codec } from '../../src/layerfile/block-codec.js'
 import { openLayerFile } from '../../src/layerfile/reader.js'
 import { writeLayerFile } from '../../src/layerfile/writer.js'
 import { defaultLimits, MiB } from '../../src/limits.js'
@@ -47,7 +48,7 @@ for (const engine of ['liblz4 if there is one', 'lz4-napi'])
     for (const helpers of [0, 1, 2]) {
       const ring = createRing()
       const options = { memory: () => ring, onLeave: () => ringBell(ring) }
-      const help = Array.from({ length: helpers }, () => pool.run('compress-blocks', {}, options))
+      const help = Array.from({ length: helpers }, () => pool.run('compress-blocks', { codec: 'lz4' }, options))
       const joined = new Int32Array(ring)
       while (joined[48]! < helpers) await sleep(5)
       const path = join(scratch(t), 'layer')
@@ -70,7 +71,7 @@ test('a helper that dies with a block in its hands: the same file', async t => {
   const folder = scratch(t)
   await write(join(folder, 'alone'))
   const ring = createRing()
-  const helper = new HelperEnd(ring, standIn())
+  const helper = new HelperEnd(ring, lz4Codec(standIn()))
   helper.join()
   const writing = write(join(folder, 'helped'), ring)
   while (helper.claim() === undefined) await sleep(1)

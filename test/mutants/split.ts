@@ -143,7 +143,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the trailer of a gzip says the length of the last part',
-    file: 'src/compression/gzip-writer.ts',
+    file: 'src/compression/gzip-member.ts',
     find: 'this.#plainBytes += bytes.length',
     replace: 'this.#plainBytes = bytes.length',
     test: 'test/compression/gzip-writer.test.ts',

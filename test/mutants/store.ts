@@ -116,10 +116,24 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a layer has more helpers than there are threads beside its own',
-    file: 'src/drivers/packed/block-help.ts',
-    find: 'Math.min(helpersAtMost, this.#pool.workers - 1)',
-    replace: 'helpersAtMost',
+    file: 'src/pool/block-help.ts',
+    find: 'Math.min(worth[this.#codec].helpersAtMost, this.#pool.workers - 1)',
+    replace: 'worth[this.#codec].helpersAtMost',
     test: 'test/store/block-help.test.ts',
+  },
+  {
+    name: 'helpers are not ended with the gzip of their layer',
+    file: 'src/pool/layer-gzip.ts',
+    find: '      await help?.end()\n',
+    replace: '      void help?.end()\n',
+    test: 'test/pool/layer-gzip.test.ts',
+  },
+  {
+    name: 'the memory that helpers of a gzip had is given to the next one as it is',
+    file: 'src/pool/block-help.ts',
+    find: '    resetRing(ring)\n',
+    replace: '',
+    test: 'test/pool/layer-gzip.test.ts',
   },
   {
     name: 'helpers are not ended with their layer',

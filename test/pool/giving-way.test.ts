@@ -28,7 +28,11 @@ function help(pool: Pool, signal?: AbortSignal) {
     Atomics.add(words, 0, 1)
     Atomics.notify(words, 0)
   }
-  const run = pool.run('compress-blocks', {}, { memory: () => memory, onLeave, ...(signal && { signal }) })
+  const run = pool.run(
+    'compress-blocks',
+    { codec: 'lz4' },
+    { memory: () => memory, onLeave, ...(signal && { signal }) },
+  )
   return { run, onLeave, begun: () => Atomics.load(words, 1), ended: () => Atomics.load(words, 2) }
 }
 

@@ -1,8 +1,8 @@
 /** The jobs that write layer files: they are helped with their blocks while there are threads that nobody else wants. */
+import { BlockHelp } from '../../pool/block-help.js'
 import type { CommitLayerOutput, JobName, Jobs, LayerInput, WriteLayerOutput } from '../../pool/jobs.js'
 import type { RunOptions } from '../../pool/pool.js'
 import type { CommitContent, ContentJob, ContentJobs, ContentJobsParts, WriteContent } from '../driver.js'
-import { BlockHelp } from './block-help.js'
 import type { PackedOptions } from './packed-driver.js'
 
 export class PackedJobs implements ContentJobs {
@@ -24,8 +24,9 @@ export class PackedJobs implements ContentJobs {
   }
 
   #run<N extends JobName>(name: N, input: Jobs[N]['input'], bytes: number, options: RunOptions) {
-    const help = BlockHelp.of(this.#parts, bytes, this.#rings)
-    const output: Promise<Jobs[N]['output']> = this.#parts.pool.run(name, input, {
+    const { pool, compression } = this.#parts
+    const help = compression === 'none' ? undefined : BlockHelp.of(pool, compression, bytes, this.#rings)
+    const output: Promise<Jobs[N]['output']> = pool.run(name, input, {
       ...options,
       ...(help && { memory: () => help.memory() }),
     })

@@ -1,10 +1,11 @@
 /** A helper that dies with a block in its hands. */
-import { HelperEnd } from '../../../src/layerfile/block-ring.js'
+import { HelperEnd } from '../../../src/compression/block-ring.js'
+import { lz4Codec } from '../../../src/layerfile/block-codec.js'
 import { job } from '../../../src/pool/wire.js'
 import { standIn } from '../../build/block-helpers.js'
 
 export default job('compress-blocks', async (_input, { memory, progress }) => {
-  const ring = new HelperEnd(memory!, standIn())
+  const ring = new HelperEnd(memory!, lz4Codec(standIn()))
   ring.join()
   for (;;) {
     const { bell } = ring

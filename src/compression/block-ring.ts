@@ -1,6 +1,7 @@
 /**
  * Blocks that other threads help to compress, in memory that they share: one thread, the writer, puts blocks in, takes
  * them out in the same order, and compresses those itself that nobody else has taken; any number of helpers come and go.
+ * What compressing is, a codec says: blocks of layer files by LZ4, chunks of a gzip member by deflate.
  *
  * Invariants:
  * - A block is compressed by who claimed it, and by nobody else. The oldest one that nobody has claimed is next.
@@ -9,9 +10,6 @@
  * - Only a helper sleeps without a bound on how often, and never longer than `sleepMs`: no lost message hangs anybody.
  */
 import { MiB } from '../limits.js'
-import type { Lz4 } from '../native/lz4.js'
-import { compressBound } from '../native/lz4-block.js'
-import type { Checksums } from './checksum.js'
 
 /** Header: 32-bit words, each in a cache line of its own. */
 const putAt = 0
@@ -22,15 +20,15 @@ const closedAt = 64
 /** One record for each block, at its number modulo their count. */
 const recordsAt = 80
 const recordCount = 1024
-const record = { place: 0, contentBytes: 1, tried: 2, readyBytes: 3, sumLow: 4, sumHigh: 5, done: 6, words: 8 } as const
+const record = { place: 0, contentBytes: 1, way: 2, readyBytes: 3, sumLow: 4, sumHigh: 5, done: 6, words: 8 } as const
 const headerBytes = 4 * (recordsAt + recordCount * record.words)
 /** Of contents and what becomes of them. */
 const roomBytes = 4 * MiB
 const alignment = 64
 /** A helper looks around after so long, whatever it was told. */
 const sleepMs = 100
-/** A block is stored unless compression saves one sixteenth of it. */
-const savingShift = 4
+/** Instead of a number of bytes that are ready: they are the content itself. Nothing becomes no bytes at all. */
+const asItIs = 0
 
 export interface ReadyBlock {
   readonly contentBytes: number
@@ -39,9 +37,17 @@ export interface ReadyBlock {
   readonly checksum: readonly [low: number, high: number]
 }
 
-export interface Compressor {
-  readonly lz4: Lz4
-  readonly checksums: Checksums
+/** What is done to a block. The same content in the same way gives the same bytes, whichever thread does it. */
+export interface BlockCodec {
+  /** The most that a content of so many bytes can become. */
+  bound(contentBytes: number): number
+  /**
+   * Into `room`, which has `bound` bytes; the answer is the part of it that was written, one byte or more, or the content
+   * itself. `way`: a word of 31 bits that the writer has given with this block, for the codec alone.
+   */
+  compress(content: Uint8Array, way: number, room: Uint8Array): Uint8Array
+  /** Of what goes into the file. Absent: nobody asks for it. */
+  checksum?(ready: Uint8Array): readonly [low: number, high: number]
 }
 
 /** Memory for one ring. Pages that are never used cost nothing. */
@@ -61,22 +67,16 @@ export function ringBell(memory: SharedArrayBuffer): void {
   Atomics.notify(words, bellAt)
 }
 
-/** What goes into the file for a content: in `room`, which has `compressBound` bytes, or the content itself. */
-export function compressBlock({ lz4 }: Compressor, content: Uint8Array, room: Uint8Array): Uint8Array {
-  const bytes = lz4.compressSync(content, room)
-  return bytes >= content.length - (content.length >>> savingShift) ? content : room.subarray(0, bytes)
-}
-
 /** What both ends do. */
 class RingEnd {
   protected readonly words: Int32Array
   protected readonly room: Uint8Array
-  readonly #compressor: Compressor
+  protected readonly codec: BlockCodec
 
-  constructor(memory: SharedArrayBuffer, compressor: Compressor) {
+  constructor(memory: SharedArrayBuffer, codec: BlockCodec) {
     this.words = new Int32Array(memory, 0, headerBytes / 4)
     this.room = new Uint8Array(memory, headerBytes)
-    this.#compressor = compressor
+    this.codec = codec
   }
 
   /** Takes the oldest block that nobody has taken; undefined when there is none. */
@@ -90,15 +90,14 @@ class RingEnd {
 
   /** Does the work on a block that was claimed. The answer is how many bytes it holds. */
   compress(block: number): number {
-    const { words } = this
+    const { words, codec } = this
     const at = recordOf(block)
     const content = this.content(block)
     const end = words[at + record.place]! + content.length
-    const tried = words[at + record.tried] === 1
-    const room = this.room.subarray(end, end + compressBound(content.length))
-    const ready = tried ? compressBlock(this.#compressor, content, room) : content
-    const [low, high] = this.#compressor.checksums.xxh64(ready)
-    words[at + record.readyBytes] = ready.length
+    const room = this.room.subarray(end, end + codec.bound(content.length))
+    const ready = codec.compress(content, this.way(block), room)
+    const [low, high] = codec.checksum?.(ready) ?? [0, 0]
+    words[at + record.readyBytes] = ready === content ? asItIs : ready.length
     words[at + record.sumLow] = low
     words[at + record.sumHigh] = high
     Atomics.store(words, at + record.done, 1)
@@ -110,6 +109,11 @@ class RingEnd {
     const at = recordOf(block)
     const place = this.words[at + record.place]!
     return this.room.subarray(place, place + this.words[at + record.contentBytes]!)
+  }
+
+  /** As it was given to `put`. */
+  way(block: number): number {
+    return this.words[recordOf(block) + record.way]!
   }
 }
 
@@ -134,9 +138,9 @@ export class WriterEnd extends RingEnd {
     return this.#oldest
   }
 
-  /** Copies a content in; its number is the answer, or undefined if there is no room. `tried`: whether to compress it. */
-  put(content: Uint8Array, tried: boolean): number | undefined {
-    const place = this.#findRoom(content.length + compressBound(content.length))
+  /** Copies a content in; its number is the answer, or undefined if there is no room. `way`: see BlockCodec. */
+  put(content: Uint8Array, way: number): number | undefined {
+    const place = this.#findRoom(content.length + this.codec.bound(content.length))
     if (place === undefined) return undefined
     const { words } = this
     const block = this.#next
@@ -144,7 +148,7 @@ export class WriterEnd extends RingEnd {
     this.room.set(content, place)
     words[at + record.place] = place
     words[at + record.contentBytes] = content.length
-    words[at + record.tried] = tried ? 1 : 0
+    words[at + record.way] = way
     words[at + record.done] = 0
     this.#next = (block + 1) | 0
     Atomics.store(words, putAt, this.#next)
@@ -152,17 +156,18 @@ export class WriterEnd extends RingEnd {
     return block
   }
 
+  /** An answer that cannot be is none: what its room does not hold must not be read. */
   isDone(block: number): boolean {
-    return Atomics.load(this.words, recordOf(block) + record.done) === 1
+    const at = recordOf(block)
+    if (Atomics.load(this.words, at + record.done) !== 1) return false
+    const bytes = this.words[at + record.readyBytes]!
+    return bytes >= 0 && bytes <= this.codec.bound(this.words[at + record.contentBytes]!)
   }
 
-  /** Waits until it is done, at most so long; the answer is whether it is. Not on the main thread. */
+  /** Waits until somebody has answered, at most so long; the answer is whether it is done. Not on the main thread. */
   wait(block: number, ms: number): boolean {
-    return Atomics.wait(this.words, recordOf(block) + record.done, 0, ms) !== 'timed-out'
-  }
-
-  isTried(block: number): boolean {
-    return this.words[recordOf(block) + record.tried] === 1
+    Atomics.wait(this.words, recordOf(block) + record.done, 0, ms)
+    return this.isDone(block)
   }
 
   /** A block that is done. Its memory is good until it is let go of. */
@@ -174,7 +179,7 @@ export class WriterEnd extends RingEnd {
     const end = words[at + record.place]! + content.length
     return {
       contentBytes: content.length,
-      ready: bytes === content.length ? content : this.room.subarray(end, end + bytes),
+      ready: bytes === asItIs ? content : this.room.subarray(end, end + bytes),
       checksum: [words[at + record.sumLow]! >>> 0, words[at + record.sumHigh]! >>> 0],
     }
   }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createRing, HelperEnd, resetRing, WriterEnd } from '../../src/layerfile/block-ring.js'
+import { createRing, HelperEnd, resetRing, WriterEnd } from '../../src/compression/block-ring.js'
+import { lz4Codec, ways } from '../../src/layerfile/block-codec.js'
 import { KiB } from '../../src/limits.js'
 import { standIn } from '../build/block-helpers.js'
 
@@ -35,8 +36,8 @@ test('every interleaving of a writer and three helpers, step by step, is a queue
   const memory = createRing()
   const property = fc.property(fc.array(step, { minLength: 1, maxLength: 400, size: 'max' }), steps => {
     resetRing(memory)
-    const writer = new WriterEnd(memory, standIn())
-    const ends = [writer, ...Array.from({ length: 3 }, () => new HelperEnd(memory, standIn()))]
+    const writer = new WriterEnd(memory, lz4Codec(standIn()))
+    const ends = [writer, ...Array.from({ length: 3 }, () => new HelperEnd(memory, lz4Codec(standIn())))]
     const held: (number | undefined)[] = ends.map(() => undefined)
     const queue: Expected[] = []
     const unclaimed: number[] = []
@@ -58,7 +59,7 @@ test('every interleaving of a writer and three helpers, step by step, is a queue
     for (const now of steps) {
       if (now.kind === 'put') {
         const content = contentOf(number, now.bytes)
-        if (writer.put(content, now.tried) === undefined) continue
+        if (writer.put(content, now.tried ? ways.try : ways.store) === undefined) continue
         queue.push({ number, content, tried: now.tried })
         unclaimed.push(number++)
       } else if (now.kind === 'claim') {
@@ -91,28 +92,28 @@ test('every interleaving of a writer and three helpers, step by step, is a queue
 })
 
 test('its room is bounded, and all of it comes back', () => {
-  const writer = new WriterEnd(createRing(), standIn())
+  const writer = new WriterEnd(createRing(), lz4Codec(standIn()))
   const content = Buffer.alloc(256 * KiB, 'c')
   let most = 0
   for (let round = 0; round < 50; round++) {
-    while (writer.put(content, true) !== undefined);
+    while (writer.put(content, ways.try) !== undefined);
     most = Math.max(most, writer.count)
     assert.ok(writer.count >= 6 && writer.count <= 8, `${writer.count}`)
     for (let block = writer.claim(); block !== undefined; block = writer.claim()) writer.compress(block)
     writer.release(1 + (round % writer.count))
   }
-  for (const small = Buffer.alloc(1, 'c'); writer.put(small, true) !== undefined; );
+  for (const small = Buffer.alloc(1, 'c'); writer.put(small, ways.try) !== undefined; );
   assert.ok(writer.count <= 1024)
 })
 
 test('nobody takes a block of a closed ring, and helpers see that it is closed', () => {
   const memory = createRing()
-  const writer = new WriterEnd(memory, standIn())
-  const helper = new HelperEnd(memory, standIn())
+  const writer = new WriterEnd(memory, lz4Codec(standIn()))
+  const helper = new HelperEnd(memory, lz4Codec(standIn()))
   assert.equal(writer.helped, false)
   helper.join()
   assert.equal(writer.helped, true)
-  writer.put(Buffer.alloc(100, 'c'), true)
+  writer.put(Buffer.alloc(100, 'c'), ways.try)
   const { bell } = helper
   writer.close()
   assert.equal(helper.closed, true)

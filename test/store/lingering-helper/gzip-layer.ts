@@ -1,0 +1,2 @@
+/** The real job. */
+export { default } from '../../../workers/gzip-layer.js'
