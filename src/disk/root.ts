@@ -52,6 +52,8 @@ export class Root {
   readonly #mode: Writing | ReadOnly
   #sweeping: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
+  /** Nothing may be written any more. What this process could not take away is tried once more before. */
+  #ended = false
 
   constructor({ io, paths, durability, mode }: RootParts) {
     this.io = io
@@ -66,12 +68,7 @@ export class Root {
     this.#writing()
   }
 
-  /**
-   * Runs a read-modify-write while no other process and no other caller does one. Not reentrant, and nothing long
-   * belongs here.
-   *
-   * @throws STORE_BUSY when somebody else held the lock for too long
-   */
+  /** Runs a read-modify-write while nobody else does one. Not reentrant, and nothing long belongs here. @throws STORE_BUSY */
   withLock<T>(work: () => Promise<T>): Promise<T> {
     return this.#locked(this.#writing(), this.paths.lock, work)
   }
@@ -181,14 +178,10 @@ export class Root {
 
   /** Tries again to take away, and to put back, what this process could not. See remains.ts. */
   async settleRemains(): Promise<void> {
-    if ('owner' in this.#mode && this.#closing === undefined) await this.#mode.owner.remains.again()
+    if ('owner' in this.#mode && !this.#ended) await this.#mode.owner.remains.again()
   }
 
-  /**
-   * Looks whether a dockerd has come to use this root: it remembers everything and would not see what we write.
-   *
-   * @throws STORE_BUSY
-   */
+  /** Looks whether a dockerd has come to use this root, which would not see what we write. @throws STORE_BUSY */
   async assertAlone(): Promise<void> {
     await assertNoDaemon(this, this.#writing().flock)
   }
@@ -274,12 +267,18 @@ export class Root {
 
   async #close(): Promise<void> {
     const mode = this.#mode
+    this.#ended = 'reason' in mode
     if ('reason' in mode) return
-    await inTurn([() => this.#sweeping, () => releaseOwned(this, mode.owner), () => letGo(this.io, mode.owner.fd)])
+    const { owner } = mode
+    const release = () => {
+      this.#ended = true
+      return releaseOwned(this, owner)
+    }
+    await inTurn([() => owner.remains.again(), () => this.#sweeping, release, () => letGo(this.io, owner.fd)])
   }
 
   #writing(): Writing {
-    if (this.#closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
+    if (this.#ended) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
     if (!('reason' in this.#mode)) return this.#mode
     const { code, reason } = this.#mode
     throw new PhylloError(code, `${this.paths.root} is open for reading only: ${reason}`, { path: this.paths.root })
