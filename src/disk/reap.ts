@@ -59,7 +59,6 @@ export async function releaseOwned(context: OwnerContext, owner: Owner): Promise
     if (trashed !== undefined) await io.deleteTree(trashed)
   }
   await inTurn([
-    () => owner.remains.again(),
     async () => inTurn((await mine(paths.stages)).map(stage => () => discard(stage))),
     async () => inTurn((await mine(paths.owners)).map(path => () => ifThere(io.unlink(path)))),
   ])

@@ -48,6 +48,8 @@ export interface RootParts {
 interface Life {
   sweeping: Promise<void>
   closing: Promise<void> | undefined
+  /** Nothing may be written any more. What this process could not take away is tried once more before. */
+  ended: boolean
 }
 
 export class Root {
@@ -71,7 +73,7 @@ export class Root {
     this.#mode = mode
     this.readOnlyReason = 'reason' in mode ? mode.reason : undefined
     this.#reserve = reserve
-    this.#life = shared ?? { sweeping: Promise.resolve(), closing: undefined }
+    this.#life = shared ?? { sweeping: Promise.resolve(), closing: undefined, ended: false }
     this.freeing = shared === undefined ? new Root({ ...parts, reserve, io: reserve.io }, this.#life) : this
   }
 
@@ -80,7 +82,7 @@ export class Root {
     this.#writing()
   }
 
-  /** A read-modify-write that nobody else does meanwhile. Not reentrant; nothing long. @throws STORE_BUSY when it was held for too long */
+  /** Runs a read-modify-write while nobody else does one. Not reentrant, and nothing long belongs here. @throws STORE_BUSY */
   withLock<T>(work: () => Promise<T>): Promise<T> {
     return this.#locked(this.#writing(), this.paths.lock, work)
   }
@@ -158,10 +160,7 @@ export class Root {
     return moveToTrash(this.freeing, this.#writing().owner, path)
   }
 
-  /**
-   * Holds a file that is there, until the answer is called or the process dies; undefined when somebody else holds it, also in
-   * this process.
-   */
+  /** See lock.ts. */
   tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
     return tryHold(this.io, this.#writing().flock, path)
   }
@@ -182,10 +181,10 @@ export class Root {
 
   /** Tries again to take away, and to put back, what this process could not. See remains.ts. */
   async settleRemains(): Promise<void> {
-    if ('owner' in this.#mode && this.#life.closing === undefined) await this.#mode.owner.remains.again()
+    if ('owner' in this.#mode && !this.#life.ended) await this.#mode.owner.remains.again()
   }
 
-  /** A dockerd that has come to use this root would not see what we write. @throws STORE_BUSY */
+  /** Looks whether a dockerd has come to use this root, which would not see what we write. @throws STORE_BUSY */
   async assertAlone(): Promise<void> {
     await assertNoDaemon(this, this.#writing().flock)
   }
@@ -271,17 +270,25 @@ export class Root {
 
   async #close(): Promise<void> {
     const mode = this.#mode
+    this.#life.ended = 'reason' in mode
     if ('reason' in mode) return
+    const { owner } = mode
+    const release = () => {
+      this.#life.ended = true
+      return releaseOwned(this.freeing, owner)
+    }
+    const refill = () => this.#reserve.end()
     await inTurn([
+      () => owner.remains.again(),
       () => this.#life.sweeping,
-      () => releaseOwned(this.freeing, mode.owner),
-      () => this.#reserve.end(),
-      () => letGo(this.io, mode.owner.fd),
+      release,
+      refill,
+      () => letGo(this.io, owner.fd),
     ])
   }
 
   #writing(): Writing {
-    if (this.#life.closing !== undefined) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
+    if (this.#life.ended) throw new PhylloError('STORE_CLOSED', `${this.paths.root} is closed`)
     if (!('reason' in this.#mode)) return this.#mode
     const { code, reason } = this.#mode
     throw new PhylloError(code, `${this.paths.root} is open for reading only: ${reason}`, { path: this.paths.root })

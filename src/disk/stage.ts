@@ -3,6 +3,7 @@
  * is dead; a job writes into it and nowhere else.
  */
 import { join } from 'node:path'
+import { ifThere } from './io.js'
 import type { Owner, OwnerContext } from './owner.js'
 import { moveToTrash } from './trash.js'
 
@@ -34,7 +35,7 @@ export async function createStage({ io, paths }: OwnerContext, owner: Owner, fre
   try {
     await io.mkdir(path, 0o700)
   } catch (error) {
-    await owner.remains.settle(destroy)
+    await owner.remains.settle(async () => (await ifThere(io.status(path))) && destroy())
     throw error
   }
   let moved: Promise<void> | undefined

@@ -65,8 +65,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'closing a container keeps it held',
     file: 'src/containers/container.ts',
-    find: '      if (released) await held.release()',
-    replace: '      if (released) released = true',
+    find: '    if (released) await held.release()',
+    replace: '    if (released) released = true',
     test: lifecycle,
   },
   {

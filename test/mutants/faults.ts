@@ -59,9 +59,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'closing a store ends with its first failure',
     file: 'src/disk/root.ts',
-    find: '    await inTurn([() => this.#sweeping, () => releaseOwned(this, mode.owner), () => letGo(this.io, mode.owner.fd)])\n',
+    find: '    await inTurn([() => owner.remains.again(), () => this.#sweeping, release, () => letGo(this.io, owner.fd)])\n',
     replace:
-      '    await inTurn([])\n    await this.#sweeping\n    await releaseOwned(this, mode.owner)\n    await letGo(this.io, mode.owner.fd)\n',
+      '    await inTurn([])\n    await this.#sweeping\n    await release()\n    await letGo(this.io, owner.fd)\n',
     test: cases,
   },
   {
@@ -102,8 +102,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what could not be taken away or put back is never tried again',
     file: 'src/disk/root.ts',
-    find: "if ('owner' in this.#mode && this.#closing === undefined) await this.#mode.owner.remains.again()",
-    replace: "if ('owner' in this.#mode && this.#closing !== undefined) await this.#mode.owner.remains.again()",
+    find: "if ('owner' in this.#mode && !this.#ended) await this.#mode.owner.remains.again()",
+    replace: "if ('owner' in this.#mode && this.#ended) await this.#mode.owner.remains.again()",
     test: cases,
   },
   {

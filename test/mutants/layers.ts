@@ -39,11 +39,10 @@ export const mutants: readonly Mutant[] = [
     find: `    const content = await this.driver.publish({ chainId, diffId, staged, below: below?.cacheId })
     const { cacheId } = content
     const record = { chainId, diffId, sizeBytes, cacheId, ...(parent && { parent }) }
-    const standing = await this.#publishRecord(record, content)
 `,
     replace: `    const cacheId = this.driver.cacheIdOf(diffId)!
     const record = { chainId, diffId, sizeBytes, cacheId, ...(parent && { parent }) }
-    const standing = await this.#publishRecord(record, { beside: [] } as unknown as PublishedContent)
+    await this.#publishRecord(record, { beside: [] } as unknown as PublishedContent)
     const content = await this.driver.publish({ chainId, diffId, staged, below: below?.cacheId })
 `,
     test: interleavings,

@@ -28,8 +28,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an abort rejects with the error of the work',
     file,
-    find: 'throw context.signal.aborted ? context.signal.reason : error',
-    replace: 'throw error',
+    find: 'throw context.signal.aborted ? context.signal.reason : firstFailure(error)',
+    replace: 'throw firstFailure(error)',
     test,
   },
   {

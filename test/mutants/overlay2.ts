@@ -30,11 +30,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a directory is made before its intent',
     file: driver,
-    find: `    const intent = await root.intend({ directory: id })
-    await placeDirectory(root, staged, { id, link, below })
+    find: `      intent = await root.intend({ directory: id })
+      await placeDirectory(root, staged, { id, link, below })
 `,
-    replace: `    await placeDirectory(root, staged, { id, link, below })
-    const intent = await root.intend({ directory: id })
+    replace: `      await placeDirectory(root, staged, { id, link, below })
+      intent = await root.intend({ directory: id })
 `,
     test: plain,
   },

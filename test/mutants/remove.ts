@@ -18,8 +18,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'rmi: metadata of a dead removal belongs to nobody',
     file: 'src/images/image-store.ts',
-    find: 'for (const name of [metadata, config])',
-    replace: 'for (const name of [config, metadata])',
+    find: 'aside.unshift(metadata)',
+    replace: 'aside.push(metadata)',
     test: 'test/images/remove-interleavings.test.ts',
   },
   {

@@ -159,8 +159,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'close does not end views',
     file: 'src/images/views.ts',
-    find: 'await Promise.all([...this.#views].map(view => view.close()))',
-    replace: '',
+    find: 'await together([...this.#views].map(view => view.close()))',
+    replace: 'await together([])',
     test: 'test/store/guest.test.ts',
   },
 ]

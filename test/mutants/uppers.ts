@@ -67,8 +67,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a copy that fails leaves half a file in the work directory',
     file: 'src/drivers/overlay2/directory-draft.ts',
-    find: '    this.#disk.unlink(this.path)\n',
-    replace: '',
+    find: ', () => this.#disk.unlink(this.path)])',
+    replace: '])',
     test: disks,
   },
   {

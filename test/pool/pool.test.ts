@@ -120,15 +120,12 @@ test('a thread that dies is WORKER_DIED, and the pool goes on', async () => {
   assert.deepEqual((await pool.run('write-layer', input('fine'))).warnings, ['fine'])
 })
 
-for (const [broken, outcomes] of [
-  [1, ['fine', 'fine', 'fine']],
-  [2, ['WORKER_DIED', 'WORKER_DIED', 'fine']],
-] as const)
+for (const broken of [1, 2])
   test(`${broken} of 2 threads cannot be started: the process lives, and the next job has a thread`, async t => {
     const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof Worker }
     const { Worker: Real } = threads
     t.after(() => (threads.Worker = Real))
-    let left: number = broken
+    let left = broken
     threads.Worker = class extends Real {
       constructor(file: string, options: WorkerOptions) {
         super(left-- > 0 ? join(dir, 'missing.js') : file, options)
@@ -137,7 +134,9 @@ for (const [broken, outcomes] of [
     await using pool = new Pool({ workers: 2, workersDir })
     const jobs = await Promise.allSettled([1, 2, 3].map(() => pool.run('write-layer', input('fine'))))
     const ended = jobs.map(job => (job.status === 'fulfilled' ? 'fine' : (job.reason as PhylloError).code))
-    assert.deepEqual(ended, outcomes)
+    // Where another thread has started by then, that one takes the job
+    assert.ok(ended.filter(end => end === 'WORKER_DIED').length <= broken, String(ended))
+    assert.equal(ended.at(-1), 'fine')
     for (const job of jobs)
       if (job.status === 'rejected') assert.match(String((job.reason as PhylloError).cause), /missing\.js/)
     assert.deepEqual((await pool.run('write-layer', input('fine'))).warnings, ['fine'])
