@@ -20,7 +20,8 @@ import { createOwner, endOwner, type Owner } from './owner.js'
 import { type DriverName, driverNames, StorePaths } from './paths.js'
 import { reapDeadOwners } from './reap.js'
 import { Reserve } from './reserve.js'
-import { type ReadOnly, Root } from './root.js'
+import { Root } from './root.js'
+import type { ReadOnly } from './root-parts.js'
 import { readStoreFile, type StoreFile, storeFileText, storeVersion } from './store-file.js'
 
 export interface RootOptions {

@@ -7,7 +7,6 @@
  */
 import { inTurn } from '../endings.js'
 import { PhylloError } from '../errors.js'
-import type { Flock } from '../native/flock.js'
 import * as commit from './commit.js'
 import { assertNoDaemon } from './daemon.js'
 import { abandonIntent, freeIntents, type Intent, type WrittenIntent, writeIntent } from './intent.js'
@@ -15,42 +14,13 @@ import type { Io } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
 import { letGo, tryHold, withLockFile } from './lock.js'
-import type { Owner } from './owner.js'
 import type { StorePaths } from './paths.js'
 import { keep, placeFor, quarantine } from './quarantine.js'
 import { type Leavings, leavingsOfDead, reapDeadOwners, releaseOwned } from './reap.js'
 import { Reserve } from './reserve.js'
+import type { Life, ReadOnly, RootParts, Writing } from './root-parts.js'
 import { createStage, type Stage } from './stage.js'
 import { emptyTrash, moveToTrash } from './trash.js'
-
-/** What only a root that is open for writing has. */
-export interface Writing {
-  readonly owner: Owner
-  readonly flock: Flock
-  readonly lockTimeoutMs: number
-}
-
-/** Why nothing may be written, and which error says so. */
-export interface ReadOnly {
-  readonly reason: string
-  readonly code: 'STORE_READ_ONLY' | 'STORE_VERSION'
-}
-
-export interface RootParts {
-  readonly io: Io
-  readonly paths: StorePaths
-  readonly durability: commit.Durability
-  readonly mode: Writing | ReadOnly
-  readonly reserve?: Reserve
-}
-
-/** What a root and the same root for freeing share. */
-interface Life {
-  sweeping: Promise<void>
-  closing: Promise<void> | undefined
-  /** Nothing may be written any more. What this process could not take away is tried once more before. */
-  ended: boolean
-}
 
 export class Root {
   readonly paths: StorePaths
