@@ -176,7 +176,7 @@ function lack(words: string, attempt: () => void): string | undefined {
 }
 
 /** These say of a file system or a user nothing but how they are at the moment. */
-const passing = ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EROFS']
+const passing = ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM']
 
 /** What the system said; anything else is a mistake of ours. */
 function said(error: unknown): string {
