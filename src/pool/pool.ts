@@ -152,7 +152,7 @@ export class Pool {
     } catch (error) {
       await stop.gone()
       this.#refuseUse(name)
-      await this.#forget()
+      if (signal?.aborted !== true) await this.#forget()
       const cause = this.#failures.get(piscina) ?? error
       throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause })
     } finally {
