@@ -3,4 +3,4 @@ import '../build/failing-fs.js'
 
 const { faultTests } = await import('../build/fault-tests.js')
 
-faultTests('overlay2', 8)
+faultTests('overlay2', 3)
