@@ -24,10 +24,24 @@ const decided: Readonly<Record<string, Bounds>> = {
   'mount parent': {},
   'layer file': { depth: 'full' },
   // One that ends where a frame does, or within its last one, is that of a container that ended sooner
-  journal: { untold: ['cut'], depth: 'structure', notInArchive: true },
+  journal: { untold: ['cut'], depth: 'structure', notInArchive: true, read: journalChanges },
   segment: { depth: 'full', notInArchive: true },
   'large content': { untold: ['flip'], depth: 'structure', notInArchive: true },
   container: { untold: ['delete'], notInArchive: true },
+}
+
+/**
+ * The frames of a journal up to the last that holds changes (docs/container.md): the one behind it is empty, says how much is on the
+ * disk, and counts for nothing when it is damaged.
+ */
+function journalChanges(bytes: Buffer): Buffer {
+  let end = 32
+  for (let at = end; at + 32 <= bytes.length && bytes.toString('latin1', at + 8, at + 12) === 'PhUF'; ) {
+    const payloadBytes = bytes.readUInt32LE(at + 12)
+    at += 32 + payloadBytes
+    if (payloadBytes > 0 && at <= bytes.length) end = at
+  }
+  return bytes.subarray(0, end)
 }
 
 const store = rotTests({
@@ -70,4 +84,15 @@ test('every byte of a layer file counts: a bit of each part of it', async () => 
     const found = await findingsOf(store().damaged(place!, { bit: at * 8 + 3 }))
     assert.ok(Array.isArray(found) && found.some(({ path }) => path.endsWith(place!)), `byte ${at}`)
   }
+})
+
+test('rot: a damaged mark at the end of a journal is none; a bit of any frame with changes is told', async () => {
+  const [place] = store().classes.get('journal')!
+  const bytes = readFileSync(join(store().root, place!))
+  const end = journalChanges(bytes).length
+  assert.equal(bytes.length - end, 32)
+  for (const at of [end, end + 13, bytes.length - 1])
+    assert.deepEqual(await findingsOf(store().damaged(place!, { bit: 8 * at }), 'full'), [], `byte ${at}`)
+  for (const at of [32, 40, 45, 50, 60, end - 1])
+    assert.notDeepEqual(await findingsOf(store().damaged(place!, { bit: 8 * at }), 'structure'), [], `byte ${at}`)
 })
