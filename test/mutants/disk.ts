@@ -77,8 +77,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'two kinds of work share a stage',
     file: 'src/disk/stage.ts',
-    find: 'const path = paths.below(paths.stages, owner.next())\n  await io.mkdir(path, 0o700)\n',
-    replace: 'const path = paths.below(paths.stages, owner.id)\n  await io.mkdir(path, 0o700).catch(() => undefined)\n',
+    find: 'const path = paths.below(paths.stages, owner.next())\n',
+    replace:
+      'const path = paths.below(paths.stages, owner.id)\n  const make = io.mkdir\n  io = { ...io, mkdir: (at, mode) => make(at, mode).catch(() => undefined) }\n',
     test: commit,
   },
   {

@@ -59,9 +59,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'closing a store ends with its first failure',
     file: 'src/disk/root.ts',
-    find: '    await inTurn([() => owner.remains.again(), () => this.#sweeping, release, () => letGo(this.io, owner.fd)])\n',
+    find: '    await inTurn([\n      () => owner.remains.again(),\n',
     replace:
-      '    await inTurn([])\n    await this.#sweeping\n    await release()\n    await letGo(this.io, owner.fd)\n',
+      '    const first = async (steps: (() => unknown)[]) => {\n      for (const step of steps) await step()\n    }\n    await first([\n      () => inTurn([]),\n',
     test: cases,
   },
   {
@@ -102,8 +102,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what could not be taken away or put back is never tried again',
     file: 'src/disk/root.ts',
-    find: "if ('owner' in this.#mode && !this.#ended) await this.#mode.owner.remains.again()",
-    replace: "if ('owner' in this.#mode && this.#ended) await this.#mode.owner.remains.again()",
+    find: "if ('owner' in this.#mode && !this.#life.ended) await this.#mode.owner.remains.again()",
+    replace: "if ('owner' in this.#mode && this.#life.ended) await this.#mode.owner.remains.again()",
     test: cases,
   },
   {

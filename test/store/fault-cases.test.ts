@@ -83,15 +83,16 @@ test('a commit that cannot be published is one rejection, and works afterwards',
   assert.equal((await store.image('made:1'))?.id, made.id)
 })
 
-test('a repair on a full disk gives up no image for which there is a copy', async t => {
-  const { root, store, archive, failure } = await faultStore(t, { a: ['keep:1'], d: ['keep:2'] })
-  damageLayers(root)
-  const repair = () => store.repair({ from: archive })
-  await failure({ errno: 'ENOSPC', only: /^writev? .*stages/ }, repair)
-  assert.deepEqual((await store.images()).map(({ id }) => id).sort(), [idOf('a'), idOf('d')].sort())
-  await repair()
-  assert.deepEqual((await store.check({ depth: 'full' })).findings, [])
-})
+for (const errno of ['ENOSPC', 'EIO'] as const)
+  test(`a repair that meets ${errno} gives up no image for which there is a copy`, async t => {
+    const { root, store, archive, failure } = await faultStore(t, { a: ['keep:1'], d: ['keep:2'] })
+    damageLayers(root)
+    const repair = () => store.repair({ from: archive })
+    await failure({ errno, only: /^writev? .*stages/ }, repair)
+    assert.deepEqual((await store.images()).map(({ id }) => id).sort(), [idOf('a'), idOf('d')].sort())
+    await repair()
+    assert.deepEqual((await store.check({ depth: 'full' })).findings, [])
+  })
 
 test('what a collection could not put back is put back at closing', async t => {
   const { root, store, failure } = await faultStore(t, { a: ['keep:1'], c: ['gone:1'] })
