@@ -89,6 +89,7 @@ class Sending {
   readonly #late: (reason: string) => void
   #answer: NodeJS.Timeout | undefined
   #idle: IdleClock | undefined
+  #over = false
 
   constructor({ content, answerMs }: Question, timeouts: Timeouts, late: (reason: string) => void) {
     this.#answerMs = answerMs ?? timeouts.answerMs
@@ -119,11 +120,14 @@ class Sending {
   }
 
   #awaitAnswer(): void {
+    // A server may answer before it has taken everything; the rest then ends after the answer.
+    if (this.#over) return
     const ms = this.#answerMs
     this.#answer = setTimeout(() => this.#late(`no answer for ${ms / 1000} s`), ms)
   }
 
   done(): void {
+    this.#over = true
     clearTimeout(this.#answer)
     this.#idle?.stop()
   }

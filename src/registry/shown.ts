@@ -2,7 +2,7 @@
  * What servers say, as it may be shown: queries can hold signatures and tokens, texts can hold what a terminal acts on.
  * Everything of another machine that goes into a message passes here.
  */
-import { printable } from '../byte-string.js'
+import { fromText, printable } from '../byte-string.js'
 
 /** Characters of a server's own words in a message. */
 const saidMax = 2048
@@ -10,7 +10,7 @@ const saidMax = 2048
 /** Without user and query. */
 export function shownUrl(url: URL): string {
   const shown = `${url.origin}${url.pathname}${url.search === '' ? '' : '?…'}`
-  return printable(shown.length > saidMax ? `${shown.slice(0, saidMax)}…` : shown)
+  return printable(fromText(shown.length > saidMax ? `${shown.slice(0, saidMax)}…` : shown))
 }
 
 /** A server's words: one line, cut, nothing that a terminal acts on, no queries of URLs. */
@@ -21,5 +21,5 @@ export function said(text: string): string {
     .replace(/(\bhttps?:\/\/[^\s?"'<>]*)\?[^\s"'<>]*/gi, '$1?…')
     .replace(/\s+/g, ' ')
     .trim()
-  return printable(bare).replaceAll('\\"', '"') + (text.length > saidMax ? '…' : '')
+  return printable(fromText(bare)).replaceAll('\\"', '"') + (text.length > saidMax ? '…' : '')
 }

@@ -48,7 +48,10 @@ export class FakeRegistry {
   readonly blobs = new Map<string, Buffer>()
   readonly manifests = new Map<string, { readonly type: string; readonly bytes: Buffer }>()
   readonly uploads = new Map<string, Buffer>()
+  /** Nothing is read of a PUT, nor answered. */
+  stalled = false
   readonly #taken = new Map<unknown, number>()
+  #uploadCount = 0
   #routes: Routes
   #origin = ''
 
@@ -110,6 +113,12 @@ export class FakeRegistry {
     return { digest: sha256(bytes), sizeBytes: bytes.length, bytes, mediaType }
   }
 
+  newUpload(): string {
+    const id = `${++this.#uploadCount}`
+    this.uploads.set(id, Buffer.alloc(0))
+    return id
+  }
+
   /** `GET /v2/`, one a request. */
   get asked(): string[] {
     return this.seen.map(({ method, url }) => `${method} ${url}`)
@@ -117,6 +126,7 @@ export class FakeRegistry {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = []
+    if (this.stalled && request.method === 'PUT') return
     try {
       for await (const part of request) parts.push(part as Buffer)
     } catch {
@@ -181,9 +191,7 @@ export class FakeRegistry {
   }
 
   #begin(): Reply {
-    const id = `${this.uploads.size + 1}`
-    this.uploads.set(id, Buffer.alloc(0))
-    return { status: 202, headers: { location: `/v2/a/b/blobs/uploads/${id}?_state=a%20b%2Bc` } }
+    return { status: 202, headers: { location: `/v2/a/b/blobs/uploads/${this.newUpload()}?_state=a%20b%2Bc` } }
   }
 
   #upload(method: string, id: string, body: Buffer, range: string | undefined, digest: string | null): Reply {
