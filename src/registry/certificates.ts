@@ -9,9 +9,8 @@ import { isErrno, PhylloError } from '../errors.js'
 
 export interface TlsPolicy {
   readonly rejectUnauthorized: boolean
-  readonly ca?: readonly string[]
-  readonly cert?: string
-  readonly key?: string
+  /** What is made once of many authorities: each connection would take some milliseconds for it. */
+  readonly secureContext?: tls.SecureContext
 }
 
 /** Any certificate is taken. */
@@ -21,6 +20,7 @@ export class Certificates {
   readonly #extra: readonly string[]
   readonly #folder: string
   readonly #known = new Map<string, Promise<TlsPolicy>>()
+  #common: TlsPolicy | undefined
 
   constructor(extra: readonly string[], folder: string) {
     this.#extra = extra
@@ -44,11 +44,26 @@ export class Certificates {
       for (const name of [`${pair}.cert`, `${pair}.key`])
         if (!names.includes(name)) throw unreadable(folder, `${pair} has no ${name}`)
     const [pair] = pairs
-    return {
-      rejectUnauthorized: true,
-      ...(ca.length > 0 && { ca: [...systemAuthorities(), ...ca] }),
-      ...(pair !== undefined && { cert: await read(`${pair}.cert`), key: await read(`${pair}.key`) }),
-    }
+    if (pair === undefined && ca.length === this.#extra.length) return (this.#common ??= policyOf(folder, ca))
+    return policyOf(
+      folder,
+      ca,
+      pair === undefined ? {} : { cert: await read(`${pair}.cert`), key: await read(`${pair}.key`) },
+    )
+  }
+}
+
+function policyOf(
+  folder: string,
+  ca: readonly string[],
+  own: { readonly cert?: string; readonly key?: string } = {},
+): TlsPolicy {
+  if (ca.length === 0 && own.cert === undefined) return { rejectUnauthorized: true }
+  const authorities = ca.length > 0 && { ca: [...systemAuthorities(), ...ca] }
+  try {
+    return { rejectUnauthorized: true, secureContext: tls.createSecureContext({ ...own, ...authorities }) }
+  } catch (error) {
+    throw unreadable(folder, (error as Error).message, error)
   }
 }
 

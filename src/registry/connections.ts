@@ -37,10 +37,9 @@ export class Connections {
   }
 
   #optionsOf({ tls, allows }: Reach): Agent.Options {
-    const { ca, ...rest } = tls
     const lookup = allows === undefined ? this.#lookup : guardedLookup(this.#lookup, allows)
     return {
-      connect: { ...rest, ...(ca && { ca: [...ca] }), lookup, timeout: this.#connectMs },
+      connect: { ...tls, lookup, timeout: this.#connectMs },
       maxHeaderSize: headBytesMax,
       // exchange.ts has clocks of its own, which stand still while the reader does.
       headersTimeout: 0,

@@ -185,9 +185,8 @@ async function* pieces(
 
 function asFailure(question: Question, error: unknown): PhylloError {
   if (error instanceof PhylloError) return Object.assign(error, facts(question))
-  const { message, code } = firstOf(error)
-  const garbled = /^HPE_|^UND_ERR_HEADERS_OVERFLOW$/.test(code ?? '')
-  if (garbled) {
+  const { name, message, code } = firstOf(error)
+  if (name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     const reason = `the answer is not HTTP: ${said(message || code || '')}`
     return new PhylloError('REGISTRY_PROTOCOL', `${named(question)}: ${reason}`, { ...facts(question), cause: error })
   }
@@ -195,9 +194,9 @@ function asFailure(question: Question, error: unknown): PhylloError {
 }
 
 /** What two addresses of a host failed with is an AggregateError without words of its own. */
-function firstOf(error: unknown): { readonly message: string; readonly code?: string | undefined } {
+function firstOf(error: unknown): Pick<NodeJS.ErrnoException, 'name' | 'message' | 'code'> {
   const first = error instanceof AggregateError ? error.errors[0] : error
-  return first instanceof Error ? (first as NodeJS.ErrnoException) : { message: String(first) }
+  return first instanceof Error ? (first as NodeJS.ErrnoException) : { name: '', message: String(first) }
 }
 
 function failed(question: Pick<Question, 'method' | 'url'>, reason: string, cause: unknown): PhylloError {

@@ -48,6 +48,8 @@ export class FakeRegistry {
   readonly blobs = new Map<string, Buffer>()
   readonly manifests = new Map<string, { readonly type: string; readonly bytes: Buffer }>()
   readonly uploads = new Map<string, Buffer>()
+  /** Asked before all routes: what it gives is the answer. */
+  guard: ((seen: Seen) => Reply | undefined) | undefined
   /** Nothing is read of a PUT, nor answered. */
   stalled = false
   readonly #taken = new Map<unknown, number>()
@@ -100,6 +102,11 @@ export class FakeRegistry {
     this.#routes = [...routes, ...this.#routes]
   }
 
+  /** Without routes again. */
+  forget(): void {
+    this.#routes = []
+  }
+
   addBlob(bytes: string | Buffer): { digest: Sha256; sizeBytes: number; bytes: Buffer } {
     const buffer = Buffer.from(bytes)
     this.blobs.set(sha256(buffer), buffer)
@@ -136,6 +143,8 @@ export class FakeRegistry {
     const body = Buffer.concat(parts)
     const seen = { method, url, headers, body, text: [method, url, ...rawHeaders, body.toString('latin1')].join('\n') }
     this.seen.push(seen)
+    const guarded = this.guard?.(seen)
+    if (guarded !== undefined) return this.#send(response, method, guarded)
     const route = this.#routes.find(([when]) => {
       const asked = `${method} ${url}`
       return typeof when === 'string' ? when === asked : when.test(asked)
@@ -145,9 +154,12 @@ export class FakeRegistry {
     this.#taken.set(route, turn + 1)
     const next = replies[Math.min(turn, replies.length - 1)]!
     const reply = typeof next === 'function' ? await next(seen, response) : next
-    if (reply === undefined) return
-    response.writeHead(reply.status ?? 200, reply.headers)
-    response.end(method === 'HEAD' ? undefined : reply.body)
+    if (reply !== undefined) this.#send(response, method, reply)
+  }
+
+  #send(response: ServerResponse, method: string, { status = 200, headers, body }: Reply): void {
+    response.writeHead(status, headers)
+    response.end(method === 'HEAD' ? undefined : body)
   }
 
   #behave({ method, url, headers, body }: Seen): Reply {

@@ -75,18 +75,26 @@ test('a chunk that broke off is gone on with where the registry says it is', asy
   const { fake, repository } = await served(t)
   let broken = 0
   // It keeps 1000 bytes of the second chunk, and hangs up.
-  fake.route([[/^PATCH/, ({ body, headers }, response) => {
-    const [id = ''] = fake.uploads.keys()
-    const kept = headers['content-range']?.startsWith('4096-') && broken++ === 0 ? body.subarray(0, 1000) : body
-    const all = Buffer.concat([fake.uploads.get(id)!, kept])
-    fake.uploads.set(id, all)
-    if (kept === body) return { status: 202, headers: { location: `/v2/a/b/blobs/uploads/${id}`, range: `0-${all.length - 1}` } }
-    response.destroy()
-    return undefined
-  }]])
+  fake.route([
+    [
+      /^PATCH/,
+      ({ body, headers }, response) => {
+        const [id = ''] = fake.uploads.keys()
+        const kept = headers['content-range']?.startsWith('4096-') && broken++ === 0 ? body.subarray(0, 1000) : body
+        const all = Buffer.concat([fake.uploads.get(id)!, kept])
+        fake.uploads.set(id, all)
+        if (kept === body)
+          return { status: 202, headers: { location: `/v2/a/b/blobs/uploads/${id}`, range: `0-${all.length - 1}` } }
+        response.destroy()
+        return undefined
+      },
+    ],
+  ])
   await repository.upload(blob, () => pieces(), { chunkBytes: 4096 })
   assert.deepEqual(fake.blobs.get(blob.digest), content)
-  const told = fake.seen.flatMap(({ method, headers }) => (method === 'PATCH' ? [headers['content-range']] : method === 'GET' ? ['?'] : []))
+  const told = fake.seen.flatMap(({ method, headers }) =>
+    method === 'PATCH' ? [headers['content-range']] : method === 'GET' ? ['?'] : [],
+  )
   assert.deepEqual(told, ['?', '0-4095', '4096-8191', '?', '5096-8191', '8192-9999'])
 })
 
@@ -103,26 +111,43 @@ test('a chunk out of order (416) is asked about, too, and one byte is told from 
 test('an upload that the registry has forgotten begins anew, as often as anything is tried', async t => {
   const { fake, repository } = await served(t)
   let broken = 0
-  fake.route([[/^PATCH .*uploads\/1\?/, (_, response) => {
-    broken++
-    fake.uploads.delete('1')
-    response.destroy()
-    return undefined
-  }]])
+  fake.route([
+    [
+      /^PATCH .*uploads\/1\?/,
+      (_, response) => {
+        broken++
+        fake.uploads.delete('1')
+        response.destroy()
+        return undefined
+      },
+    ],
+  ])
   await repository.upload(blob, () => pieces(), { chunkBytes: 4096 })
   assert.equal(broken, 1)
   assert.deepEqual(fake.blobs.get(blob.digest), content)
-  fake.route([[/^PATCH/, (_, response) => void response.destroy() as undefined], [/^GET .*uploads/, { status: 404 }]])
-  await assert.rejects(repository.upload(blob, () => pieces(), { chunkBytes: 4096 }), { code: 'REGISTRY_UNAVAILABLE' })
+  fake.route([
+    [/^PATCH/, (_, response) => void response.destroy() as undefined],
+    [/^GET .*uploads/, { status: 404 }],
+  ])
+  await assert.rejects(
+    repository.upload(blob, () => pieces(), { chunkBytes: 4096 }),
+    { code: 'REGISTRY_UNAVAILABLE' },
+  )
   assert.equal(fake.asked.filter(one => one.startsWith('POST')).length, 2 + 3)
 })
 
 test('a registry that counts wrong is not believed for ever', async t => {
   const { fake, repository } = await served(t)
   fake.route([[/^PATCH/, { status: 202, headers: { location: '/v2/a/b/blobs/uploads/1', range: '0-9' } }]])
-  await assert.rejects(repository.upload(blob, () => pieces(), { chunkBytes: 4096 }), { code: 'REGISTRY_PROTOCOL' })
+  await assert.rejects(
+    repository.upload(blob, () => pieces(), { chunkBytes: 4096 }),
+    { code: 'REGISTRY_PROTOCOL' },
+  )
   fake.route([[/^PATCH/, { status: 202, headers: { location: '/v2/a/b/blobs/uploads/1', range: '0-99999999' } }]])
-  await assert.rejects(repository.upload(blob, () => pieces(), { chunkBytes: 4096 }), { code: 'REGISTRY_PROTOCOL' })
+  await assert.rejects(
+    repository.upload(blob, () => pieces(), { chunkBytes: 4096 }),
+    { code: 'REGISTRY_PROTOCOL' },
+  )
   const upload = await repository.begin()
   await assert.rejects(upload.stream(pieces()), { code: 'REGISTRY_PROTOCOL', expected: content.length })
 })
@@ -132,9 +157,18 @@ test('other bytes than announced are never finished', async t => {
   const wrong = Buffer.from(content).fill(0, 5, 6)
   for (const chunkBytes of [undefined, 4096]) {
     const options = chunkBytes === undefined ? {} : { chunkBytes }
-    await assert.rejects(repository.upload(blob, () => pieces(wrong), options), { code: 'DIGEST_MISMATCH' })
-    await assert.rejects(repository.upload(blob, () => pieces(content.subarray(1)), options), { code: 'SIZE_MISMATCH' })
-    await assert.rejects(repository.upload(blob, () => pieces(Buffer.concat([content, content])), options), { code: 'SIZE_MISMATCH' })
+    await assert.rejects(
+      repository.upload(blob, () => pieces(wrong), options),
+      { code: 'DIGEST_MISMATCH' },
+    )
+    await assert.rejects(
+      repository.upload(blob, () => pieces(content.subarray(1)), options),
+      { code: 'SIZE_MISMATCH' },
+    )
+    await assert.rejects(
+      repository.upload(blob, () => pieces(Buffer.concat([content, content])), options),
+      { code: 'SIZE_MISMATCH' },
+    )
   }
   assert.equal(fake.blobs.size, 0)
   assert.equal(fake.asked.filter(one => one.startsWith('DELETE')).length, 6)
@@ -165,7 +199,10 @@ test('a server that answers before it has everything leaves no timer behind', as
   const { fake, repository } = await served(t)
   fake.route([[/^PUT/, { status: 400, ...refusal('SIZE_INVALID', 'no') }]])
   const before = process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
-  await assert.rejects(repository.upload(blob, () => pieces()), { code: 'REGISTRY_REFUSED', registryCode: 'SIZE_INVALID' })
+  await assert.rejects(
+    repository.upload(blob, () => pieces()),
+    { code: 'REGISTRY_REFUSED', registryCode: 'SIZE_INVALID' },
+  )
   const after = process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
   assert.ok(after <= before, `${after} timers after ${before}`)
 })
@@ -194,15 +231,24 @@ for (const [name, location] of [
     const { fake, repository } = await served(t)
     const headers = { location: location.replace('HOST', fake.host) }
     fake.route([['POST /v2/a/b/blobs/uploads/', { status: 202, headers }]])
-    await assert.rejects(repository.upload(blob, () => pieces()), { code: 'REGISTRY_REDIRECT' })
+    await assert.rejects(
+      repository.upload(blob, () => pieces()),
+      { code: 'REGISTRY_REDIRECT' },
+    )
   })
 
 for (const status of [301, 302, 303, 307, 308])
   test(`G6: ${status} to a PUT or PATCH with a body is not followed`, async t => {
     const { fake, repository } = await served(t)
     fake.route([[/^(PUT|PATCH)/, { status, headers: { location: '/elsewhere' } }]])
-    await assert.rejects(repository.upload(blob, () => pieces()), { code: 'REGISTRY_REDIRECT', operation: 'PUT' })
-    await assert.rejects(repository.upload(blob, () => pieces(), { chunkBytes: 4096 }), { code: 'REGISTRY_REDIRECT' })
+    await assert.rejects(
+      repository.upload(blob, () => pieces()),
+      { code: 'REGISTRY_REDIRECT', operation: 'PUT' },
+    )
+    await assert.rejects(
+      repository.upload(blob, () => pieces(), { chunkBytes: 4096 }),
+      { code: 'REGISTRY_REDIRECT' },
+    )
     assert.ok(fake.asked.every(one => !one.includes('elsewhere')))
   })
 
