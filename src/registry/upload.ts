@@ -63,7 +63,8 @@ export class Upload {
         failure = error
         await this.#ask(error, signal)
       }
-      if (this.#offset < start || this.#offset > end) throw this.#astray(end)
+      // After a failure nobody knows what came of it: then it is the reason, and the blob begins anew.
+      if (this.#offset < start || this.#offset > end) throw failure ?? this.#astray(end)
     }
   }
 

@@ -1,5 +1,6 @@
 /** Who is asked for a token, with what, how often; and what a token server may answer. */
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Credential } from '../../src/registry/credential.js'
@@ -87,7 +88,7 @@ test('Bearer by POST with an identity token, and what the server gives instead o
   const { fake, repository, blob, state } = await behindTokens(t, { credential: identity, token })
   state.issued = 1
   await bytesOf(repository.blob(blob))
-  await repository.upload({ digest: sha256(''), sizeBytes: 0 }, async function* () {})
+  await repository.upload({ digest: sha256(''), sizeBytes: 0 }, () => Readable.from([]))
   const forms = fake.seen
     .filter(({ url }) => url === '/token')
     .map(({ body }) => Object.fromEntries(new URLSearchParams(body.toString())))
