@@ -9,8 +9,8 @@ import type { Endpoint } from './endpoint.js'
 import type { Network } from './follow.js'
 import type { Patience } from './patience.js'
 import { realmOf } from './realm.js'
-import { orAborted, withTimeout } from './shared.js'
 import { basic, fetchToken, type Token } from './token.js'
+import { orAborted, withTimeout } from './waiting.js'
 
 /** What a scope is made of; a resource's name may hold the colon of a port. */
 const scopeGrammar = /^[a-z]+(?:\([a-z]+\))?:[A-Za-z0-9._:/*-]+:[a-z*]+(?:,[a-z*]+)*$/
@@ -18,12 +18,19 @@ const scopesMax = 8
 /** Tokens that are kept at most. */
 const tokensMax = 256
 
+/** A token, or one that is being fetched. */
+interface Kept {
+  readonly token: Promise<Token>
+  /** `Date.now()`; infinite until it is there. */
+  expiresAt: number
+}
+
 export class Authorizer {
   readonly #network: Network
   readonly #endpoint: Endpoint
   readonly #base: URL
   readonly #patience: Patience
-  readonly #tokens = new Map<string, Promise<Token>>()
+  readonly #tokens = new Map<string, Kept>()
   #challenge: Challenge | undefined
   #credential: Promise<Credential | undefined> | undefined
   /** An identity token that the server gave for an older one. */
@@ -93,7 +100,7 @@ export class Authorizer {
   /** A token that was refused, unless another one has come in its place since. */
   async #drop(key: string, sent: string): Promise<void> {
     const kept = this.#tokens.get(key)
-    const value = await kept?.then(token => token.value).catch(() => undefined)
+    const value = await kept?.token.then(token => token.value).catch(() => undefined)
     if (sent === `Bearer ${value}` && this.#tokens.get(key) === kept) this.#tokens.delete(key)
   }
 
@@ -111,11 +118,10 @@ export class Authorizer {
     signal: AbortSignal | undefined,
   ): Promise<Token> {
     const key = this.#keyOf(challenge, scopes, credential)
-    let token = this.#tokens.get(key)
-    if (token === undefined) {
-      token = this.#fetch(challenge, scopes, credential, false)
-      this.#keep(key, token)
-    }
+    const kept = this.#tokens.get(key)
+    if (kept !== undefined && kept.expiresAt > Date.now()) return orAborted(kept.token, signal)
+    const token = this.#fetch(challenge, scopes, credential, false)
+    this.#keep(key, token)
     return orAborted(token, signal)
   }
 
@@ -150,15 +156,16 @@ export class Authorizer {
   }
 
   #keep(key: string, token: Promise<Token>): void {
-    const forget = () => this.#tokens.get(key) === token && this.#tokens.delete(key)
-    this.#tokens.set(key, token)
+    const kept: Kept = { token, expiresAt: Number.POSITIVE_INFINITY }
+    // Behind all others: the first one is the oldest.
+    this.#tokens.delete(key)
+    this.#tokens.set(key, kept)
     const [oldest] = this.#tokens.keys()
     if (this.#tokens.size > tokensMax && oldest !== undefined) this.#tokens.delete(oldest)
-    token.then(({ expiresAt }) => {
-      const ms = expiresAt - Date.now()
-      if (ms <= 0) forget()
-      else setTimeout(forget, ms).unref()
-    }, forget)
+    token.then(
+      ({ expiresAt }) => (kept.expiresAt = expiresAt),
+      () => this.#tokens.get(key) === kept && this.#tokens.delete(key),
+    )
   }
 
   /** By everything that a token is for; the order in which scopes are named is nothing of that. */

@@ -6,8 +6,8 @@
 import { spawn } from 'node:child_process'
 import { PhylloError } from '../errors.js'
 import type { Credential } from './credential.js'
-import { orAborted } from './shared.js'
 import { said } from './shown.js'
+import { orAborted } from './waiting.js'
 
 const nameGrammar = /^[a-z0-9_-]{1,64}$/
 const outputBytesMax = 64 * 1024

@@ -12,8 +12,8 @@ import type { Answer, Content, Headers, Method } from './exchange.js'
 import { failureOf } from './failure.js'
 import { type Arrival, follow, type Network, ownUrl } from './follow.js'
 import { Patience } from './patience.js'
-import { orAborted, withTimeout } from './shared.js'
 import type { Token } from './token.js'
+import { orAborted, withTimeout } from './waiting.js'
 
 export interface Call {
   readonly method: Method

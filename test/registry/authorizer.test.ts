@@ -172,6 +172,16 @@ test('a 401 in the middle: one new token, and not two', async t => {
   assert.equal(tokensAsked(fake).length, before + 1)
 })
 
+test('a token that has run out is fetched anew before a request, not after it was refused', async t => {
+  const issued = new Date(Date.now() - 100_000).toISOString()
+  const token = { headers: json, body: JSON.stringify({ token: 'token-1', expires_in: 60, issued_at: issued }) }
+  const { fake, repository, state, blob } = await behindTokens(t, { token })
+  state.issued = 1
+  for (let i = 0; i < 3; i++) await bytesOf(repository.blob(blob))
+  assert.equal(tokensAsked(fake).length, 3)
+  assert.equal(fake.asked.filter(one => one.includes('/blobs/')).length, 3)
+})
+
 test('a scope that the registry wants besides is asked for once more, in front', async t => {
   const { fake, repository, state, blob } = await behindTokens(t)
   state.scope = 'repository:a/b:pull,delete repository:x:1/y:pull bad;scope'

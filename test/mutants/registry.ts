@@ -1,0 +1,231 @@
+import type { Mutant } from './mutant.js'
+
+const leaks = 'test/registry/leaks.test.ts'
+const follow = 'test/registry/follow.test.ts'
+const names = 'test/registry/names.test.ts'
+const blobs = 'test/registry/blobs.test.ts'
+const uploads = 'test/registry/uploads.test.ts'
+const manifests = 'test/registry/manifests.test.ts'
+const authorizer = 'test/registry/authorizer.test.ts'
+const config = 'test/registry/docker-config.test.ts'
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'what is secret goes along with a redirect',
+    file: 'src/registry/follow.ts',
+    find: ', ...(foreign && { headers: withoutSecrets(rest.headers) })',
+    replace: '',
+    test: leaks,
+  },
+  {
+    name: 'every token server is trusted',
+    file: 'src/registry/realm.ts',
+    find: 'return { url, trusted: isTrusted(url, endpoint, base) }',
+    replace: 'return { url, trusted: isTrusted(url, endpoint, base) || url.origin !== base.origin }',
+    test: leaks,
+  },
+  {
+    name: 'a location may be of another origin',
+    file: 'src/registry/follow.ts',
+    find: 'url.origin !== base.origin || url.username',
+    replace: "url.origin === '' || url.username",
+    test: leaks,
+  },
+  {
+    name: 'a mirror is given the credentials of the registry',
+    file: 'src/registry/client.ts',
+    find: '? endpointOf(domain, security, named(domain))',
+    replace:
+      '? endpointOf(domain, security, named(domain))\n      : mirror !== "" ? { ...endpointAt(mirror, security), credentialKey: domain }',
+    test: leaks,
+  },
+  {
+    name: 'a redirect from https to http is followed',
+    file: 'src/registry/follow.ts',
+    find: "answer.url.protocol === 'https:' && url.protocol === 'http:'",
+    replace: "answer.url.protocol === 'https:' && url.protocol === 'ws:'",
+    test: follow,
+  },
+  {
+    name: 'a PUT is redirected',
+    file: 'src/registry/follow.ts',
+    find: "if (answer.method !== 'GET' && answer.method !== 'HEAD')",
+    replace: "if (answer.method === 'DELETE')",
+    test: uploads,
+  },
+  {
+    name: 'the addresses of a name are not looked at',
+    file: 'src/registry/resolve.ts',
+    find: 'all.filter(({ address }) => allows(address))',
+    replace: "all.filter(({ address }) => allows(address) || address !== '')",
+    test: follow,
+  },
+  {
+    name: 'link-local addresses are as good as private ones',
+    file: 'src/registry/address.ts',
+    find: "  '169.254.0.0/16',\n",
+    replace: '',
+    test: names,
+  },
+  {
+    name: 'an insecure registry makes its redirects insecure',
+    file: 'src/registry/reach.ts',
+    find: 'const tls = insecure ? unverified : await this.#certificates.of(url.host)',
+    replace: 'const tls = insecure || endpoint.insecure ? unverified : await this.#certificates.of(url.host)',
+    test: follow,
+  },
+  {
+    name: 'http is tried after https has answered',
+    file: 'src/registry/session.ts',
+    find: "error.code === 'REGISTRY_UNAVAILABLE' && error.status === undefined",
+    replace: "error.code === 'REGISTRY_UNAVAILABLE'",
+    test: follow,
+  },
+  {
+    name: 'token requests are redirected',
+    file: 'src/registry/token.ts',
+    find: 'answer.status >= 300 && answer.status < 400',
+    replace: 'answer.status >= 600',
+    test: authorizer,
+  },
+  {
+    name: 'each request fetches a token of its own',
+    file: 'src/registry/authorizer.ts',
+    find: 'this.#keep(key, token)',
+    replace: 'void key',
+    test: authorizer,
+  },
+  {
+    name: 'a token is taken for every scope',
+    file: 'src/registry/authorizer.ts',
+    find: '[...new Set(scopes)].sort()',
+    replace: '[...new Set(scopes)].slice(9)',
+    test: authorizer,
+  },
+  {
+    name: 'a token that was refused is kept',
+    file: 'src/registry/authorizer.ts',
+    find: '&& this.#tokens.get(key) === kept) this.#tokens.delete(key)',
+    replace: "&& key === '' && this.#tokens.get(key) === kept) this.#tokens.delete(key)",
+    test: authorizer,
+  },
+  {
+    name: 'Retry-After is not looked at',
+    file: 'src/registry/patience.ts',
+    find: "if (typeof asked === 'number') {",
+    replace: "if (typeof asked === 'bigint') {",
+    test: follow,
+  },
+  {
+    name: 'only the request that was told so waits',
+    file: 'src/registry/patience.ts',
+    find: 'await pause(this.#notBefore - Date.now(), signal)',
+    replace: 'await pause(0, signal)',
+    test: follow,
+  },
+  {
+    name: 'an encoding is taken as it comes',
+    file: 'src/registry/exchange.ts',
+    find: "if (encoding === '' || encoding === 'identity')",
+    replace: "if (encoding !== 'x')",
+    test: blobs,
+  },
+  {
+    name: 'single bytes are progress',
+    file: 'src/registry/clock.ts',
+    find: 'const progressBytes = 1024',
+    replace: 'const progressBytes = 1',
+    test: blobs,
+  },
+  {
+    name: 'the time of a slow reader counts',
+    file: 'src/registry/clock.ts',
+    find: 'if (this.#waiting) expired()',
+    replace: 'if (this.#bytes >= 0) expired()',
+    test: blobs,
+  },
+  {
+    name: 'a timer outlives an early answer',
+    file: 'src/registry/exchange.ts',
+    find: 'if (this.#over) return',
+    replace: 'if (this.#over && this.#answerMs === 0) return',
+    test: uploads,
+  },
+  {
+    name: 'a range that begins elsewhere is taken',
+    file: 'src/registry/blobs.ts',
+    find: 'Number(first) === at &&',
+    replace: 'Number(first) >= at &&',
+    test: blobs,
+  },
+  {
+    name: 'what is sent again is given twice',
+    file: 'src/registry/blobs.ts',
+    find: 'answer.status === 206 ? 0 : at)',
+    replace: 'answer.status === 206 ? 0 : 0)',
+    test: blobs,
+  },
+  {
+    name: 'the digest of a blob is not compared',
+    file: 'src/registry/blobs.ts',
+    find: 'if (hex === hexOf(digest)) return',
+    replace: 'if (hex.length === hexOf(digest).length) return',
+    test: blobs,
+  },
+  {
+    name: 'a digest in a header is evidence',
+    file: 'src/registry/manifests.ts',
+    find: 'verifyBytes({ digest, sizeBytes: sizeBytes ?? bytes.length }, bytes, what)',
+    replace: 'if (sizeBytes !== undefined) verifyBytes({ digest, sizeBytes }, bytes, what)',
+    test: manifests,
+  },
+  {
+    name: 'the parameters of an upload are lost',
+    file: 'src/registry/upload.ts',
+    find: 'url.search += ',
+    replace: 'url.search = ',
+    test: uploads,
+  },
+  {
+    name: 'a broken chunk is sent from its beginning',
+    file: 'src/registry/upload.ts',
+    find: 'chunk.subarray(this.#offset - start)',
+    replace: 'chunk.subarray(0)',
+    test: uploads,
+  },
+  {
+    name: 'of several challenges any number is read',
+    file: 'src/registry/challenge.ts',
+    find: 'const challengesMax = 8',
+    replace: 'const challengesMax = 800',
+    test: authorizer,
+  },
+  {
+    name: 'a parameter may be there twice',
+    file: 'src/registry/challenge.ts',
+    find: "if (parameters.has(name)) refuse('a parameter is there twice')",
+    replace: "if (parameters.has('')) refuse('a parameter is there twice')",
+    test: names,
+  },
+  {
+    name: 'the mode of config.json is everybody’s',
+    file: 'src/registry/replace-config.ts',
+    find: '      0o600,\n    )',
+    replace: '      0o644,\n    )',
+    test: config,
+  },
+  {
+    name: 'a helper may say as much as it likes',
+    file: 'src/registry/credential-helper.ts',
+    find: 'if (length > outputBytesMax)',
+    replace: 'if (length > outputBytesMax * 1e9)',
+    test: config,
+  },
+  {
+    name: 'the port of a host does not count',
+    file: 'src/registry/host.ts',
+    find: "port === '' ? name :",
+    replace: 'port.length >= 0 ? name :',
+    test: names,
+  },
+]
