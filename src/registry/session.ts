@@ -10,7 +10,7 @@ import type { Credential } from './credential.js'
 import type { Endpoint } from './endpoint.js'
 import type { Answer, Content, Headers, Method } from './exchange.js'
 import { failureOf } from './failure.js'
-import { type Arrival, follow, type Network, ownUrl } from './follow.js'
+import { type Arrival, type Asked, follow, type Network, ownUrl } from './follow.js'
 import { Patience } from './patience.js'
 import type { Token } from './token.js'
 import { orAborted, withTimeout } from './waiting.js'
@@ -68,25 +68,25 @@ export class Session {
     const url = typeof call.at === 'string' ? urlOf(place.base, call.at) : call.at
     let { scopes } = call
     let again = call.repeat !== 'never'
-    const once = async (): Promise<Answer> => {
-      for (;;) {
-        const authorization = await place.authorizer.header(scopes, call.signal)
-        const arrival = await follow(this.#network, this.#asked(call, place, url, authorization))
-        const { answer, foreign } = arrival
-        if (call.expects.includes(answer.status)) return answer
-        const challenges = challengesOf(arrival)
-        const wider =
-          again && answer.status === 401 && !foreign
-            ? await place.authorizer.again(challenges, scopes, authorization, call.signal)
-            : undefined
-        if (wider === undefined)
-          throw await failureOf(answer, { challenges, hint: hintOf(arrival, place.authorizer, authorization) })
-        answer.discard()
-        again = false
-        scopes = wider
-      }
+    for (;;) {
+      // A token is fetched as often as that fails in passing: it must not be so for each attempt of the request.
+      const authorization = await place.authorizer.header(scopes, call.signal)
+      const asked = this.#asked(call, place, url, authorization)
+      const arrival = await this.#patience.repeat(
+        () => this.#ask(asked, call, place.authorizer, again),
+        call.signal,
+        call.repeat === 'always' ? undefined : 1,
+      )
+      const { answer } = arrival
+      if (call.expects.includes(answer.status)) return answer
+      const challenges = challengesOf(arrival)
+      const wider = await place.authorizer.again(challenges, scopes, authorization, call.signal)
+      if (wider === undefined)
+        throw await failureOf(answer, { challenges, hint: hintOf(arrival, place.authorizer, authorization) })
+      answer.discard()
+      again = false
+      scopes = wider
     }
-    return this.#patience.repeat(once, call.signal, call.repeat === 'always' ? undefined : 1)
   }
 
   /** The same with the whole of the answer's body, within `totalMs`. */
@@ -169,7 +169,16 @@ export class Session {
     return { base, authorizer }
   }
 
-  #asked(call: Call, { base }: Place, url: URL, authorization: string | undefined) {
+  /** An answer that is expected, or with `again` a refusal that other rights may mend. */
+  async #ask(asked: Asked, call: Call, authorizer: Authorizer, again: boolean): Promise<Arrival> {
+    const arrival = await follow(this.#network, asked)
+    const { answer, foreign } = arrival
+    if (call.expects.includes(answer.status) || (again && answer.status === 401 && !foreign)) return arrival
+    const hint = hintOf(arrival, authorizer, asked.authorization)
+    throw await failureOf(answer, { challenges: challengesOf(arrival), hint })
+  }
+
+  #asked(call: Call, { base }: Place, url: URL, authorization: string | undefined): Asked {
     const { method, headers = {}, content, answerMs, signal } = call
     return {
       ...{ method, url, headers, base, signal, endpoint: this.endpoint },

@@ -285,6 +285,12 @@ for (const [name, reply, code] of [
     await assert.rejects(bytesOf(repository.blob(blob)), { code })
   })
 
+test('a token server that fails is asked so often, and not that often for each attempt of the request', async t => {
+  const { fake, repository, blob } = await behindTokens(t, { token: { status: 503 } })
+  await assert.rejects(bytesOf(repository.blob(blob)), { code: 'REGISTRY_UNAVAILABLE', status: 503 })
+  assert.equal(tokensAsked(fake).length, 3)
+})
+
 test('G3: a token server that redirects is not followed, wherever to', async t => {
   for (const to of ['/other', 'http://169.254.169.254/latest/meta-data', 'http://127.0.0.1:1/']) {
     const { fake, repository, blob } = await behindTokens(t, {
