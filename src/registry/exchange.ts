@@ -9,6 +9,8 @@ import type { Timeouts } from './options.js'
 import type { Reach } from './reach.js'
 import { said, shownUrl } from './shown.js'
 
+const sliceBytes = 64 * 1024
+
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 export type Headers = Readonly<Record<string, string>>
 
@@ -44,7 +46,7 @@ export async function exchange(
   question: Question,
   timeouts: Timeouts,
 ): Promise<Answer> {
-  const { method, url, headers, signal } = question
+  const { method, url, headers, content, signal } = question
   signal?.throwIfAborted()
   const stop = new AbortController()
   const aborted = () => stop.abort(signal?.reason)
@@ -55,9 +57,8 @@ export async function exchange(
   try {
     const asked = connections.request(reach, url, {
       method,
-      headers: { 'accept-encoding': 'identity', 'user-agent': 'phyllo', ...headers },
-      // undici takes what can be iterated, too; its types do not say so.
-      ...(sending.body !== undefined && { body: sending.body as Buffer }),
+      headers: { 'accept-encoding': 'identity', 'user-agent': 'phyllo', ...lengthOf(content), ...headers },
+      ...(sending.body !== undefined && { body: sending.body }),
       signal: stop.signal,
     })
     const answer = await orAborted(asked, stop.signal)
@@ -84,7 +85,7 @@ function orAborted(asked: Promise<Response>, signal: AbortSignal): Promise<Respo
 
 /** The body on its way out, and the clocks: first for each piece that the server takes, then for its answer. */
 class Sending {
-  readonly body: Buffer | AsyncIterable<Uint8Array> | undefined
+  readonly body: AsyncIterable<Uint8Array> | undefined
   readonly #answerMs: number
   readonly #late: (reason: string) => void
   #answer: NodeJS.Timeout | undefined
@@ -94,10 +95,11 @@ class Sending {
   constructor({ content, answerMs }: Question, timeouts: Timeouts, late: (reason: string) => void) {
     this.#answerMs = answerMs ?? timeouts.answerMs
     this.#late = late
-    if (typeof content === 'function') this.body = this.#pieces(content, timeouts.idleMs)
-    else if (content !== undefined) this.body = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
-    if (typeof content !== 'function') this.#awaitAnswer()
-    else this.#idle = this.#clock(timeouts.idleMs)
+    if (content === undefined) this.#awaitAnswer()
+    else {
+      this.body = this.#pieces(typeof content === 'function' ? content : () => slicesOf(content), timeouts.idleMs)
+      this.#idle = this.#clock(timeouts.idleMs)
+    }
   }
 
   #clock(ms: number): IdleClock {
@@ -107,6 +109,7 @@ class Sending {
   }
 
   async *#pieces(content: () => AsyncIterable<Uint8Array>, idleMs: number): AsyncGenerator<Uint8Array, void, void> {
+    this.#idle?.stop()
     for await (const piece of content()) {
       if (piece.length === 0) continue
       this.#idle?.stop()
@@ -131,6 +134,15 @@ class Sending {
     clearTimeout(this.#answer)
     this.#idle?.stop()
   }
+}
+
+function lengthOf(content: Content | undefined): Headers {
+  return content instanceof Uint8Array ? { 'content-length': String(content.length) } : {}
+}
+
+/** So that time is measured for each of them: a large chunk may take a slow connection long. */
+async function* slicesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes)
 }
 
 function answerOf(

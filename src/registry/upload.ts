@@ -108,7 +108,7 @@ export class Upload {
   }
 
   async #patch(bytes: Uint8Array, range: string, signal: AbortSignal | undefined): Promise<void> {
-    const headers = { 'content-range': range, 'content-length': String(bytes.length) }
+    const headers = { 'content-range': range }
     const answer = await this.#send('PATCH', [202, 201, 204], { content: bytes, headers, signal })
     await this.#moved(answer, this.#offset + bytes.length)
   }

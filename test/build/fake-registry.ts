@@ -50,6 +50,8 @@ export class FakeRegistry {
   readonly uploads = new Map<string, Buffer>()
   /** Asked before all routes: what it gives is the answer. */
   guard: ((seen: Seen) => Reply | undefined) | undefined
+  /** Milliseconds that it takes for each piece of a body. */
+  pace = 0
   /** Nothing is read of a PUT, nor answered. */
   stalled = false
   readonly #taken = new Map<unknown, number>()
@@ -135,7 +137,10 @@ export class FakeRegistry {
     const parts: Buffer[] = []
     if (this.stalled && request.method === 'PUT') return
     try {
-      for await (const part of request) parts.push(part as Buffer)
+      for await (const part of request) {
+        parts.push(part as Buffer)
+        if (this.pace > 0) await new Promise(resolve => setTimeout(resolve, this.pace))
+      }
     } catch {
       // The client went away.
     }

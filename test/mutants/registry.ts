@@ -152,6 +152,20 @@ export const mutants: readonly Mutant[] = [
     test: uploads,
   },
   {
+    name: 'a chunk has to be taken as fast as an answer comes',
+    file: 'src/registry/exchange.ts',
+    find: 'yield bytes.subarray(at, at + sliceBytes)',
+    replace: 'if (at === 0) yield bytes',
+    test: uploads,
+  },
+  {
+    name: 'time that the source takes is the server’s',
+    file: 'src/registry/exchange.ts',
+    find: '    this.#idle?.stop()\n    for await',
+    replace: '    for await',
+    test: uploads,
+  },
+  {
     name: 'a range that begins elsewhere is taken',
     file: 'src/registry/blobs.ts',
     find: 'Number(first) === at &&',

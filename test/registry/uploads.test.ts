@@ -260,6 +260,32 @@ test('a server that takes no more is not waited for', async t => {
   await assert.rejects(upload, { code: 'REGISTRY_UNAVAILABLE', message: /nothing was taken for 0.2 s/ })
 })
 
+test('a chunk that a slow server takes longer for than for any answer is not given up', async t => {
+  const { fake, repository } = await served(t)
+  fake.pace = 20
+  const slow = repositoryOf(t, fake, { timeouts: { idleMs: 1000, answerMs: 300 } })
+  const large = Buffer.alloc(6 << 20, 'x')
+  const upload = await slow.begin()
+  const started = performance.now()
+  await upload.write(large)
+  assert.ok(performance.now() - started > 300)
+  await upload.finish(sha256(large))
+  fake.pace = 0
+  assert.equal(await repository.stat(sha256(large)), large.length)
+})
+
+test('time in which the source makes its next piece is not the server’s', async t => {
+  const { fake, repository } = await served(t)
+  const slow = async function* () {
+    for (let at = 0; at < content.length; at += 5000) {
+      await new Promise(resolve => setTimeout(resolve, 300))
+      yield content.subarray(at, at + 5000)
+    }
+  }
+  await repository.upload(blob, slow)
+  assert.deepEqual(fake.blobs.get(blob.digest), content)
+})
+
 test('an abort ends an upload with its reason, and the upload is cancelled', async t => {
   const { fake, repository } = await served(t)
   const abort = new AbortController()
