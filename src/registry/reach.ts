@@ -43,9 +43,11 @@ export class Reaches {
     const host = canonicalHost(url.host)
     if (host === undefined) throw new PhylloError(code, `${shownUrl(url)}: not a host that can be asked`)
     const inside = endpoint.insecure || this.#privateHosts.has(host)
+    const security = await this.#insecure.of(url)
     const allows = (address: string) => {
       const kind = addressKind(address)
-      return kind === 'public' || (kind === 'private' && inside)
+      const reachable = kind === 'public' || (kind === 'private' && inside)
+      return reachable && (security.allows?.(address) ?? true)
     }
     const literal = literalAddress(url)
     const reachable = literal === undefined ? inside || !isLocalhost(nameOf(url)) : allows(literal)
@@ -53,7 +55,7 @@ export class Reaches {
       const reason = `${endpoint.host} leads to ${shownUrl(url)}, an address that a registry elsewhere may not lead to`
       throw new PhylloError(code, reason, { host, path: shownUrl(url) })
     }
-    const { insecure } = await this.#insecure.of(url)
+    const { insecure } = security
     const tls = insecure ? unverified : await this.#certificates.of(url.host)
     return { key: `foreign ${url.origin} ${inside} ${insecure}`, tls, allows }
   }

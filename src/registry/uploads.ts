@@ -17,10 +17,14 @@ export interface UploadOptions extends Cancellable {
 }
 
 /** Begins an upload. The caller finishes or cancels it. @throws REGISTRY_ codes */
-export async function beginUpload(place: Place, { signal }: Cancellable = {}): Promise<Upload> {
+export function beginUpload(place: Place, { signal }: Cancellable = {}): Promise<Upload> {
+  return begin(place, 'always', signal)
+}
+
+async function begin(place: Place, repeat: 'always' | 'refused', signal: AbortSignal | undefined): Promise<Upload> {
   const scopes = [pushScope(place.path)]
   const at = `${place.path}/blobs/uploads/`
-  const answer = await place.session.send({ method: 'POST', at, scopes, expects: [202], repeat: 'always', signal })
+  const answer = await place.session.send({ method: 'POST', at, scopes, expects: [202], repeat, signal })
   answer.discard()
   return Upload.of(place, answer)
 }
@@ -63,18 +67,18 @@ export async function mountBlob(
 }
 
 /**
- * Sends a blob. `open` gives its bytes from an offset, as often as it is asked: what fails in passing begins anew. What
- * they are is verified on the way. @throws REGISTRY_ codes, SIZE_MISMATCH, DIGEST_MISMATCH, whatever `open` throws
+ * Sends a blob. `open` gives its bytes, as often as it is asked: what fails in passing begins anew. What they are is
+ * verified on the way. @throws REGISTRY_ codes, SIZE_MISMATCH, DIGEST_MISMATCH, whatever `open` throws
  */
 export function uploadBlob(
   place: Place,
   blob: Blob,
-  open: (offset: number) => AsyncIterable<Uint8Array>,
+  open: () => AsyncIterable<Uint8Array>,
   { chunkBytes, signal }: UploadOptions = {},
 ): Promise<void> {
-  const content = () => verified(place, blob, open(0))
+  const content = () => verified(place, blob, open())
   return place.session.repeat(async () => {
-    const upload = await beginUpload(place, { signal })
+    const upload = await begin(place, 'refused', signal)
     try {
       if (chunkBytes === undefined)
         return await upload.finish(blob.digest, { content, sizeBytes: blob.sizeBytes, signal })

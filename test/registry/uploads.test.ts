@@ -195,6 +195,15 @@ test('an upload whose end fails in passing is sent again as a whole', async t =>
   assert.deepEqual(fake.blobs.get(blob.digest), content)
 })
 
+test('a registry that begins no upload is asked so often, and not that often for each attempt', async t => {
+  const { fake, repository } = await served(t, [[/^POST/, { status: 503 }]])
+  await assert.rejects(
+    repository.upload(blob, () => pieces()),
+    { code: 'REGISTRY_UNAVAILABLE', status: 503 },
+  )
+  assert.equal(fake.asked.filter(one => one.startsWith('POST')).length, 3)
+})
+
 test('a server that answers before it has everything leaves no timer behind', async t => {
   const { fake, repository } = await served(t)
   fake.route([[/^PUT/, { status: 400, ...refusal('SIZE_INVALID', 'no') }]])
