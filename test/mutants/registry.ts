@@ -154,8 +154,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a chunk has to be taken as fast as an answer comes',
     file: 'src/registry/exchange.ts',
-    find: 'yield bytes.subarray(at, at + sliceBytes)',
-    replace: 'if (at === 0) yield bytes',
+    find: 'if (content === undefined) this.#awaitAnswer()\n    else {',
+    replace: 'if (typeof content !== "function") this.#awaitAnswer()\n    if (content !== undefined) {',
     test: uploads,
   },
   {

@@ -271,13 +271,14 @@ test('a server that takes no more is not waited for', async t => {
 
 test('a chunk that a slow server takes longer for than for any answer is not given up', async t => {
   const { fake, repository } = await served(t)
-  fake.pace = 20
-  const slow = repositoryOf(t, fake, { timeouts: { idleMs: 1000, answerMs: 300 } })
-  const large = Buffer.alloc(6 << 20, 'x')
+  fake.pace = 60
+  const slow = repositoryOf(t, fake, { timeouts: { idleMs: 2000, answerMs: 450 } })
+  const large = Buffer.alloc(16 << 20, 'x')
   const upload = await slow.begin()
   const started = performance.now()
   await upload.write(large)
-  assert.ok(performance.now() - started > 300)
+  assert.ok(performance.now() - started > 450)
+  assert.equal(fake.asked.filter(one => one.startsWith('PATCH')).length, 1)
   await upload.finish(sha256(large))
   fake.pace = 0
   assert.equal(await repository.stat(sha256(large)), large.length)
