@@ -49,6 +49,19 @@ export const errorCodes = {
   PATH_ESCAPE: 'An entry or a hard link points outside of its layer.',
   PLATFORM_NOT_FOUND: 'The index holds no image for the platform asked for; `available` lists what is there.',
   REFERENCE_INVALID: 'Not an image reference: [registry[:port]/]repository[:tag][@digest].',
+  REGISTRY_AUTH:
+    'The registry `host`, or its token server, wants credentials that it has not got or does not take: log in.',
+  REGISTRY_CREDENTIALS:
+    'Credentials or certificates could not be read or written; `path` is the file, or the credential helper.',
+  REGISTRY_DENIED: 'The registry knows who asks, and does not let it; or it does not tell that nothing is there.',
+  REGISTRY_LIMIT: 'The registry answers no more for a while; `retryAfterMs` says how long, if it does.',
+  REGISTRY_NOT_FOUND: 'The registry has no such repository, tag, manifest, blob or upload.',
+  REGISTRY_PROTOCOL: 'What the registry answered is not what the protocol allows, or more than is taken.',
+  REGISTRY_REDIRECT:
+    'The registry leads where nothing of it may be asked: another origin, a private address, plain HTTP.',
+  REGISTRY_REFUSED: 'The registry refused what was asked of it; `status` and `registryCode` say why.',
+  REGISTRY_UNAVAILABLE:
+    'The registry was not reached, broke off, took too long, or failed; `cause` or `status` says which. Try again.',
   SIZE_MISMATCH: 'Bytes are more or fewer than announced.',
   STORE_BUSY: 'Somebody else holds the store and did not let go in time.',
   STORE_CLOSED: 'The store, view or container was used after close().',

@@ -38,10 +38,21 @@ const protocolFloor = 1
 const workersFloor = 4
 
 /** Packages with one door. */
-const doors: ReadonlyMap<string, string> = new Map([['piscina', 'src/pool/pool.ts']])
+const doors: ReadonlyMap<string, string> = new Map([
+  ['piscina', 'src/pool/pool.ts'],
+  ['undici', 'src/registry/connections.ts'],
+])
 
 /** Packages that start-up must not pay for: type imports and `await import()` alone, outside of workers/. */
-const heavy: ReadonlySet<string> = new Set(['koffi', 'lz4-napi', 'hash-wasm', 'tar-stream', 'piscina', 'fs-extra'])
+const heavy: ReadonlySet<string> = new Set([
+  'koffi',
+  'lz4-napi',
+  'hash-wasm',
+  'tar-stream',
+  'piscina',
+  'fs-extra',
+  'undici',
+])
 
 /** Files that may import what is computed at run time: the worker files, which lie wherever the user says. */
 const computed: ReadonlySet<string> = new Set(['src/pool/pool.ts'])

@@ -1,0 +1,33 @@
+/** Work that several wait for, and work that has a time. */
+import { timedOut } from './exchange.js'
+
+/** The result, or the signal's reason as soon as it is aborted; the work goes on for those who still want it. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason)
+    if (signal.aborted) leave()
+    signal.addEventListener('abort', leave, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+  })
+}
+
+/** Runs the work with a signal that is aborted when the time is over (REGISTRY_UNAVAILABLE) or with the caller's. */
+export async function withTimeout<T>(
+  ms: number,
+  what: Parameters<typeof timedOut>[0],
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const stop = new AbortController()
+  const aborted = () => stop.abort(signal?.reason)
+  signal?.addEventListener('abort', aborted, { once: true })
+  const timer = setTimeout(() => stop.abort(timedOut(what, `not done after ${ms / 1000} s`)), ms)
+  try {
+    return await work(stop.signal)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', aborted)
+  }
+}
