@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly root?: string | undefined
   readonly input?: Uint8Array
   readonly env?: NodeJS.ProcessEnv
+  /** Told when it lets others go first; within this process alone. */
+  readonly giveWay?: () => void
 }
 
 /** Starts it with nothing of this process's own choice of a store, and in UTC. */
@@ -78,7 +80,7 @@ export async function runProcess(args: readonly string[], options: RunOptions = 
 
 process.env.TZ = 'UTC'
 
-async function runWithin(args: readonly string[], { root, input, env }: RunOptions) {
+async function runWithin(args: readonly string[], { root, input, env, giveWay = () => undefined }: RunOptions) {
   const [out, err] = [new Collected(), new Collected()]
   const status = await new Promise<number>(exit => {
     runCommandLine(wordsOf(args, root), {
@@ -90,7 +92,7 @@ async function runWithin(args: readonly string[], { root, input, env }: RunOptio
       exit,
       pid: 0,
       kill: () => assert.fail('nothing has interrupted it'),
-      giveWay: () => undefined,
+      giveWay,
     }).then(exit)
   })
   return { status, bytes: out.bytes, stdout: out.bytes.toString(), stderr: err.bytes.toString() }
