@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 const { failingFs } = await import('../build/failing-fs.js')
+const { openRoot } = await import('../../src/disk/open-root.js')
 const { Store } = await import('../../src/index.js')
+const { flockProtocol } = await import('../../src/native/flock.js')
 const { idOf, noise } = await import('../build/crash-images.js')
 const { damageLayers } = await import('../build/damaged-layers.js')
 const { assertTold, faultStore } = await import('../build/fault-store.js')
@@ -27,9 +29,20 @@ test('saving where the path cannot be resolved is OUTPUT_IO', async t => {
 })
 
 test('an owner that cannot be locked leaves no descriptor', async t => {
-  const { dir, root, failure } = await faultStore(t, {})
+  const { dir, root } = await faultStore(t, {})
+  const real = (await flockProtocol())!
   const held = failingFs.open(dir)
-  const error = await failure({ errno: 'EIO', only: /^flock .*owners/ }, () => Store.open(root, { workers: 0 }))
+  let locks = 0
+  // The first lock is the root's.
+  const tryExclusive = async (fd: number) => {
+    if (++locks === 2) throw Object.assign(new Error('EIO: i/o error, flock'), { code: 'EIO', syscall: 'flock' })
+    return real.tryExclusive(fd)
+  }
+  const opening = openRoot(root, { flock: async () => ({ ...real, tryExclusive }) })
+  const error = await opening.then(
+    () => assert.fail('it was opened'),
+    told => told,
+  )
   assertTold(error, 'STORE_IO', 'flock', 'EIO')
   assert.deepEqual(failingFs.open(dir), held)
 })
