@@ -74,8 +74,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a stage stays on a full disk',
     file: 'src/disk/stage.ts',
-    find: 'const trashed = await (moved ??= moveToTrash(freeing,',
-    replace: 'const trashed = await (moved ??= moveToTrash({ io, paths },',
+    find: 'trashed ??= await moveToTrash(freeing, owner, path)',
+    replace: 'trashed ??= await moveToTrash({ io, paths }, owner, path)',
     test: reserve,
   },
   {
