@@ -1,6 +1,6 @@
 /** Repairs of layers: their records and their contents. */
 import { basename } from 'node:path'
-import { ifThere, lacksRoom } from '../disk/io.js'
+import { ifThere } from '../disk/io.js'
 import { tarSplitFile } from '../disk/paths.js'
 import type { Stage } from '../disk/stage.js'
 import { unlinkDirectory } from '../drivers/overlay2/directory.js'
@@ -208,8 +208,6 @@ async function writeAgain(
       return output.diffId === diffId ? { staged, sizeBytes: output.sizeBytes, how } : undefined
     } catch (error) {
       if (!(error instanceof PhylloError) || ['WORKER_DIED', 'STORE_CLOSED'].includes(error.code)) throw error
-      // Room is what is missing, and not another copy: nothing is given up for that.
-      if (lacksRoom(error)) throw error
       if (failedCalls.includes(error.code)) failure ??= error
       return undefined
     }

@@ -10,6 +10,7 @@
  *   opening makes again.
  */
 import { randomBytes } from 'node:crypto'
+import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import { KiB } from '../limits.js'
 import { failedWith, type Io, ifThere, lacksRoom } from './io.js'
@@ -80,7 +81,7 @@ export class Reserve {
       if (leastFreeBytes > 0 && (await this.#io.statfs(this.#paths.root)).freeBytes < leastFreeBytes) return
       const missing = await this.#missing()
       const bytes = missing.length === 0 ? undefined : randomBytes(reserveFileBytes)
-      const made = await Promise.all(missing.map(path => this.#make(path, bytes!)))
+      const made = await together(missing.map(path => this.#make(path, bytes!)))
       this.#lacking = made.includes(false)
     } catch (error) {
       if (!(error instanceof PhylloError && error.code === 'STORE_IO')) throw error
@@ -101,7 +102,7 @@ export class Reserve {
       if (status !== undefined) await ifThere(this.#io.unlink(path))
     }
     const all = Array.from({ length: reserveFiles }, (_, at) => String(at))
-    await Promise.all(all.map(name => look(this.#paths.below(directory, name), names?.includes(name) === true)))
+    await together(all.map(name => look(this.#paths.below(directory, name), names?.includes(name) === true)))
     return missing
   }
 
@@ -123,7 +124,7 @@ export class Reserve {
       const names = (await ifThere(this.#io.readdir(directory))) ?? []
       if (names.length === 0) return
       this.#lacking = true
-      await Promise.all(names.map(name => ifThere(this.#io.unlink(this.#paths.below(directory, name)))))
+      await together(names.map(name => ifThere(this.#io.unlink(this.#paths.below(directory, name)))))
       // A file system with a journal gives blocks away again once it is written.
       await this.#io.sync(directory)
     } catch (error) {

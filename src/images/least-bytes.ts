@@ -4,6 +4,7 @@
  * What is compressed may become anything, and counts for nothing. Where only the contents of files stay, a plain tar is searched for
  * them, but only if it would not fit as it is: that takes a read for each few headers.
  */
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { sniff, sniffBytes } from '../compression/compression.js'
 import type { Driver } from '../drivers/driver.js'
@@ -50,14 +51,14 @@ async function ofPlainTar(range: ByteRange, work: (handle: FileHandle) => Promis
   if (growing !== undefined || !Number.isFinite(sizeBytes)) return
   let handle: FileHandle | undefined
   try {
-    handle = await open(path)
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     const head = Buffer.alloc(Math.min(sniffBytes, sizeBytes))
     const { bytesRead } = await handle.read(head, 0, head.length, offset)
     if (bytesRead === head.length && sniff(head) === 'none') await work(handle)
   } catch {
     // Whoever reads it for its content says what is wrong with it.
   } finally {
-    await handle?.close()
+    await handle?.close().catch(() => undefined)
   }
 }
 

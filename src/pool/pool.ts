@@ -25,6 +25,7 @@ import {
   type JobMessage,
   requestLeave,
   requestStop,
+  type WireError,
 } from './wire.js'
 
 export interface PoolOptions {
@@ -148,11 +149,13 @@ export class Pool {
     try {
       this.#refuseUse(name)
       const filename = fileURLToPath(this.#file(name))
-      return (await piscina.run(message(), { filename, signal: stop.kill })) as JobAnswer<K>
+      const answer: JobAnswer<K> = await piscina.run(message(), { filename, signal: stop.kill })
+      if ('error' in answer && isOfLoading(answer.error)) this.#forget(piscina)
+      return answer
     } catch (error) {
       await stop.gone()
       this.#refuseUse(name)
-      if (signal?.aborted !== true) await this.#forget()
+      if (signal?.aborted !== true) this.#forget(piscina)
       const cause = this.#failures.get(piscina) ?? error
       throw new PhylloError('WORKER_DIED', `${name}: the worker thread ended before its job was done`, { cause })
     } finally {
@@ -186,30 +189,26 @@ export class Pool {
     return piscina
   }
 
-  /**
-   * Jobs tell what failed of their files. Any other call is one of loading what they need, and Node never tries again to load in a
-   * thread what it could not load there once.
-   */
+  /** Jobs tell what failed of their files; what was loaded for them is told here. */
   #told(name: JobName, error: Error): Error {
     if (error instanceof PhylloError || !('syscall' in error)) return error
-    void this.#forget()
     const path = 'path' in error ? String(error.path) : undefined
     return callError('STORE_IO', error, { path, said: name })
   }
 
-  /** The next job starts threads anew. */
-  async #forget(): Promise<void> {
-    const starting = this.#piscina
+  /** The next job starts threads anew. What was forgotten before is not what that job would get. */
+  #forget(piscina: Piscina): void {
+    if (this.#forgotten.has(piscina) || this.#failures.has(piscina)) return
+    this.#forgotten.add(piscina)
     this.#piscina = undefined
-    const piscina = await starting?.catch(() => undefined)
-    if (piscina !== undefined) this.#forgotten.add(piscina)
   }
 
   /** A thread has ended before it had a job. The others take the job that it was for; without any, nobody would. */
   #onError(piscina: Piscina, error: unknown): void {
     if (piscina.threads.length > 0) return
+    this.#forget(piscina)
+    this.#forgotten.delete(piscina)
     this.#failures.set(piscina, error)
-    this.#piscina = undefined
     void piscina.destroy()
   }
 
@@ -218,6 +217,11 @@ export class Pool {
     // package's bundle, dist/bundle/src/chunks/…, beside which lies dist/bundle/workers/.
     return new URL(`${name}.js`, this.#dir ?? new URL('../../workers/', import.meta.url))
   }
+}
+
+/** Of a call that no job has made. Node never tries again to load in a thread what it could not load there once. */
+function isOfLoading({ kind, facts }: WireError): boolean {
+  return kind !== 'phyllo' && 'syscall' in facts
 }
 
 function leaving(control: Control, onLeave: () => void): () => void {
