@@ -118,17 +118,23 @@ export interface FailedCall {
   readonly [fact: string]: string | number | undefined
 }
 
+/** `operation` and `errno` of a call that failed, as far as the error says them. */
+export function callFacts(cause: unknown): { readonly operation?: string; readonly errno?: string } {
+  const [operation, errno] = [syscallOf(cause), errnoName(cause)]
+  return { ...(operation !== undefined && { operation }), ...(errno !== undefined && { errno }) }
+}
+
 /** The error of a call that failed, with `operation`, `path`, `errno` and `cause`. What is told already passes as it is. */
 export function callError(code: CallCode, cause: unknown, call: FailedCall): PhylloError {
   if (cause instanceof PhylloError) return cause
-  const { operation = syscallOf(cause) ?? (code === 'OUTPUT_IO' ? 'write' : 'read'), path, ...rest } = call
-  const { said = `${path}: ${operation} failed`, reason = reasonOf(cause), ...facts } = rest
-  const errno = errnoName(cause)
+  const facts = callFacts(cause)
+  const { operation = facts.operation ?? (code === 'OUTPUT_IO' ? 'write' : 'read'), path, ...rest } = call
+  const { said = `${path}: ${operation} failed`, reason = reasonOf(cause), ...more } = rest
   return new PhylloError(code, `${said}: ${reason}`, {
+    ...facts,
     operation,
     ...(path !== undefined && { path }),
-    ...(errno !== undefined && { errno }),
-    ...facts,
+    ...more,
     cause,
   })
 }

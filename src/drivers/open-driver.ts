@@ -19,9 +19,9 @@ export async function probeDriver(paths: StorePaths): Promise<void> {
   const places = await Promise.all([paths.content, paths.stages].map(nearest))
   const { path } = places[1]!
   const calls = await loadSystemCalls()
-  const { missing } = told('STORE_IO', { path, said: `${path}: cannot be tried` }, () => probeOverlay2(path, calls))
+  const probe = told('STORE_IO', { path, said: `${path}: cannot be tried` }, () => probeOverlay2(path, calls))
   const apart = places[0]!.device === places[1]!.device ? [] : ['overlay2/ and phyllo/ on one file system']
-  refuse(paths, [...missing, ...apart])
+  refuse(paths, { ...probe, missing: [...probe.missing, ...apart] })
 }
 
 /** The directory, or the one of its parents that is there. */

@@ -34,6 +34,17 @@ export interface Dockerd extends AsyncDisposable {
 
 /** Starts a daemon whose files are in `dir`, which should be a short path: sockets have at most 107 bytes. */
 export async function startDockerd(dir: string, root: string = join(dir, 'root')): Promise<Dockerd> {
+  for (let again = 2; ; again--) {
+    try {
+      return await start(dir, root)
+    } catch (error) {
+      // It gives its containerd 15 s, which a machine with other work may need
+      if (again === 0 || !String(error).includes('timeout waiting for containerd to start')) throw error
+    }
+  }
+}
+
+async function start(dir: string, root: string): Promise<Dockerd> {
   await mkdir(dir, { recursive: true })
   const host = `unix://${join(dir, 'sock')}`
   const log = await open(join(dir, 'log'), 'w')

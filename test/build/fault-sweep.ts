@@ -237,8 +237,6 @@ function assertTold(error: unknown, errno: FaultErrno): void {
     name === 'PhylloError'
       ? reason === errno && typeof operation === 'string' && typeof path === 'string'
       : reason === -constants.errno[errno] && code !== undefined && typeof syscall === 'string'
-  // A file system for reading only is no place for a store of driver overlay2, which says so in words.
-  if (errno === 'EROFS' && code === 'DRIVER_UNSUPPORTED') return
   assert.ok(told, `not told: ${JSON.stringify({ name, code, path, operation, errno: reason, syscall })} ${stack}`)
 }
 

@@ -49,3 +49,14 @@ test('a disk that does not answer is no lack of what driver overlay2 needs', asy
   const error = await failure({ errno: 'EIO', only: /^lsetxattr / }, () => Store.open(root, { driver: 'overlay2' }))
   assertTold(error, 'STORE_IO', 'lsetxattr', 'EIO')
 })
+
+test('what driver overlay2 lacks because a call failed names the call', async t => {
+  const { root, store, failure } = await faultStore(t, {}, 'overlay2')
+  await store.close()
+  const { Store } = await import('../../src/index.js')
+  const open = () => Store.open(root, { driver: 'overlay2' })
+  assertTold(await failure({ errno: 'EACCES', only: /^mkdir .*probe/ }, open), 'DRIVER_UNSUPPORTED', 'mkdir', 'EACCES')
+  const chown = await failure({ errno: 'EROFS', only: /^chown / }, open)
+  assertTold(chown, 'DRIVER_UNSUPPORTED', 'chown', 'EROFS')
+  assert.match(String(chown?.message), /owners of files \(chown: EROFS\)/)
+})

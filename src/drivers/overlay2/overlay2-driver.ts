@@ -183,7 +183,7 @@ export class Overlay2Driver implements Driver {
         import('../../native/load-system-calls.js'),
       ])
       const calls = await loadSystemCalls()
-      refuse(this.#root.paths, probeOverlay2Reading(calls).missing)
+      refuse(this.#root.paths, probeOverlay2Reading(calls))
       return calls!
     }
     return (this.#calls ??= load())

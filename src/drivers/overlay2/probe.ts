@@ -31,6 +31,33 @@ import { DT_UNKNOWN, type SystemCalls } from '../../native/system-calls.js'
 export interface Overlay2Probe {
   /** One phrase each for what is not there, with what the system said: `whiteouts (mknod: EPERM)`. Empty: nothing is missing. */
   readonly missing: readonly string[]
+  /** The first call that failed in the attempt, if one did. */
+  readonly cause?: Error
+}
+
+/** What is missing so far. */
+class Lacks {
+  readonly missing: string[] = []
+  cause: Error | undefined
+
+  /** `words`: with what the system said. What says nothing of the place is thrown. */
+  tried(attempt: () => void, words: (said: string) => string): void {
+    try {
+      attempt()
+    } catch (error) {
+      this.missing.push(words(said(error)))
+      this.cause ??= error as Error
+    }
+  }
+
+  add({ missing, cause }: Overlay2Probe): void {
+    this.missing.push(...missing)
+    this.cause ??= cause
+  }
+
+  told(): Overlay2Probe {
+    return { missing: this.missing, ...(this.cause !== undefined && { cause: this.cause }) }
+  }
 }
 
 /** What a probe's directory is called, with six letters behind. */
@@ -57,17 +84,16 @@ const koffiMissing =
  */
 export function probeOverlay2(directory: string, calls: SystemCalls | undefined): Overlay2Probe {
   if (process.platform !== 'linux') return { missing: [notLinux()] }
-  const missing: string[] = []
-  if (process.geteuid?.() !== 0) missing.push(`root (this process runs as user ${process.geteuid?.()})`)
-  if (calls === undefined) missing.push(koffiMissing)
-  try {
-    missing.push(...placeLacks(realpathSync(directory)))
+  const lacks = new Lacks()
+  if (process.geteuid?.() !== 0) lacks.missing.push(`root (this process runs as user ${process.geteuid?.()})`)
+  if (calls === undefined) lacks.missing.push(koffiMissing)
+  const attempt = () => {
+    lacks.missing.push(...placeLacks(realpathSync(directory)))
     clear(directory)
-    missing.push(...tried(directory, calls))
-  } catch (error) {
-    missing.push(`a directory to write to (${said(error)})`)
+    lacks.add(tried(directory, calls))
   }
-  return { missing }
+  lacks.tried(attempt, said => `a directory to write to (${said})`)
+  return lacks.told()
 }
 
 /**
@@ -76,15 +102,15 @@ export function probeOverlay2(directory: string, calls: SystemCalls | undefined)
  */
 export function probeOverlay2Reading(calls: SystemCalls | undefined): Overlay2Probe {
   if (process.platform !== 'linux') return { missing: [notLinux()] }
-  const missing = calls === undefined ? [koffiMissing] : []
-  try {
+  const lacks = new Lacks()
+  if (calls === undefined) lacks.missing.push(koffiMissing)
+  const attempt = () => {
     const status = readFileSync('/proc/thread-self/status', 'latin1')
     if (!seesTrusted(status, readlinkSync('/proc/self/ns/user')))
-      missing.push('the right to see trusted.* extended attributes (CAP_SYS_ADMIN in the initial user namespace)')
-  } catch (error) {
-    missing.push(`/proc, which says whether trusted.* extended attributes can be seen (${said(error)})`)
+      lacks.missing.push('the right to see trusted.* extended attributes (CAP_SYS_ADMIN in the initial user namespace)')
   }
-  return { missing }
+  lacks.tried(attempt, said => `/proc, which says whether trusted.* extended attributes can be seen (${said})`)
+  return lacks.told()
 }
 
 /** Of a `status` of /proc and what the link to a process's user namespace says. */
@@ -110,11 +136,11 @@ function placeLacks(path: string): string[] {
   return missing
 }
 
-function tried(directory: string, calls: SystemCalls | undefined, again = 3): string[] {
+function tried(directory: string, calls: SystemCalls | undefined, again = 3): Overlay2Probe {
   const own = mkdtempSync(join(directory, prefix))
   try {
-    const missing = fileSystemLacks(own, calls)
-    if (again === 0 || existsSync(own)) return missing
+    const lacks = fileSystemLacks(own, calls)
+    if (again === 0 || existsSync(own)) return lacks
   } catch (error) {
     if (again === 0 || existsSync(own)) throw error
   } finally {
@@ -133,19 +159,19 @@ function clear(directory: string): void {
   }
 }
 
-function fileSystemLacks(own: string, calls: SystemCalls | undefined): string[] {
+function fileSystemLacks(own: string, calls: SystemCalls | undefined): Overlay2Probe {
   const [file, directory] = [join(own, 'file'), join(own, 'directory')]
   writeFileSync(file, '')
   mkdirSync(directory)
-  const tried = [lack('owners of files (chown', () => chownSync(file, 1, 1))]
-  if (calls !== undefined)
-    tried.push(
-      lack('whiteouts (mknod of the character device 0:0', () => calls.mknod(join(own, 'whiteout'), charDevice, 0, 0)),
-      lack('device nodes (mknod, CAP_MKNOD', () => calls.mknod(join(own, 'null'), charDevice, 1, 3)),
-      lack('trusted.* extended attributes (lsetxattr, CAP_SYS_ADMIN', () => setOpaque(directory, calls)),
-      keepsTypes(own, calls) ? undefined : 'types in directory entries (d_type; XFS has them with ftype=1)',
-    )
-  return tried.filter(words => words !== undefined)
+  const lacks = new Lacks()
+  const lack = (words: string, attempt: () => void) => lacks.tried(attempt, said => `${words}: ${said})`)
+  lack('owners of files (chown', () => chownSync(file, 1, 1))
+  if (calls === undefined) return lacks.told()
+  lack('whiteouts (mknod of the character device 0:0', () => calls.mknod(join(own, 'whiteout'), charDevice, 0, 0))
+  lack('device nodes (mknod, CAP_MKNOD', () => calls.mknod(join(own, 'null'), charDevice, 1, 3))
+  lack('trusted.* extended attributes (lsetxattr, CAP_SYS_ADMIN', () => setOpaque(directory, calls))
+  if (!keepsTypes(own, calls)) lacks.missing.push('types in directory entries (d_type; XFS has them with ftype=1)')
+  return lacks.told()
 }
 
 /** The kernel takes a directory for opaque by what it reads back, so that is looked at, too. */
@@ -163,15 +189,6 @@ function keepsTypes(directory: string, calls: SystemCalls): boolean {
     return true
   } finally {
     closeRead(fd)
-  }
-}
-
-function lack(words: string, attempt: () => void): string | undefined {
-  try {
-    attempt()
-    return undefined
-  } catch (error) {
-    return `${words}: ${said(error)})`
   }
 }
 

@@ -137,7 +137,9 @@ test('overlayfs below the root', () => {
 test('a file system that is mounted for reading only', () => {
   const directory = place('read-only')
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', directory])
-  assert.deepEqual(probeOverlay2(directory, calls), { missing: ['a directory to write to (EROFS)'] })
+  const { missing, cause } = probeOverlay2(directory, calls)
+  assert.deepEqual(missing, ['a directory to write to (EROFS)'])
+  assert.equal((cause as NodeJS.ErrnoException).syscall, 'mkdtemp')
 })
 
 test('the separators that a path may not hold are those that the kernel takes for its own', () => {
