@@ -16,7 +16,6 @@ export async function importImage(
   op: OperationContext,
 ): Promise<Image> {
   const { root, space, catalog } = parts
-  root.assertWritable()
   const { id, layers } = await importArchive(input, options, { root, space, to: () => parts.copyTarget() }, op)
   return catalog.get(id, layers)
 }

@@ -111,7 +111,6 @@ export class Store extends StoreUpkeep implements AsyncDisposable {
    */
   load(input: ArchiveInput, { signal, platform, name }: LoadOptions = {}): Operation<readonly Image[]> {
     return this.#life.operation(async op => {
-      this.#parts.root.assertWritable()
       const { loadArchive } = await import('./archive/load.js')
       const { root, limits, space } = this.#parts
       const target = { root, limits, space, to: () => this.#parts.copyTarget() }

@@ -6,7 +6,7 @@ import { chunkBytes, type Limits } from '../limits.js'
 import type { OperationContext } from '../operation.js'
 import { extractionPoint, extractTar } from '../overlay/archive/extract-tar.js'
 import type { Union } from '../overlay/union/union.js'
-import { InputStream } from './input-stream.js'
+import { InputStream, taking } from './input-stream.js'
 import type { ArchiveInput } from './open.js'
 
 export interface ExtractSource {
@@ -23,24 +23,26 @@ export async function extractInto(
   { input, name: called, limits }: ExtractSource,
   op: OperationContext,
 ): Promise<void> {
-  const directory = extractionPoint(union, path)
-  const { bytes, ...own } = opened(input)
-  const name = called ?? own.name
-  const stream = new InputStream(bytes, name)
-  const abort = () => stream.stop(op.signal.reason)
-  op.signal.addEventListener('abort', abort, { once: true })
-  const counted = async function* () {
-    for await (const chunk of decompress(stream, { limits, label: name })) {
-      yield chunk
-      op.report.bytesRead = stream.bytesRead
-      op.emit({ type: 'progress', subject: name, done: stream.bytesRead })
+  await taking(input, async () => {
+    const directory = extractionPoint(union, path)
+    const { bytes, ...own } = opened(input)
+    const name = called ?? own.name
+    const stream = new InputStream(bytes, name)
+    const abort = () => stream.stop(op.signal.reason)
+    op.signal.addEventListener('abort', abort, { once: true })
+    const counted = async function* () {
+      for await (const chunk of decompress(stream, { limits, label: name })) {
+        yield chunk
+        op.report.bytesRead = stream.bytesRead
+        op.emit({ type: 'progress', subject: name, done: stream.bytesRead })
+      }
     }
-  }
-  try {
-    await extractTar(union, directory, counted(), limits)
-  } finally {
-    op.signal.removeEventListener('abort', abort)
-  }
+    try {
+      await extractTar(union, directory, counted(), limits)
+    } finally {
+      op.signal.removeEventListener('abort', abort)
+    }
+  })
 }
 
 function opened(input: ArchiveInput): { readonly name: string; readonly bytes: AsyncIterable<unknown> } {

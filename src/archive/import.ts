@@ -15,7 +15,7 @@ import { chunkBytes } from '../limits.js'
 import { type Platform, parsePlatform } from '../oci/platform.js'
 import type { OperationContext } from '../operation.js'
 import { inputError } from './input.js'
-import { InputStream } from './input-stream.js'
+import { InputStream, taking } from './input-stream.js'
 import type { LoadTarget } from './load.js'
 import type { ArchiveInput } from './open.js'
 
@@ -42,16 +42,19 @@ export async function importArchive(
   { root, space, to }: Omit<LoadTarget, 'limits'>,
   op: OperationContext,
 ): Promise<CopiedImage> {
-  const wanted: ImportText = { ...text, ...(platform !== undefined && { platform: platformOf(platform) }) }
-  checkImport(wanted)
-  op.signal.throwIfAborted()
-  const opened = await open(input, name, op.signal)
-  return await space.watched(op, async op => {
-    await using stage = await root.stage()
-    const { label, from, file } = opened
-    if (file === undefined) return await follow(opened, wanted, to(), stage, op)
-    op.report.bytesRead += file.sizeBytes
-    return await importLayer({ label, from, range: { ...file, offset: 0 } }, wanted, to(), stage, op)
+  return await taking(input, async () => {
+    root.assertWritable()
+    const wanted: ImportText = { ...text, ...(platform !== undefined && { platform: platformOf(platform) }) }
+    checkImport(wanted)
+    op.signal.throwIfAborted()
+    const opened = await open(input, name, op.signal)
+    return await space.watched(op, async op => {
+      await using stage = await root.stage()
+      const { label, from, file } = opened
+      if (file === undefined) return await follow(opened, wanted, to(), stage, op)
+      op.report.bytesRead += file.sizeBytes
+      return await importLayer({ label, from, range: { ...file, offset: 0 } }, wanted, to(), stage, op)
+    })
   })
 }
 

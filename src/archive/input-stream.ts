@@ -5,6 +5,19 @@
 import { PhylloError } from '../errors.js'
 import { inputError } from './input.js'
 
+/**
+ * Work on an input that is its own from now on: a Readable is destroyed when the work fails, also before anybody has read of it, so that
+ * no descriptor stays open.
+ */
+export async function taking<T>(input: string | AsyncIterable<unknown>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (typeof input !== 'string') destroy(input)
+    throw error
+  }
+}
+
 export class InputStream implements AsyncIterable<Uint8Array> {
   readonly #input: AsyncIterable<unknown>
   readonly #name: string
@@ -21,13 +34,16 @@ export class InputStream implements AsyncIterable<Uint8Array> {
     return this.#bytesRead
   }
 
+  destroy(): void {
+    destroy(this.#input)
+  }
+
   /** Whoever reads gets `reason` thrown, now. A Readable is destroyed. */
   stop(reason: unknown): void {
     if (this.#stopped !== undefined) return
     this.#stopped = { reason }
     this.#interrupt?.(reason)
-    const { destroy } = this.#input as { destroy?: unknown }
-    if (typeof destroy === 'function') destroy.call(this.#input)
+    this.destroy()
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
@@ -61,6 +77,12 @@ export class InputStream implements AsyncIterable<Uint8Array> {
     if (next.done || next.value instanceof Uint8Array) return next as IteratorResult<Uint8Array>
     throw new TypeError(`${this.#name}: the stream gives ${typeof next.value}, not bytes`)
   }
+}
+
+function destroy(input: AsyncIterable<unknown>): void {
+  // A file that is being opened may still fail to, and nobody would be listening.
+  if ('on' in input && typeof input.on === 'function') input.on('error', () => undefined)
+  if ('destroy' in input && typeof input.destroy === 'function') input.destroy()
 }
 
 /** Of a stream that reads a file. */

@@ -1,9 +1,10 @@
 /** Every image of an archive into a store, through a stage that is gone when it has ended, on a disk that is watched meanwhile. */
 import type { Root } from '../disk/root.js'
-import type { Space } from '../disk/space.js'
+import type { Space, WritingContext } from '../disk/space.js'
 import { type CopyTarget, copyIntoStore } from '../images/copy.js'
 import type { Limits } from '../limits.js'
 import type { OperationContext } from '../operation.js'
+import { taking } from './input-stream.js'
 import { type ArchiveInput, openArchive } from './open.js'
 
 export interface LoadOptions {
@@ -29,7 +30,7 @@ export async function loadArchive(
   { root, limits, space, to }: LoadTarget,
   operation: OperationContext,
 ): ReturnType<typeof copyIntoStore> {
-  return await space.watched(operation, async op => {
+  const work = async (op: WritingContext) => {
     await using stage = await root.stage()
     await using source = await openArchive(input, {
       limits,
@@ -42,5 +43,9 @@ export async function loadArchive(
       ...(name && { name }),
     })
     return await copyIntoStore(source, to(), stage, op)
+  }
+  return await taking(input, async () => {
+    root.assertWritable()
+    return await space.watched(operation, work)
   })
 }

@@ -18,7 +18,7 @@ import { ArchiveSource, type Reading, StreamSource } from './archive-source.js'
 import { ArrivingArchive } from './arriving-archive.js'
 import { DirectoryContent } from './directory-content.js'
 import { closeInput, inputError, openInput, readAt } from './input.js'
-import { InputStream } from './input-stream.js'
+import { InputStream, taking } from './input-stream.js'
 import { TarContent } from './tar-content.js'
 
 export interface OpenArchiveOptions {
@@ -62,10 +62,8 @@ async function openStream(
   { limits, signal, stage }: OpenArchiveOptions,
 ): Promise<ImageSource> {
   const input = new InputStream(stream, name)
-  const archive = new ArrivingArchive(
-    { name, input: decompress(input, { limits, label: name }), path: await stage() },
-    limits,
-  )
+  const path = await taking(input, stage)
+  const archive = new ArrivingArchive({ name, input: decompress(input, { limits, label: name }), path }, limits)
   const abort = () => input.stop(signal?.reason)
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()

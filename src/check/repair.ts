@@ -6,6 +6,7 @@
  * - Nothing is deleted, and nothing is replaced that was not kept before.
  * - What is healed is looked at again: a round ends with a check, and the last check is the answer.
  */
+import { taking } from '../archive/input-stream.js'
 import { type ArchiveInput, openArchive } from '../archive/open.js'
 import type { WritingContext } from '../disk/space.js'
 import { storeFileText } from '../disk/store-file.js'
@@ -79,8 +80,10 @@ export async function repairStore(
   given: Omit<RepairOptions, 'signal'>,
   op: OperationContext,
 ): Promise<RepairReport> {
-  await parts.root.assertAlone()
-  return await parts.space.watched(op, op => repairAll(parts, given, op))
+  return await taking(given.from ?? '', async () => {
+    await parts.root.assertAlone()
+    return await parts.space.watched(op, op => repairAll(parts, given, op))
+  })
 }
 
 async function repairAll(

@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Store } from '../../src/index.js'
 import type { CrashDriver } from './crash-operations.js'
 import { damageLayers } from './damaged-layers.js'
@@ -115,7 +116,7 @@ export class FaultSweep {
       failingFs.disarm()
       for (const thing of opened) await thing.close()
       opened.clear()
-      await new Promise(setImmediate)
+      await closed(dir, held)
       assert.deepEqual(failingFs.open(dir), held, 'descriptors stay open')
       return result
     }
@@ -195,6 +196,12 @@ export class FaultSweep {
 async function stateOf(store: Store): Promise<FaultState> {
   const tags = Object.fromEntries((await store.images()).flatMap(({ id, tags }) => tags.map(tag => [tag, id])))
   return { tags, containers: (await store.containers()).map(({ name }) => name) }
+}
+
+/** A stream that is destroyed closes its file a moment later. */
+async function closed(dir: string, held: readonly string[]): Promise<void> {
+  await new Promise(setImmediate)
+  for (let turn = 0; turn < 100 && failingFs.open(dir).length > held.length; turn++) await sleep(1)
 }
 
 /** Opening begins a sweep of the trash, whose calls are not the operation's. */

@@ -162,4 +162,18 @@ export const mutants: readonly Mutant[] = [
     replace: "    if (errnoOf(error) === undefined && !(error instanceof Error && 'errno' in error)) throw error\n",
     test: directories,
   },
+  {
+    name: 'a stream that nobody has come to read stays open',
+    file: 'src/archive/input-stream.ts',
+    find: "    if (typeof input !== 'string') destroy(input)\n",
+    replace: '',
+    test: cases,
+  },
+  {
+    name: 'a driver that cannot be used says in words alone why',
+    file: 'src/drivers/overlay2/refuse.ts',
+    find: '...callFacts(cause), cause',
+    replace: '',
+    test: directories,
+  },
 ]

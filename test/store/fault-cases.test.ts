@@ -1,9 +1,10 @@
 /** Failing calls that once did harm, one test each; what is swept is in faults.test.ts. */
 import '../build/failing-fs.js'
 import assert from 'node:assert/strict'
-import { readdirSync, symlinkSync } from 'node:fs'
+import { createReadStream, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 
 const { failingFs } = await import('../build/failing-fs.js')
 const { openRoot } = await import('../../src/disk/open-root.js')
@@ -165,4 +166,40 @@ test('what a collection could not put back is there again', async t => {
     (await store.images()).map(({ id }) => id),
     [idOf('a')],
   )
+})
+
+test('a stream that is handed over is closed when nobody has come to read it', async t => {
+  const { dir, root, store, archive, failure } = await faultStore(t, { a: ['keep:1'] })
+  const box = await store.create('keep:1', { name: 'box' })
+  const held = failingFs.open(dir)
+  const stream = () => createReadStream(archive)
+  const settled = async () => {
+    for (let turn = 0; turn < 100 && failingFs.open(dir).length > held.length; turn++) await setTimeout(1)
+    assert.deepEqual(failingFs.open(dir), held)
+  }
+  const fault = { errno: 'EROFS', only: /^chmod .*stages/ } as const
+  for (const work of [
+    () => store.load(stream()),
+    () => store.import(stream()),
+    () => store.repair({ from: stream() }),
+  ]) {
+    assert.equal((await failure(fault, work))?.errno, 'EROFS')
+    await settled()
+  }
+  await assert.rejects(async () => store.load(stream(), { platform: 'no such one' }), TypeError)
+  await settled()
+  await assert.rejects(async () => box.putArchive(stream(), '/none'), { code: 'ENOENT' })
+  await settled()
+  await box.close()
+  await store.close()
+  await using reader = await Store.open(root, { readOnly: true })
+  for (const work of [() => reader.load(stream()), () => reader.import(stream())]) {
+    await assert.rejects(async () => work(), { code: 'STORE_READ_ONLY' })
+    for (let turn = 0; turn < 100 && failingFs.open(dir).some(open => open.endsWith('in.tar')); turn++)
+      await setTimeout(1)
+    assert.deepEqual(
+      failingFs.open(dir).filter(open => open.endsWith('in.tar')),
+      [],
+    )
+  }
 })
