@@ -9,11 +9,13 @@ import { ImageCatalog } from './images/image-catalog.js'
 import { ImageStore } from './images/image-store.js'
 import { ReferenceStore } from './images/reference-store.js'
 import { Views } from './images/views.js'
+import { BlobNotes } from './layers/blob-notes.js'
 import { LayerStore } from './layers/layer-store.js'
 import { OpenLayers } from './layers/open-layers.js'
 import { defaultLimits, type Limits } from './limits.js'
 import type { ContentSource } from './pool/jobs.js'
 import { Pool } from './pool/pool.js'
+import type { RegistryClient } from './registry/client.js'
 import type { StoreOptions } from './store-options.js'
 
 export class StoreParts {
@@ -24,6 +26,7 @@ export class StoreParts {
   readonly images: ImageStore
   readonly references: ReferenceStore
   readonly layers: LayerStore
+  readonly blobNotes: BlobNotes
   readonly open: OpenLayers
   readonly catalog: ImageCatalog
   readonly views: Views
@@ -32,6 +35,7 @@ export class StoreParts {
   readonly pool: () => Pool = () => this.workers()
   readonly #options: StoreOptions
   #pool: Pool | undefined
+  #registries: Promise<RegistryClient> | undefined
 
   constructor(root: Root, driver: Driver, options: StoreOptions) {
     this.root = root
@@ -47,6 +51,7 @@ export class StoreParts {
     const references = new ReferenceStore(root)
     const layers = new LayerStore(root, driver)
     const open = new OpenLayers(driver)
+    this.blobNotes = new BlobNotes(root)
     const catalog = new ImageCatalog({ images, references, layers, open })
     this.images = images
     this.references = references
@@ -69,8 +74,22 @@ export class StoreParts {
     return (this.#pool ??= new Pool({ ...(workers !== undefined && { workers }), ...(workersDir && { workersDir }) }))
   }
 
-  /** Views, its own threads, the root. */
+  /** Loaded when the first registry is asked; one for the life of the store, which keeps connections and tokens. */
+  registries(): Promise<RegistryClient> {
+    return (this.#registries ??= this.#connect())
+  }
+
+  /** Connections, views, its own threads, the root. */
   async close(): Promise<void> {
-    await inTurn([() => this.views.close(), () => this.#pool?.close(), () => this.root.close()])
+    const client = await this.#registries?.catch(() => undefined)
+    await inTurn([() => client?.close(), () => this.views.close(), () => this.#pool?.close(), () => this.root.close()])
+  }
+
+  async #connect(): Promise<RegistryClient> {
+    const [{ RegistryClient }, { DockerConfig }] = await Promise.all([
+      import('./registry/client.js'),
+      import('./registry/docker-config.js'),
+    ])
+    return new RegistryClient({ credentials: new DockerConfig(), limits: this.limits, ...this.#options.registry })
   }
 }
