@@ -1,9 +1,9 @@
 /** What a store is opened with. */
 import type { DriverName } from './disk/paths.js'
+import type { StoreRegistryOptions } from './distribution/connect.js'
 import type { Limits } from './limits.js'
 import type { BlockCompression } from './pool/jobs.js'
 import type { Pool } from './pool/pool.js'
-import type { RegistryOptions } from './registry/options.js'
 
 export interface StoreOptions {
   /** Default: the store's own; `packed` for a new one. Another than the store's own is DRIVER_MISMATCH. */
@@ -22,8 +22,8 @@ export interface StoreOptions {
   readonly workersDir?: string | URL
   /** A pool to share with other stores; the store does not close it. */
   readonly pool?: Pool
-  /** How registries are asked. Default: with the credentials and certificates that Docker's command line would use. */
-  readonly registry?: RegistryOptions
+  /** How registries are asked. Default: with the credentials and certificates that Docker's command line would use, and no mirrors. */
+  readonly registry?: StoreRegistryOptions
   /** Bounds for hostile input; see Limits. */
   readonly limits?: Partial<Limits>
 }

@@ -1,6 +1,8 @@
 /** What a store is composed of. Nothing of it starts a thread before somebody asks for the workers. */
 import type { Root } from './disk/root.js'
 import { Space } from './disk/space.js'
+import type { Registries } from './distribution/connect.js'
+import type { Mirrors } from './distribution/mirrors.js'
 import type { Driver } from './drivers/driver.js'
 import type { Layer } from './drivers/layer.js'
 import { inTurn } from './endings.js'
@@ -35,7 +37,7 @@ export class StoreParts {
   readonly pool: () => Pool = () => this.workers()
   readonly #options: StoreOptions
   #pool: Pool | undefined
-  #registries: Promise<RegistryClient> | undefined
+  #registries: Promise<Registries> | undefined
 
   constructor(root: Root, driver: Driver, options: StoreOptions) {
     this.root = root
@@ -75,21 +77,34 @@ export class StoreParts {
   }
 
   /** Loaded when the first registry is asked; one for the life of the store, which keeps connections and tokens. */
-  registries(): Promise<RegistryClient> {
-    return (this.#registries ??= this.#connect())
+  async registries(): Promise<RegistryClient> {
+    return (await this.connected()).client
+  }
+
+  /** What pulls ask before a registry. */
+  async mirrors(): Promise<Mirrors> {
+    return (await this.connected()).mirrors
   }
 
   /** Connections, views, its own threads, the root. */
   async close(): Promise<void> {
-    const client = await this.#registries?.catch(() => undefined)
-    await inTurn([() => client?.close(), () => this.views.close(), () => this.#pool?.close(), () => this.root.close()])
+    const registries = await this.#registries?.catch(() => undefined)
+    await inTurn([
+      () => registries?.client.close(),
+      () => this.views.close(),
+      () => this.#pool?.close(),
+      () => this.root.close(),
+    ])
   }
 
-  async #connect(): Promise<RegistryClient> {
-    const [{ RegistryClient }, { DockerConfig }] = await Promise.all([
-      import('./registry/client.js'),
-      import('./registry/docker-config.js'),
-    ])
-    return new RegistryClient({ credentials: new DockerConfig(), limits: this.limits, ...this.#options.registry })
+  /** Where that failed (a daemon.json that cannot be read), the next call tries again. */
+  connected(): Promise<Registries> {
+    this.#registries ??= import('./distribution/connect.js')
+      .then(({ connect }) => connect(this.#options.registry ?? {}, this.limits))
+      .catch(error => {
+        this.#registries = undefined
+        throw error
+      })
+    return this.#registries
   }
 }

@@ -4,8 +4,12 @@
  * Nothing of it is loaded before it is asked for.
  */
 
+import type { Registries } from './distribution/connect.js'
+import type { CopiedRemote, CopyRemoteOptions } from './distribution/copy-remote.js'
+import type { LoggedIn, LoginOptions } from './distribution/login.js'
 import type { PullOptions } from './distribution/pull.js'
 import type { Pushed, PushOptions } from './distribution/push.js'
+import type { SearchOptions, SearchResult } from './distribution/search.js'
 import type { Image } from './images/image.js'
 import type { Lifetime } from './lifetime.js'
 import type { Operation } from './operation.js'
@@ -48,5 +52,62 @@ export abstract class StoreRegistries extends StoreUpkeep {
       const { pushImage } = await import('./distribution/push.js')
       return pushImage(reference, options, this.#parts, op)
     }, signal)
+  }
+
+  /**
+   * Copies an image from registry to registry, byte for byte, with all platforms of an index unless one is named. Nothing of
+   * it comes into the store. See docs/registry.md.
+   *
+   * @throws REGISTRY_ codes, DIGEST_MISMATCH, SIZE_MISMATCH, PLATFORM_NOT_FOUND, REFERENCE_INVALID
+   */
+  copyRemote(from: string, to: string, { signal, ...options }: CopyRemoteOptions = {}): Operation<CopiedRemote> {
+    return this.#life.operation(async op => {
+      const { copyRemote } = await import('./distribution/copy-remote.js')
+      return copyRemote(from, to, options, await this.#registries(), op)
+    }, signal)
+  }
+
+  /**
+   * Asks a registry whether it takes the credentials, and keeps them where Docker's command line would. `registry` is
+   * `host[:port]` or a URL; undefined is Docker Hub. Without a user name and a password those that are kept are tried.
+   *
+   * @throws REGISTRY_AUTH, REGISTRY_CREDENTIALS and other REGISTRY_ codes, REFERENCE_INVALID
+   */
+  login(registry?: string, { signal, ...options }: LoginOptions = {}): Operation<LoggedIn> {
+    return this.#life.operation(async op => {
+      const { login } = await import('./distribution/login.js')
+      return login(registry, { ...options, signal: op.signal }, await this.#registries())
+    }, signal)
+  }
+
+  /** Forgets the credentials for a registry; false: there were none. Nothing is asked of the registry. @throws REGISTRY_CREDENTIALS */
+  logout(registry?: string, { signal }: Pick<LoginOptions, 'signal'> = {}): Operation<boolean> {
+    return this.#life.operation(async op => {
+      const { logout } = await import('./distribution/login.js')
+      return logout(registry, { signal: op.signal }, await this.#registries())
+    }, signal)
+  }
+
+  /** The user name whose credentials are kept for a registry; empty for a ready token; undefined: none. @throws REGISTRY_CREDENTIALS */
+  registryUser(registry?: string, { signal }: Pick<LoginOptions, 'signal'> = {}): Operation<string | undefined> {
+    return this.#life.operation(async op => {
+      const { userOf } = await import('./distribution/login.js')
+      return userOf(registry, { signal: op.signal }, await this.#registries())
+    }, signal)
+  }
+
+  /**
+   * Repositories that a registry finds, as Docker searches: on Docker Hub, or on the one that the term names before its first
+   * slash. @throws REGISTRY_ codes, REFERENCE_INVALID
+   */
+  search(term: string, { signal, ...options }: SearchOptions = {}): Operation<SearchResult> {
+    return this.#life.operation(async op => {
+      const { searchImages } = await import('./distribution/search.js')
+      return searchImages(term, { ...options, signal: op.signal }, (await this.#registries()).client)
+    }, signal)
+  }
+
+  async #registries(): Promise<Registries & { readonly limits: StoreParts['limits'] }> {
+    return { ...(await this.#parts.connected()), limits: this.#parts.limits }
   }
 }
