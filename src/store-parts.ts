@@ -86,6 +86,17 @@ export class StoreParts {
     return (await this.connected()).mirrors
   }
 
+  /** The same with all that belongs to it. Where that failed (a daemon.json that cannot be read), the next call tries again. */
+  connected(): Promise<Registries> {
+    this.#registries ??= import('./distribution/connect.js')
+      .then(({ connect }) => connect(this.#options.registry ?? {}, this.limits))
+      .catch(error => {
+        this.#registries = undefined
+        throw error
+      })
+    return this.#registries
+  }
+
   /** Connections, views, its own threads, the root. */
   async close(): Promise<void> {
     const registries = await this.#registries?.catch(() => undefined)
@@ -95,16 +106,5 @@ export class StoreParts {
       () => this.#pool?.close(),
       () => this.root.close(),
     ])
-  }
-
-  /** Where that failed (a daemon.json that cannot be read), the next call tries again. */
-  connected(): Promise<Registries> {
-    this.#registries ??= import('./distribution/connect.js')
-      .then(({ connect }) => connect(this.#options.registry ?? {}, this.limits))
-      .catch(error => {
-        this.#registries = undefined
-        throw error
-      })
-    return this.#registries
   }
 }

@@ -6,7 +6,7 @@
 
 import type { Registries } from './distribution/connect.js'
 import type { CopiedRemote, CopyRemoteOptions } from './distribution/copy-remote.js'
-import type { LoggedIn, LoginOptions } from './distribution/login.js'
+import type { LoggedIn, LoggedOut, LoginOptions } from './distribution/login.js'
 import type { PullOptions } from './distribution/pull.js'
 import type { Pushed, PushOptions } from './distribution/push.js'
 import type { SearchOptions, SearchResult } from './distribution/search.js'
@@ -80,8 +80,8 @@ export abstract class StoreRegistries extends StoreUpkeep {
     }, signal)
   }
 
-  /** Forgets the credentials for a registry; false: there were none. Nothing is asked of the registry. @throws REGISTRY_CREDENTIALS */
-  logout(registry?: string, { signal }: Pick<LoginOptions, 'signal'> = {}): Operation<boolean> {
+  /** Forgets the credentials for a registry. Nothing is asked of the registry. @throws REGISTRY_CREDENTIALS */
+  logout(registry?: string, { signal }: Pick<LoginOptions, 'signal'> = {}): Operation<LoggedOut> {
     return this.#life.operation(async op => {
       const { logout } = await import('./distribution/login.js')
       return logout(registry, { signal: op.signal }, await this.#registries())

@@ -29,6 +29,8 @@ function openStore(options: Options, env: NodeJS.ProcessEnv, how: How): Promise<
   if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
   if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
   if (options.workers !== undefined) chosen.workers = wholeNumber(options, 'workers')
+  const daemonJson = options['daemon-config']
+  if (typeof daemonJson === 'string') chosen.registry = { daemonJson }
   return Store.open(rootOf(options, env), chosen)
 }
 

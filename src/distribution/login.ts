@@ -62,12 +62,19 @@ export async function login(
   }
 }
 
-/** False: none were kept. Takes away what Docker's would, however it is written. @throws TypeError, REGISTRY_CREDENTIALS */
+export interface LoggedOut {
+  /** As `LoggedIn` has it. */
+  readonly server: string
+  /** False: no credentials were kept. */
+  readonly erased: boolean
+}
+
+/** Takes away what Docker's would, however it is written. @throws TypeError, REGISTRY_CREDENTIALS */
 export async function logout(
   registry: string | undefined,
   { signal }: Pick<LoginOptions, 'signal'>,
   { client, credentials }: Registries,
-): Promise<boolean> {
+): Promise<LoggedOut> {
   const { domain, key } = serverOf(registry)
   const store = storeOf(credentials)
   const keys = domain === hubDomain ? [key] : new Set([registry ?? key, key, `http://${key}`, `https://${key}`])
@@ -76,7 +83,7 @@ export async function logout(
     if (await store.erase(one, signal)) erased = true
   })
   await inTurn(steps).finally(() => client.forgetCredentials())
-  return erased
+  return { server: key, erased }
 }
 
 /** Whose credentials are kept for a registry; undefined: none. */
