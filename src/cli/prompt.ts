@@ -1,11 +1,10 @@
 /** Asks for one line on a terminal; a password without showing it. */
-import { once } from 'node:events'
 import { StringDecoder } from 'node:string_decoder'
 import { type CommandContext, interruption, UsageError } from './command.js'
 import type { Input } from './io.js'
 
 /** What the keys send while the terminal takes them as they are. */
-const keys = { interrupt: '\x03', end: '\x04', enter: ['\r', '\n'], back: ['\x7f', '\b'] } as const
+const keys = { interrupt: '\x03', end: '\x04', back: ['\x7f', '\b'] } as const
 
 /** Bytes of a password, or of a line, on standard input. */
 const bytesMax = 64 * 1024
@@ -50,27 +49,28 @@ function terminalOf({ stdin }: CommandContext): Input {
 }
 
 /** What has come until a line is there, as `edit` makes it of all keys. */
-async function readKeys(input: Input, { signal }: CommandContext, edit: (keys: string) => string): Promise<string> {
+function readKeys(input: Input, { signal }: CommandContext, edit: (keys: string) => string): Promise<string> {
   const decoder = new StringDecoder('utf8')
   let text = ''
-  input.resume()
-  try {
-    while (!keys.enter.some(key => text.includes(key))) {
-      const [part] = (await Promise.race([
-        once(input, 'data', { signal }),
-        once(input, 'end', { signal }).then(() => [Buffer.from('\n')]),
-      ])) as [Buffer]
-      text += decoder.write(part)
-      if (text.includes(keys.interrupt)) throw interruption('SIGINT')
-      if (text === keys.end || text.length > bytesMax) break
+  return new Promise<string>((resolve, reject) => {
+    const leave = (settle: () => void) => {
+      input.pause()
+      input.off('data', taken).off('end', ended).off('error', failed)
+      signal.removeEventListener('abort', aborted)
+      settle()
     }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
-  } finally {
-    input.pause()
-  }
-  return edit(text.split(/[\r\n]/)[0]!)
+    const ended = () => leave(() => resolve(edit(text.split(/[\r\n]/)[0]!)))
+    const failed = (error: unknown) => leave(() => reject(error))
+    const aborted = () => failed(signal.reason)
+    const taken = (part: Uint8Array) => {
+      text += decoder.write(Buffer.from(part))
+      if (text.includes(keys.interrupt)) failed(interruption('SIGINT'))
+      else if (/[\r\n]/.test(text) || text === keys.end || text.length > bytesMax) ended()
+    }
+    if (signal.aborted) return reject(signal.reason)
+    signal.addEventListener('abort', aborted, { once: true })
+    input.on('data', taken).on('end', ended).on('error', failed)
+  })
 }
 
 /** A terminal that takes keys as they are leaves it to us to take some back. */
