@@ -61,6 +61,7 @@ export const globalOptions = {
   durability: { type: 'string' },
   workers: { type: 'string' },
   'daemon-config': { type: 'string' },
+  realm: { type: 'string', multiple: true },
   quiet: { type: 'boolean', short: 'q' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },

@@ -69,7 +69,8 @@ function readKeys(input: Input, { signal }: CommandContext, edit: (keys: string)
     }
     if (signal.aborted) return reject(signal.reason)
     signal.addEventListener('abort', aborted, { once: true })
-    input.on('data', taken).on('end', ended).on('error', failed)
+    // It was paused when the line before was there.
+    input.on('data', taken).on('end', ended).on('error', failed).resume()
   })
 }
 

@@ -41,6 +41,7 @@ function splitGlobals(args: readonly string[]): { globals: string[]; words: stri
     '--durability',
     '--workers',
     '--daemon-config',
+    '--realm',
     '--format',
   ])
   let i = 0
@@ -103,6 +104,7 @@ async function printHelp({ stdout }: Io): Promise<number> {
     '  --durability HOW    full (default) or none: whether to wait for the disk',
     '  --workers N         cores to use; 0 works on the main thread',
     '  --daemon-config FILE a dockerd’s daemon.json: its registry-mirrors and insecure-registries count; default: none',
+    '  --realm REGISTRY=HOST  a host whose token server may have the credentials of that registry; may be repeated',
     '  -q, --quiet         no progress, ids alone',
     '  --format json       machine-readable output',
   )

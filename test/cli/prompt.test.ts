@@ -31,6 +31,18 @@ test('a password is taken key by key, and not shown', async () => {
   assert.deepEqual([raw, shown()], [[true, false], 'Password: \n'])
 })
 
+test('one after the other on the same terminal, which is left alone in between', async () => {
+  const { context, stdin, raw } = terminal()
+  const name = askUser(context, 'Username: ')
+  stdin.write('alice\n')
+  assert.equal(await name, 'alice')
+  assert.ok(stdin.isPaused())
+  const password = askSecret(context, 'Password: ')
+  stdin.write('secret\r')
+  assert.equal(await password, 'secret')
+  assert.deepEqual([raw, stdin.isPaused()], [[true, false], true])
+})
+
 test('a character whose bytes come one by one is one', async () => {
   const { context, stdin } = terminal()
   const asked = askSecret(context, '')

@@ -8,7 +8,7 @@ import { serverOf } from '../../src/distribution/login.js'
 import { type Credential, type CredentialStore, Store, type StoreRegistryOptions } from '../../src/index.js'
 import { DockerConfig } from '../../src/registry/docker-config.js'
 import { certificate } from '../build/certificate.js'
-import { FakeRegistry, type Seen } from '../build/fake-registry.js'
+import { FakeRegistry, refusal, type Seen } from '../build/fake-registry.js'
 import { quick } from '../build/registry-client.js'
 
 const scratch = mkdtempSync(join(tmpdir(), 'phyllo-login-'))
@@ -125,6 +125,33 @@ for (const tls of [false, true])
       code: 'REGISTRY_AUTH',
     })
   })
+
+test('a token server that is not given the credentials cannot have taken them, whatever it gives', async t => {
+  const [fake, tokens] = [await FakeRegistry.start(t), await FakeRegistry.start(t)]
+  const challenge = `Bearer realm="${tokens.origin}/token"`
+  fake.guard = ({ headers }) =>
+    headers.authorization ? undefined : { status: 401, headers: { 'www-authenticate': challenge } }
+  tokens.route([[/ \/token/, { body: '{"token":"for-everybody"}' }]])
+  const folder = newFolder()
+  const credentials = configIn(folder)
+  const pair = { username: 'alice', password: 'wrong' }
+  const store = await storeFor(t, { credentials })
+  await assert.rejects(async () => store.login(fake.host, pair), {
+    code: 'REGISTRY_AUTH',
+    message: `${fake.host}: its credentials are not given to ${tokens.host}, which is no host of its own (see the option realms)`,
+  })
+  assert.ok(!existsSync(folder))
+  assert.deepEqual(tokens.seen, [])
+  const trusting = await storeFor(t, { credentials, realms: { [fake.host]: [tokens.host] } })
+  assert.equal((await trusting.login(fake.host, pair)).username, 'alice')
+  // What is refused to whoever shows nothing is told with the reason why nothing was shown.
+  tokens.route([[/ \/token/, { status: 401, ...refusal('UNAUTHORIZED', 'incorrect username or password') }]])
+  const code = 'REGISTRY_AUTH'
+  await assert.rejects(async () => store.search(`${fake.host}/x`), {
+    code,
+    message: /incorrect .*; its credentials are not given to/,
+  })
+})
 
 test('a registry that wants no credentials takes any', async t => {
   const fake = await FakeRegistry.start(t)

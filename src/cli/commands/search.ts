@@ -94,7 +94,9 @@ function truth(value: string, before: boolean | undefined, wrong: () => UsageErr
 /** `json` writes what is otherwise a mark for people as a word. */
 function rowsOf({ repositories }: SearchResult, whole: boolean, json: boolean) {
   const mark = (is: boolean) => (json ? String(is) : is ? '[OK]' : '')
-  return repositories.map(({ name, description, stars, isOfficial, isAutomated }) => ({
+  // As Docker does: a catalog, which has no stars, stays in its order.
+  const byStars = [...repositories].sort((a, b) => b.stars - a.stars)
+  return byStars.map(({ name, description, stars, isOfficial, isAutomated }) => ({
     Name: harmless(name),
     Description: whole ? harmless(description) : ellipsis(harmless(description), descriptionWidth),
     StarCount: String(stars),
