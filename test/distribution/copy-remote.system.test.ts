@@ -26,7 +26,9 @@ interface Blob {
 }
 
 const described = ({ mediaType, bytes }: Blob) => ({ mediaType, digest: digestOf(bytes), size: bytes.length })
-const layers = ['shared', 'amd64', 'arm64'].map(name => layerTar({ [name]: name, random: randomBytes(1_000_000).toString('hex') }))
+const layers = ['shared', 'amd64', 'arm64'].map(name =>
+  layerTar({ [name]: name, random: randomBytes(1_000_000).toString('hex') }),
+)
 
 /** An image that could be run: its layers are tars, its config names them. */
 function image(architecture: string, tars: readonly Buffer[]) {

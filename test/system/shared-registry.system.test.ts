@@ -3,9 +3,13 @@
  * gets. docs/shared-store.md is the recipe.
  */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { Store } from '../../src/index.js'
 import { dockerRegistry } from '../build/docker-registry.js'
+import { compiledRoot } from '../build/repo.js'
 
 async function machine(t: TestContext): Promise<Store> {
   const store = await Store.temporary()
@@ -39,4 +43,12 @@ test('a layer that store A has committed is pulled by store B, by its chain id, 
   await assert.rejects(async () => b.pull(`${host}/cache:sha256-${'0'.repeat(64)}`), { code: 'REGISTRY_NOT_FOUND' })
   const { digest } = await a.push(name)
   assert.equal(digest, pushed.digest)
+})
+
+test('examples/shared-store.ts does what it says', async t => {
+  const { host } = await dockerRegistry(t, { files: true })
+  const program = join(compiledRoot, 'examples/shared-store.js')
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, host])
+  assert.equal(stderr, '')
+  assert.equal(stdout, 'pushed 1 layer\nthe same image: true\nonce\nnot built yet: true\n')
 })
