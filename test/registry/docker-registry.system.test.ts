@@ -1,6 +1,6 @@
 /** The client against a real registry, Debian's docker-registry 2.8, in every configuration that it is run in. */
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, createPublicKey, sign, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -10,9 +10,9 @@ import { parseReference } from '../../src/oci/reference.js'
 import type { Credential } from '../../src/registry/credential.js'
 import type { RegistryOptions } from '../../src/registry/options.js'
 import type { Repository } from '../../src/registry/repository.js'
+import { certificate, certificateKey } from '../build/certificate.js'
 import { type DockerRegistryOptions, dockerRegistry } from '../build/docker-registry.js'
 import { FakeRegistry, sha256 } from '../build/fake-registry.js'
-import { jwt } from '../build/jwt.js'
 import { alice, bytesOf, clientOf, credentialsFor } from '../build/registry-client.js'
 
 const layer = Buffer.alloc(3_000_000, 'a layer, compressible ')
@@ -258,3 +258,23 @@ test('blobs that are redirected to another server, which is told nothing of who 
   assert.ok(files.seen.length >= 3)
   for (const { headers } of files.seen) assert.equal(headers.authorization, undefined)
 })
+
+/** A token as docker-registry wants it: signed by the key whose certificate it was given. */
+function jwt({ service, access }: { service: string; access: readonly object[] }): string {
+  const now = Math.floor(Date.now() / 1000)
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const head = encode({ typ: 'JWT', alg: 'ES256', x5c: [new X509Certificate(certificate).raw.toString('base64')] })
+  const claims = encode({
+    iss: 'test',
+    sub: 'alice',
+    aud: service,
+    exp: now + 300,
+    nbf: now - 10,
+    iat: now,
+    jti: `${now}`,
+    access,
+  })
+  const signature = sign('sha256', Buffer.from(`${head}.${claims}`), { key: certificateKey, dsaEncoding: 'ieee-p1363' })
+  assert.equal(createPublicKey(certificate).asymmetricKeyType, 'ec')
+  return `${head}.${claims}.${signature.toString('base64url')}`
+}

@@ -13,7 +13,7 @@ import { dockerRegistry } from '../build/docker-registry.js'
 import { DockerRoots } from '../build/docker-roots.js'
 import { type Dockerd, dockerClient } from '../build/dockerd.js'
 import { FakeRegistry } from '../build/fake-registry.js'
-import { jwt } from '../build/jwt.js'
+import { jwt } from '../build/token-server.js'
 
 const roots = new DockerRoots()
 const scratch = fileScratch()
