@@ -1,7 +1,9 @@
 /** The blobs of manifests on their way from one repository to another one, some at once. What is there already stays where it is. */
 import { setMaxListeners } from 'node:events'
+import { setImmediate as others } from 'node:timers/promises'
 import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
+import { MiB } from '../limits.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import { type Digest, shortId } from '../oci/digest.js'
 import type { ImageManifest } from '../oci/manifest.js'
@@ -11,6 +13,8 @@ import type { Repository } from '../registry/repository.js'
 
 /** Blobs that move at once. */
 const lanes = 4
+/** Bytes that all of them together read and hash before others have a turn: a millisecond or two. */
+const turnBytes = MiB
 
 export interface BlobRoute {
   readonly from: Repository
@@ -23,6 +27,9 @@ export class BlobCopy {
   readonly #route: BlobRoute
   readonly #op: OperationContext
   readonly #done = new Set<Digest>()
+  /** Bytes that have been read since others had a turn. */
+  #sinceTurn = 0
+  #turn: Promise<void> | undefined
   readonly bytes = { bytesMounted: 0, bytesExisting: 0, bytesStreamed: 0 }
 
   constructor(route: BlobRoute, op: OperationContext) {
@@ -91,6 +98,7 @@ export class BlobCopy {
     const { from, to } = this.#route
     const subject = shortId(blob.digest)
     const { emit, report } = this.#op
+    const turn = (bytes: number) => this.#turnAfter(bytes)
     let reading = new AbortController()
     let failure: { readonly error: unknown } | undefined
     const open = async function* () {
@@ -108,6 +116,7 @@ export class BlobCopy {
           yield piece
           report.bytesWritten += piece.length
           emit({ type: 'progress', subject, done, total: blob.sizeBytes })
+          await turn(piece.length)
         }
       } catch (error) {
         failure = { error }
@@ -121,6 +130,20 @@ export class BlobCopy {
     } finally {
       reading.abort()
     }
+  }
+
+  /**
+   * Two sockets on a fast network feed each other without end: nothing in between ever waits. Whoever has taken enough lets the
+   * event loop go round, and so do all that come meanwhile.
+   */
+  async #turnAfter(bytes: number): Promise<void> {
+    this.#sinceTurn += bytes
+    if (this.#sinceTurn >= turnBytes)
+      this.#turn ??= others().then(() => {
+        this.#sinceTurn = 0
+        this.#turn = undefined
+      })
+    await this.#turn
   }
 
   #told({ digest, sizeBytes }: Descriptor, message: string): void {

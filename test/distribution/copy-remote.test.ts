@@ -1,6 +1,7 @@
 /** Copies from registry to registry: what is asked, what moves, in which order, and what happens when it does not. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { BlobCopy } from '../../src/distribution/copy-blobs.js'
 import { type CopyRemoteOptions, copyRemote } from '../../src/distribution/copy-remote.js'
 import { defaultLimits } from '../../src/limits.js'
 import { mediaTypes } from '../../src/oci/media-type.js'
@@ -323,4 +324,45 @@ test('from a registry with a certificate to one without', async t => {
     lookup: resolver({ 'registry.test': '127.0.0.1' }),
   })
   assert.equal((await copy(`registry.test:${from.port}/a/b:v1`, `${to.host}/c/d:v1`)).copied.bytesStreamed, all)
+})
+
+test('however fast both sides are, others have a turn after a MiB or so', async () => {
+  const piece = Buffer.alloc(65_536)
+  const [pieces, blobs] = [160, 4]
+  const from = {
+    async *blob() {
+      for (let n = 0; n < pieces; n++) yield piece
+    },
+  }
+  const to = {
+    stat: async () => undefined,
+    upload: async (_blob: unknown, open: () => AsyncIterable<Uint8Array>) => {
+      for await (const _piece of open());
+    },
+  }
+  const perTurn: number[] = []
+  let [before, over] = [0, false]
+  const operation = new Operation(op => {
+    const tick = () => {
+      perTurn.push(op.report.bytesRead - before)
+      before = op.report.bytesRead
+      if (!over) setImmediate(tick)
+    }
+    setImmediate(tick)
+    const route = { from, to, mountFrom: undefined } as unknown as ConstructorParameters<typeof BlobCopy>[0]
+    const layers = Array.from({ length: blobs }, (_, n) => ({
+      ...{ mediaType: mediaTypes.ociLayer, digest: sha256(`${n}`), sizeBytes: pieces * piece.length },
+    }))
+    return new BlobCopy(route, op).copy({
+      kind: 'manifest',
+      mediaType: '',
+      config: layers[0]!,
+      layers: layers.slice(1),
+    })
+  })
+  await operation
+  over = true
+  assert.equal(operation.report.bytesRead, blobs * pieces * piece.length)
+  const most = Math.max(...perTurn)
+  assert.ok(most <= 1024 * 1024 + blobs * piece.length, `${most} bytes in one turn`)
 })

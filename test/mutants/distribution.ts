@@ -158,6 +158,13 @@ export const mutants: readonly Mutant[] = [
     test: copy,
   },
   {
+    name: 'nobody has a turn while blobs move',
+    file: 'src/distribution/copy-blobs.ts',
+    find: '          await turn(piece.length)\n',
+    replace: '',
+    test: copy,
+  },
+  {
     name: 'referrers go round in a circle',
     file: 'src/distribution/copy-remote.ts',
     find: '    if (this.#seen.has(child.digest)) return\n',
