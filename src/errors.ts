@@ -15,7 +15,7 @@ export const errorCodes = {
   COMPRESSION_INVALID: 'Compressed bytes are damaged, truncated or followed by something else. Fetch the file again.',
   COMPRESSION_UNSUPPORTED:
     'The bytes are compressed with something this machine cannot read; the message says what to install.',
-  CONFIG_INVALID: 'An image config is not valid JSON of the expected shape.',
+  CONFIG_INVALID: 'An image config, or a daemon.json, is not valid JSON of the expected shape.',
   CONTAINER_BUSY: 'The container is open for writing elsewhere, in this process or another one.',
   CONTAINER_CHANGED:
     'The container was opened for reading only, and whoever has it open for writing took away what was to be read. Open it again.',

@@ -1,5 +1,6 @@
 /** What a store is opened with. */
 import type { DriverName } from './disk/paths.js'
+import type { StoreRegistryOptions } from './distribution/connect.js'
 import type { Limits } from './limits.js'
 import type { BlockCompression } from './pool/jobs.js'
 import type { Pool } from './pool/pool.js'
@@ -21,6 +22,8 @@ export interface StoreOptions {
   readonly workersDir?: string | URL
   /** A pool to share with other stores; the store does not close it. */
   readonly pool?: Pool
+  /** How registries are asked. Default: with the credentials and certificates that Docker's command line would use, and no mirrors. */
+  readonly registry?: StoreRegistryOptions
   /** Bounds for hostile input; see Limits. */
   readonly limits?: Partial<Limits>
 }

@@ -38,9 +38,9 @@ import type { Operation } from './operation.js'
 import type { View } from './overlay/face/view.js'
 import type { StoreOptions } from './store-options.js'
 import { StoreParts } from './store-parts.js'
-import { StoreUpkeep } from './store-upkeep.js'
+import { StoreRegistries } from './store-registries.js'
 
-export class Store extends StoreUpkeep implements AsyncDisposable {
+export class Store extends StoreRegistries implements AsyncDisposable {
   readonly #parts: StoreParts
   readonly #life: Lifetime
   #containers: Promise<Containers> | undefined

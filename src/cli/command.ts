@@ -4,6 +4,12 @@ import type { Store } from '../index.js'
 import type { Input, Output } from './io.js'
 import type { OtherStore } from './open-store.js'
 
+/** What a command that a signal ends fails with. */
+export function interruption(signal: 'SIGINT' | 'SIGTERM'): Error {
+  const [message, status] = signal === 'SIGINT' ? ['interrupted', 130] : ['terminated', 143]
+  return Object.assign(new Error(String(message)), { code: 'INTERRUPTED', status, signal })
+}
+
 /** A mistake in the words of the command line: one line on stderr, exit status 2. */
 export class UsageError extends Error {}
 
@@ -54,6 +60,8 @@ export const globalOptions = {
   compression: { type: 'string' },
   durability: { type: 'string' },
   workers: { type: 'string' },
+  'daemon-config': { type: 'string' },
+  realm: { type: 'string', multiple: true },
   quiet: { type: 'boolean', short: 'q' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },

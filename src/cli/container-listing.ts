@@ -1,13 +1,14 @@
 /** What `ps` shows of a container, and which containers it shows: Docker's rules (docker/cli formatter; daemon/list.go). */
 import { type DockerContainer, type Image, type ImageId, PhylloError } from '../index.js'
 import { imageAge } from './age.js'
+import { ellipsis } from './format/ellipsis.js'
 import { sprintf } from './format/go-printf.js'
 import { humanSize } from './format/size.js'
 import type { ListedContainer } from './listed-container.js'
 
 export type FindImage = (name: string) => Promise<Image | undefined>
 
-/** Docker cuts the command there, and puts an ellipsis in the last place. */
+/** Docker cuts the command there. */
 const commandWidth = 20
 
 /** As Docker counts: `ps` shows these without -a. */
@@ -19,9 +20,7 @@ export function isRunning(state: string): boolean {
 function commandOf({ command }: ListedContainer, whole: boolean): string {
   const [path = '', ...args] = command
   const text = [path, ...args.map(arg => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ')
-  const characters = [...text]
-  const cut = whole || characters.length <= commandWidth ? text : `${characters.slice(0, commandWidth - 1).join('')}…`
-  return sprintf('%q', [cut])
+  return sprintf('%q', [whole ? text : ellipsis(text, commandWidth)])
 }
 
 /** The words that named the image, as long as they still name it; else the beginning of its id. */
@@ -51,7 +50,7 @@ async function foundBy(name: string, find: FindImage): Promise<Image | undefined
 export async function containerRow(container: ListedContainer, whole: boolean, find: FindImage) {
   const { at, since } = imageAge(container.created)
   const { docker, labels, state, status } = container
-  const mounts = docker?.mounts.map(({ source }) => (whole ? source : shortened(source))) ?? []
+  const mounts = docker?.mounts.map(({ source }) => (whole ? source : ellipsis(source, mountWidth))) ?? []
   return {
     ID: whole ? container.id : container.id.slice(0, 12),
     Names: container.name,
@@ -72,13 +71,8 @@ export async function containerRow(container: ListedContainer, whole: boolean, f
   }
 }
 
-/** Docker cuts names of mounts there, and puts an ellipsis in the last place. */
+/** Docker cuts names of mounts there. */
 const mountWidth = 15
-
-function shortened(name: string): string {
-  const characters = [...name]
-  return characters.length <= mountWidth ? name : `${characters.slice(0, mountWidth - 1).join('')}…`
-}
 
 /** What is its own; with what the image has, if there is anything. */
 function sizeOf({ sizeBytes = 0, virtualBytes = 0 }: ListedContainer): string {

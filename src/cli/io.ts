@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 
-export type Input = Readable & { readonly isTTY?: boolean }
+export type Input = Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown }
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
 export interface Io {

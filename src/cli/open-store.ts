@@ -2,7 +2,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Store, type StoreOptions } from '../index.js'
-import { type Options, UsageError } from './command.js'
+import { listOf, type Options, UsageError } from './command.js'
 
 export function rootOf(options: Options, env: NodeJS.ProcessEnv): string {
   if (typeof options.root === 'string') return options.root
@@ -29,6 +29,8 @@ function openStore(options: Options, env: NodeJS.ProcessEnv, how: How): Promise<
   if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
   if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
   if (options.workers !== undefined) chosen.workers = wholeNumber(options, 'workers')
+  const daemonJson = options['daemon-config']
+  chosen.registry = { realms: realmsOf(options), ...(typeof daemonJson === 'string' && { daemonJson }) }
   return Store.open(rootOf(options, env), chosen)
 }
 
@@ -67,6 +69,18 @@ export class OpenedStores {
     for (const store of await Promise.allSettled([this.#reading, this.#writing, ...this.#others]))
       if (store.status === 'fulfilled') await store.value?.close()
   }
+}
+
+/** `--realm registry.example=auth.example`, by registry. */
+function realmsOf({ realm }: Options): Readonly<Record<string, readonly string[]>> {
+  const realms: Record<string, string[]> = Object.create(null)
+  for (const word of listOf(realm)) {
+    const [, registry, host] = /^([^=]+)=([^=]+)$/.exec(word) ?? []
+    if (registry === undefined || host === undefined)
+      throw new UsageError(`--realm is REGISTRY=HOST, not ${JSON.stringify(word)}`)
+    realms[registry] = [...(realms[registry] ?? []), host]
+  }
+  return realms
 }
 
 function oneOf<T extends string>(options: Options, name: string, values: readonly T[]): T {

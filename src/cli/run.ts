@@ -3,7 +3,7 @@
  * 2 (usage), 130 and 143 (SIGINT, SIGTERM). Errors are one line on stderr, with their code. What belongs to the process
  * is given to it (io.ts).
  */
-import { type Command, type CommandContext, type Options, parseCommand, UsageError } from './command.js'
+import { type Command, type CommandContext, interruption, type Options, parseCommand, UsageError } from './command.js'
 import type { Io } from './io.js'
 import { OpenedStores } from './open-store.js'
 import { commands, management, missing } from './table.js'
@@ -34,7 +34,16 @@ async function obey(args: readonly string[], io: Io): Promise<number> {
 
 /** Options in front of the command's name; those with a value take the next word along. */
 function splitGlobals(args: readonly string[]): { globals: string[]; words: string[] } {
-  const takesValue = new Set(['--root', '--driver', '--compression', '--durability', '--workers', '--format'])
+  const takesValue = new Set([
+    '--root',
+    '--driver',
+    '--compression',
+    '--durability',
+    '--workers',
+    '--daemon-config',
+    '--realm',
+    '--format',
+  ])
   let i = 0
   while (i < args.length && args[i]?.startsWith('-') && args[i] !== '-') i += takesValue.has(args[i] ?? '') ? 2 : 1
   return { globals: args.slice(0, i), words: args.slice(i) }
@@ -60,10 +69,7 @@ interface Parsed {
 async function runCommand(command: Command, { words, options }: Parsed, io: Io): Promise<number> {
   if (command.givesWay === true) io.giveWay()
   const abort = new AbortController()
-  const endBy = (signal: 'SIGINT' | 'SIGTERM', message: string, status: number) =>
-    io.once(signal, () => abort.abort(Object.assign(new Error(message), { code: 'INTERRUPTED', status, signal })))
-  endBy('SIGINT', 'interrupted', 130)
-  endBy('SIGTERM', 'terminated', 143)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) io.once(signal, () => abort.abort(interruption(signal)))
   io.stdout.on('error', error => command.exactOutput !== true && leaveEarly(error, io))
   const opened = new OpenedStores(options, io.env)
   const context: CommandContext = {
@@ -97,6 +103,8 @@ async function printHelp({ stdout }: Io): Promise<number> {
     '  --compression HOW   lz4 (default) or none: of layers that are written',
     '  --durability HOW    full (default) or none: whether to wait for the disk',
     '  --workers N         cores to use; 0 works on the main thread',
+    '  --daemon-config FILE a dockerd’s daemon.json: its registry-mirrors and insecure-registries count; default: none',
+    '  --realm REGISTRY=HOST  a host whose token server may have the credentials of that registry; may be repeated',
     '  -q, --quiet         no progress, ids alone',
     '  --format json       machine-readable output',
   )

@@ -5,6 +5,9 @@ type Load = () => Promise<{ readonly command: Command }>
 
 export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['load', () => import('./commands/load.js')],
+  ['search', () => import('./commands/search.js')],
+  ['login', () => import('./commands/login.js')],
+  ['logout', () => import('./commands/logout.js')],
   ['import', () => import('./commands/import.js')],
   ['save', () => import('./commands/save.js')],
   ['copy', () => import('./commands/copy.js')],
@@ -75,7 +78,7 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
 ])
 
 /** Docker's commands that are not here yet (or, for those about running processes, never will be). */
-const later = 'build login logout pull push search'
+const later = 'build pull push'
 const never =
   'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
   'stack start stats stop swarm top trust unpause update volume wait'

@@ -3,12 +3,13 @@
  * that a request needs. Tokens are kept until they expire, each for exactly its scopes, and fetched once however many
  * requests wait for one.
  */
+import { PhylloError } from '../errors.js'
 import { type Challenge, chooseChallenge } from './challenge.js'
 import type { Credential } from './credential.js'
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './follow.js'
 import type { Patience } from './patience.js'
-import { realmOf } from './realm.js'
+import { realmOf, withheld } from './realm.js'
 import { basic, fetchToken, type Token } from './token.js'
 import { orAborted, withTimeout } from './waiting.js'
 
@@ -66,8 +67,7 @@ export class Authorizer {
 
   /** Why a refusal may be ours to mend; `sent` is the header of the request. */
   hint(sent: string | undefined): string | undefined {
-    if (this.#withheld !== undefined)
-      return `its credentials are not given to ${this.#withheld}, which is no host of its own (see the option realms)`
+    if (this.#withheld !== undefined) return withheld(this.#withheld)
     return sent === undefined ? 'no credentials for this registry: log in' : undefined
   }
 
@@ -104,10 +104,16 @@ export class Authorizer {
     if (sent === `Bearer ${value}` && this.#tokens.get(key) === kept) this.#tokens.delete(key)
   }
 
-  /** A token that was not kept, and the identity token that comes with it: a login. */
+  /**
+   * A token that was not kept, and the identity token that comes with it: a login. @throws REGISTRY_AUTH for a token server
+   * that is not given the credentials: what it gives to everybody says nothing of them
+   */
   async offlineToken(credential: Credential, signal: AbortSignal | undefined): Promise<Token | undefined> {
     const challenge = this.#challenge
     if (challenge?.scheme !== 'bearer') return undefined
+    const { host } = this.#endpoint
+    const realm = realmOf(challenge.parameters.get('realm'), this.#endpoint, this.#base)
+    if (!realm.trusted) throw new PhylloError('REGISTRY_AUTH', `${host}: ${withheld(realm.url.host)}`, { host })
     return orAborted(this.#fetch(challenge, [], credential, true), signal)
   }
 

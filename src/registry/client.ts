@@ -3,10 +3,11 @@
  * about each registry; `close()` ends all of it.
  */
 import { canonicalRepository, type Reference } from '../oci/reference.js'
+import { type Api, distribution, legacy } from './api.js'
 import { Certificates } from './certificates.js'
 import { Connections } from './connections.js'
 import type { Credential } from './credential.js'
-import { apiHost, baseUrl, endpointAt, endpointOf } from './endpoint.js'
+import { apiHost, baseUrl, type Endpoint, endpointAt, endpointOf, searchHost } from './endpoint.js'
 import type { Network } from './follow.js'
 import { InsecureRegistries } from './insecure.js'
 import { listRepositories } from './lists.js'
@@ -14,6 +15,7 @@ import { type RegistryOptions, settingsOf } from './options.js'
 import type { Cancellable } from './place.js'
 import { Reaches } from './reach.js'
 import { Repository } from './repository.js'
+import { type Found, search } from './search.js'
 import { Session } from './session.js'
 
 export class RegistryClient implements AsyncDisposable {
@@ -41,12 +43,23 @@ export class RegistryClient implements AsyncDisposable {
     const { path, domain } = reference
     const name = canonicalRepository(reference)
     const { limits } = this.#network.settings
-    return new Repository(name, async () => ({ session: await this.#session(domain, mirror), path, name, limits }))
+    const session = () => (mirror === undefined ? this.#session(domain) : this.#mirror(mirror))
+    return new Repository(name, async () => ({ session: await session(), path, name, limits }))
   }
 
   /** The repositories of a registry, by its domain. */
   async catalog(domain: string, options?: Cancellable): Promise<string[]> {
     return listRepositories(await this.#session(domain), this.#network.settings.limits, options)
+  }
+
+  /** What a registry finds by its own search. @throws REGISTRY_NOT_FOUND where it has none, and others */
+  async search(domain: string, term: string, options: Cancellable & { readonly limit: number }): Promise<Found[]> {
+    return search(await this.#session(domain, legacy), { ...options, term, limits: this.#network.settings.limits })
+  }
+
+  /** Credentials have changed: whoever asks from now on looks them up anew. */
+  forgetCredentials(): void {
+    this.#sessions.clear()
   }
 
   /**
@@ -72,24 +85,36 @@ export class RegistryClient implements AsyncDisposable {
     return this.close()
   }
 
-  #session(domain: string, mirror?: string): Promise<Session> {
-    const key = mirror ?? domain
+  #session(domain: string, api = distribution): Promise<Session> {
+    return this.#kept(`${api.root} ${domain}`, () => this.#endpoint(domain, api), api)
+  }
+
+  /** At a mirror, of whichever registry. */
+  #mirror(url: string): Promise<Session> {
+    return this.#kept(url, async () => {
+      const { host } = baseUrl(url)
+      return endpointAt(url, await this.#insecure.of(baseUrl(url)), this.#realmsOf(host))
+    })
+  }
+
+  #kept(key: string, endpoint: () => Promise<Endpoint>, api?: Api): Promise<Session> {
     let session = this.#sessions.get(key)
     if (session === undefined) {
-      session = this.#endpoint(domain, mirror).then(endpoint => new Session(this.#network, endpoint))
+      session = endpoint().then(endpoint => new Session(this.#network, endpoint, api))
       this.#sessions.set(key, session)
       session.catch(() => this.#sessions.delete(key))
     }
     return session
   }
 
-  async #endpoint(domain: string, mirror?: string) {
-    const url = mirror === undefined ? new URL(`https://${apiHost(domain)}`) : baseUrl(mirror)
-    const security = await this.#insecure.of(url)
+  async #endpoint(domain: string, api = distribution): Promise<Endpoint> {
+    const host = api === legacy ? searchHost(domain) : apiHost(domain)
+    const security = await this.#insecure.of(new URL(`https://${host}`))
+    return endpointOf(domain, security, { host, realms: this.#realmsOf(domain) })
+  }
+
+  #realmsOf(name: string): readonly string[] {
     const { realms } = this.#network.settings
-    const named = (name: string) => (Object.hasOwn(realms, name) ? realms[name] : undefined)
-    return mirror === undefined
-      ? endpointOf(domain, security, named(domain))
-      : endpointAt(mirror, security, named(url.host))
+    return (Object.hasOwn(realms, name) ? realms[name] : undefined) ?? []
   }
 }

@@ -14,8 +14,8 @@ export interface CredentialSource {
 
 /** As Docker keeps it. */
 export interface CredentialStore extends CredentialSource {
-  /** @throws REGISTRY_CREDENTIALS */
-  set(key: string, credential: Credential, signal?: AbortSignal): Promise<void>
+  /** Answers with the path of the file in which it now stands as it is; undefined: nowhere. @throws REGISTRY_CREDENTIALS */
+  set(key: string, credential: Credential, signal?: AbortSignal): Promise<string | undefined>
   /** False: there was none. @throws REGISTRY_CREDENTIALS */
   erase(key: string, signal?: AbortSignal): Promise<boolean>
 }

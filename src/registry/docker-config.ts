@@ -45,13 +45,14 @@ export class DockerConfig implements CredentialStore {
     return entry === undefined ? undefined : authOf(entry, this.path)
   }
 
-  async set(key: string, credential: Credential, signal?: AbortSignal): Promise<void> {
+  async set(key: string, credential: Credential, signal?: AbortSignal): Promise<string | undefined> {
     const config = await this.#read()
     const helper = this.#helperFor(config, key)
     if (helper !== undefined && credential.kind !== 'registry') await helper.store(key, credential, signal)
     // Docker notes in the file what a helper keeps, too: by an entry without a secret.
     const entry = helper === undefined || credential.kind === 'registry' ? entryOf(credential) : {}
     await replaceConfig(this.path, { ...config, auths: { ...authsIn(config, this.path), [key]: entry } })
+    return Object.keys(entry).length > 0 ? this.path : undefined
   }
 
   async erase(key: string, signal?: AbortSignal): Promise<boolean> {

@@ -18,11 +18,17 @@ export interface Endpoint extends Security {
   readonly realms: readonly string[]
 }
 
+/** The registry of references that name none. */
+export const hubDomain = 'docker.io'
+/** What its credentials are kept under. */
+export const hubKey = 'https://index.docker.io/v1/'
+
 /** Docker Hub is the one registry whose name is neither its API's host nor its credentials' key. */
 const hub = {
-  domain: 'docker.io',
+  domain: hubDomain,
   host: 'registry-1.docker.io',
-  credentialKey: 'https://index.docker.io/v1/',
+  searchHost: 'index.docker.io',
+  credentialKey: hubKey,
   realms: ['auth.docker.io'],
 } as const
 
@@ -31,8 +37,17 @@ export function apiHost(domain: string): string {
   return domain === hub.domain ? hub.host : requireHost(domain)
 }
 
-export function endpointOf(domain: string, security: Security, realms: readonly string[] = []): Endpoint {
-  const host = apiHost(domain)
+/** Host that is searched, which is another one for Docker Hub alone. @throws REFERENCE_INVALID */
+export function searchHost(domain: string): string {
+  return domain === hub.domain ? hub.searchHost : requireHost(domain)
+}
+
+/** The endpoint of a registry; `host` is that of its API, or the one that is searched. */
+export function endpointOf(
+  domain: string,
+  security: Security,
+  { realms = [], host = apiHost(domain) }: { readonly realms?: readonly string[]; readonly host?: string } = {},
+): Endpoint {
   // Docker's order: https, whose certificate counts for nothing here, then http.
   const schemes = security.insecure ? ['https', 'http'] : ['https']
   const isHub = domain === hub.domain

@@ -17,6 +17,11 @@ export interface Realm {
   readonly trusted: boolean
 }
 
+/** What to say of credentials that a token server was not given. */
+export function withheld(host: string): string {
+  return `its credentials are not given to ${host}, which is no host of its own (see the option realms)`
+}
+
 /** @throws REGISTRY_AUTH for what no token server can be at */
 export function realmOf(text: string | undefined, endpoint: Endpoint, base: URL): Realm {
   const refuse = (reason: string): never => {

@@ -3,6 +3,7 @@
  * of every operation to the network.
  */
 import { PhylloError, withFacts } from '../errors.js'
+import { type Api, distribution } from './api.js'
 import { Authorizer } from './authorizer.js'
 import { type Bound, readWhole } from './body.js'
 import { type Challenge, parseChallenges } from './challenge.js'
@@ -17,7 +18,7 @@ import { orAborted, withTimeout } from './waiting.js'
 
 export interface Call {
   readonly method: Method
-  /** Below `v2/` of the endpoint, or a URL that the registry gave, of its own origin. */
+  /** Below the root of the API (`v2/`), or a URL that the registry gave, of its own origin. */
   readonly at: string | URL
   /** What the right is asked for, `repository:a/b:pull`. */
   readonly scopes: readonly string[]
@@ -48,11 +49,13 @@ interface Place {
 export class Session {
   readonly endpoint: Endpoint
   readonly #network: Network
+  readonly #api: Api
   readonly #patience: Patience
   #place: Promise<Place> | undefined
 
-  constructor(network: Network, endpoint: Endpoint) {
+  constructor(network: Network, endpoint: Endpoint, api: Api = distribution) {
     this.#network = network
+    this.#api = api
     this.endpoint = endpoint
     this.#patience = new Patience(network.settings.retries)
   }
@@ -65,7 +68,7 @@ export class Session {
   /** An answer with one of the expected statuses. @throws every REGISTRY_ code, the signal's reason */
   async send(call: Call): Promise<Answer> {
     const place = await this.#found(call.signal)
-    const url = typeof call.at === 'string' ? urlOf(place.base, call.at) : call.at
+    const url = typeof call.at === 'string' ? this.#urlOf(place.base, call.at) : call.at
     let { scopes } = call
     let again = call.repeat !== 'never'
     for (;;) {
@@ -151,7 +154,7 @@ export class Session {
 
   /** Only the last place is tried again: before it there is another way. */
   #ping(base: URL, last: boolean): Promise<Place> {
-    const url = urlOf(base, '')
+    const url = this.#urlOf(base, this.#api.ping)
     const { tokenMs } = this.#network.settings.timeouts
     return withTimeout(tokenMs, { method: 'GET', url }, undefined, signal =>
       this.#patience.repeat(() => this.#pingOnce(base, url, signal), signal, last ? undefined : 1),
@@ -164,7 +167,8 @@ export class Session {
     const { answer, foreign } = arrival
     const authorizer = new Authorizer(this.#network, this.endpoint, base, this.#patience)
     if (answer.status === 401 && !foreign) authorizer.challenged(challengesOf(arrival))
-    else if (answer.status !== 200) throw await failureOf(answer, { hint: 'no registry answers there' })
+    else if (!this.#api.alive.includes(answer.status))
+      throw await failureOf(answer, { hint: 'no registry answers there' })
     answer.discard()
     return { base, authorizer }
   }
@@ -178,6 +182,10 @@ export class Session {
     throw await failureOf(answer, { challenges: challengesOf(arrival), hint })
   }
 
+  #urlOf(base: URL, path: string): URL {
+    return new URL(`${this.#api.root}${path}`, base)
+  }
+
   #asked(call: Call, { base }: Place, url: URL, authorization: string | undefined): Asked {
     const { method, headers = {}, content, answerMs, signal } = call
     return {
@@ -187,10 +195,6 @@ export class Session {
       ...(answerMs !== undefined && { answerMs }),
     }
   }
-}
-
-function urlOf(base: URL, path: string): URL {
-  return new URL(`v2/${path}`, base)
 }
 
 /** Of a refusal by the registry itself; another origin's are not for us to meet. */

@@ -9,7 +9,7 @@ import type { Endpoint } from './endpoint.js'
 import { type Answer, exchange, facts, named, type Question } from './exchange.js'
 import { failureOf } from './failure.js'
 import { type Network, refused } from './follow.js'
-import type { Realm } from './realm.js'
+import { type Realm, withheld } from './realm.js'
 
 export interface TokenRequest {
   readonly endpoint: Endpoint
@@ -80,7 +80,7 @@ export function basic({ username, password }: Extract<Credential, { kind: 'passw
 /** Undefined: the status is one of `none`. */
 async function ask(
   { connections, reaches, settings }: Network,
-  { endpoint, base, realm }: TokenRequest,
+  { endpoint, base, realm, credential }: TokenRequest,
   question: Question,
   signal: AbortSignal,
   none: readonly number[] = [],
@@ -92,8 +92,10 @@ async function ask(
   else if (answer.status >= 300 && answer.status < 400) {
     answer.discard()
     throw refused(answer, 'a token server does not redirect')
-  } else if (answer.status !== 200) throw await failureOf(answer)
-  else return tokenOf(answer, await readWhole(answer, answerBytesMax, 'a token'))
+  } else if (answer.status !== 200) {
+    const hint = credential !== undefined && !realm.trusted ? withheld(realm.url.host) : undefined
+    throw await failureOf(answer, { hint })
+  } else return tokenOf(answer, await readWhole(answer, answerBytesMax, 'a token'))
   return undefined
 }
 

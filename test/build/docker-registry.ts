@@ -13,6 +13,8 @@ export interface DockerRegistryOptions {
   readonly config?: Readonly<Record<string, unknown>>
   readonly http?: Readonly<Record<string, unknown>>
   readonly tls?: boolean
+  /** The whole configuration instead, in which FOLDER and HOST stand for those. */
+  readonly text?: string
   /** Blobs as files, in `folder`. */
   readonly files?: boolean
 }
@@ -22,7 +24,7 @@ export const htpasswd = 'alice:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmW
 
 export async function dockerRegistry(
   t: Ending,
-  { config = {}, http = {}, tls = false, files = false }: DockerRegistryOptions = {},
+  { config = {}, http = {}, tls = false, files = false, text }: DockerRegistryOptions = {},
 ): Promise<{ readonly host: string; readonly folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'phyllo-registry-'))
   const host = `127.0.0.1:${await freePort()}`
@@ -37,8 +39,13 @@ export async function dockerRegistry(
     ...JSON.parse(JSON.stringify(config).replaceAll('FOLDER', folder)),
   }
   // JSON is YAML.
-  await writeFile(join(folder, 'config.yml'), JSON.stringify(whole))
-  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const written = text?.replaceAll('FOLDER', folder).replaceAll('HOST', host) ?? JSON.stringify(whole)
+  await writeFile(join(folder, 'config.yml'), written)
+  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // It reads configuration there, too, and the library for S3 does.
+    env: { PATH: process.env.PATH },
+  })
   let said = ''
   child.stderr.on('data', part => (said += part))
   const ended = new Promise<void>(resolve => child.on('close', () => resolve()))

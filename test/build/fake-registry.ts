@@ -54,6 +54,8 @@ export class FakeRegistry {
   pace = 0
   /** Nothing is read of a PUT, nor answered. */
   stalled = false
+  /** Bytes of bodies that have come, also of those that are not whole yet. */
+  received = 0
   readonly #taken = new Map<unknown, number>()
   #uploadCount = 0
   #routes: Routes
@@ -139,6 +141,7 @@ export class FakeRegistry {
     try {
       for await (const part of request) {
         parts.push(part as Buffer)
+        this.received += (part as Buffer).length
         if (this.pace > 0 && parts.length <= 10) await new Promise(resolve => setTimeout(resolve, this.pace))
       }
     } catch {
@@ -154,7 +157,7 @@ export class FakeRegistry {
       const asked = `${method} ${url}`
       return typeof when === 'string' ? when === asked : when.test(asked)
     })
-    const [, ...replies] = route ?? [undefined, () => this.#behave(seen)]
+    const [, ...replies] = route ?? [undefined, () => this.behave(seen)]
     const turn = this.#taken.get(route) ?? 0
     this.#taken.set(route, turn + 1)
     const next = replies[Math.min(turn, replies.length - 1)]!
@@ -167,7 +170,8 @@ export class FakeRegistry {
     response.end(method === 'HEAD' ? undefined : body)
   }
 
-  #behave({ method, url, headers, body }: Seen): Reply {
+  /** What it answers without routes. */
+  behave({ method, url, headers, body }: Seen): Reply {
     const { pathname, searchParams } = new URL(url, this.#origin)
     if (pathname === '/v2/') return {}
     const [, path = '', reference = ''] = /^\/v2\/(.+)\/manifests\/([^/]+)$/.exec(pathname) ?? []

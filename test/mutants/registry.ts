@@ -34,9 +34,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a mirror is given the credentials of the registry',
     file: 'src/registry/client.ts',
-    find: '? endpointOf(domain, security, named(domain))',
+    find: ': this.#mirror(mirror))',
     replace:
-      '? endpointOf(domain, security, named(domain))\n      : mirror !== "" ? { ...endpointAt(mirror, security), credentialKey: domain }',
+      ': this.#kept(mirror, async () => ({ ...endpointAt(mirror, { insecure: true }), credentialKey: domain })))',
     test: leaks,
   },
   {

@@ -1,11 +1,12 @@
 import type { HistoryItem } from '../../index.js'
 import { stepAge } from '../age.js'
 import type { Command } from '../command.js'
+import { ellipsis } from '../format/ellipsis.js'
 import { formatListing } from '../format/listing.js'
 import { humanSize } from '../format/size.js'
 import { referenceNotFound } from '../not-found.js'
 
-/** Docker cuts the command there, and puts an ellipsis in the last place. */
+/** Docker cuts the command there. */
 const createdByWidth = 45
 
 const headers = {
@@ -55,6 +56,5 @@ function rowOf({ id, created, createdBy, sizeBytes, comment }: HistoryItem, whol
 }
 
 function shorten(text: string, whole: boolean): string {
-  const characters = [...text]
-  return whole || characters.length <= createdByWidth ? text : `${characters.slice(0, createdByWidth - 1).join('')}…`
+  return whole ? text : ellipsis(text, createdByWidth)
 }
