@@ -19,6 +19,7 @@ export type { DockerContainer, DockerMount } from './containers/docker-container
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
 export type { RemoveOptions } from './containers/remove-image.js'
 export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'
+export type { Pushed, PushOptions } from './distribution/push.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { CopyOptions } from './images/copy-images.js'
 export type { DiskUsageRow, ImageUsage } from './images/disk-usage.js'

@@ -68,19 +68,39 @@ export class Upload {
     }
   }
 
-  /** Sends what can be made only once, of a length that nobody knows yet. After a failure the blob begins anew. */
-  async stream(bytes: AsyncIterable<Uint8Array>, { signal }: Cancellable = {}): Promise<void> {
-    let seen = 0
+  /**
+   * Sends the bytes from where it is to the end, of a length that nobody knows yet: `content` is what comes, or gives it from an
+   * offset on. After a failure `resume` says whether there is something to go on with; what can be made only once begins anew.
+   */
+  async stream(
+    content: AsyncIterable<Uint8Array> | ((offset: number) => AsyncIterable<Uint8Array>),
+    { signal }: Cancellable = {},
+  ): Promise<void> {
+    const from = this.#offset
+    let end = from
     const counted = async function* () {
-      for await (const piece of bytes) {
-        seen += piece.length
+      end = from
+      for await (const piece of typeof content === 'function' ? content(from) : content) {
+        end += piece.length
         yield piece
       }
     }
-    const answer = await this.#send('PATCH', [202, 201, 204], { content: counted, once: true, signal })
-    const end = this.#offset + seen
+    const once = typeof content !== 'function'
+    const answer = await this.#send('PATCH', [202, 201, 204], { content: counted, once, signal })
     await this.#moved(answer, end)
     if (this.#offset !== end) throw this.#astray(end)
+  }
+
+  /** After a failure: whether the registry knows how far it is. `offset` is that then; else the blob begins anew. */
+  async resume({ signal }: Cancellable = {}): Promise<boolean> {
+    try {
+      await this.#ask(undefined, signal)
+    } catch {
+      signal?.throwIfAborted()
+      return false
+    }
+    // One byte or none, which the registry says alike: nothing that is worth going on with.
+    return this.#offset > 1
   }
 
   /** Makes it the blob of that digest, with the content sent along. @throws REGISTRY_ codes, DIGEST_MISMATCH */
