@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { createHash, createPublicKey, sign, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { mediaTypes } from '../../src/oci/media-type.js'
@@ -11,6 +10,7 @@ import type { Credential } from '../../src/registry/credential.js'
 import type { RegistryOptions } from '../../src/registry/options.js'
 import type { Repository } from '../../src/registry/repository.js'
 import { certificate, certificateKey } from '../build/certificate.js'
+import { cutting } from '../build/cutting-proxy.js'
 import { type DockerRegistryOptions, dockerRegistry } from '../build/docker-registry.js'
 import { FakeRegistry, sha256 } from '../build/fake-registry.js'
 import { alice, bytesOf, clientOf, credentialsFor } from '../build/registry-client.js'
@@ -116,31 +116,6 @@ test('open: a connection that is cut: an upload goes on or begins anew, a read g
     assert.equal(again.cuts(), 1)
   }
 })
-
-/** A way to the server that is cut once, when so many bytes have gone along it, whichever direction. */
-async function cutting(t: TestContext, host: string, cutAt: number) {
-  let [bytes, cuts] = [0, 0]
-  const [address = '', port] = host.split(':')
-  const server = createServer(near => {
-    const far = connect(Number(port), address)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      from.on('error', () => to.destroy()).on('close', () => to.destroy())
-      from.on('data', (part: Buffer) => {
-        bytes += part.length
-        if (bytes < cutAt || cuts > 0) return void to.write(part)
-        cuts++
-        near.destroy()
-        far.destroy()
-      })
-    }
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => void server.close())
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, cuts: () => cuts }
-}
 
 test('relative locations', async t => {
   const { repository } = await started(t, { http: { relativeurls: true } })
