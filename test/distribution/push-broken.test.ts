@@ -178,7 +178,7 @@ test('the last request fails in passing: the blob begins anew', async t => {
 
 test('429 with Retry-After is waited for, wherever it comes', async t => {
   const limit: Reply = { status: 429, headers: { 'retry-after': '1' } }
-  for (const when of [/^POST .*uploads\/$/, /^PATCH/, /^PUT .*digest=/, /^PUT .*manifests/, /^HEAD/]) {
+  const waited = async (when: RegExp) => {
     const counted = await counting(t)
     const { scene } = counted
     // Once, and then as it behaves.
@@ -192,6 +192,7 @@ test('429 with Retry-After is waited for, wherever it comes', async t => {
     assert.ok(performance.now() - started >= 900, String(when))
     await isWhole(counted)
   }
+  await Promise.all([/^POST .*uploads\/$/, /^PATCH/, /^PUT .*digest=/, /^PUT .*manifests/, /^HEAD/].map(waited))
   const { scene } = await counting(t)
   scene.fake.route([[/^POST/, { status: 429, headers: { 'retry-after': '86400' } }]])
   await assert.rejects(async () => scene.store.push(scene.name), { code: 'REGISTRY_LIMIT', retryAfterMs: 86_400_000 })
