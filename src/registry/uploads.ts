@@ -11,11 +11,8 @@ import type { Answer } from './exchange.js'
 import { checkStated } from './manifests.js'
 import { type Cancellable, type Place, pullScope, pushScope } from './place.js'
 import type { Call } from './session.js'
-import { Upload } from './upload.js'
+import { graceMs, Upload } from './upload.js'
 import { withGrace } from './waiting.js'
-
-/** A registry that begins an upload has so long to say where it is, once that is wanted no more. */
-const graceMs = 2000
 
 export interface UploadOptions extends Cancellable {
   /** Bytes of a chunk; as large as the registry wants it, at least. Without it the blob is one request. */

@@ -59,3 +59,23 @@ export async function withGrace<T>(
     clearTimeout(timer)
   }
 }
+
+/** What comes until the signal is aborted; then it is over, as if that had been all. */
+export async function* untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, void> {
+  const iterator = source[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const { done, value } = await orAborted(iterator.next(), signal)
+      if (done === true) return
+      yield value
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+  } finally {
+    // It may be in the middle of something, which nobody waits for any more.
+    void iterator.return?.().catch(() => undefined)
+  }
+}
