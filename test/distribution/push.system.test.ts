@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { Store, type StoreOptions } from '../../src/index.js'
+import { runPhyllo } from '../build/cli.js'
 import { cutting } from '../build/cutting-proxy.js'
 import { type DockerRegistryOptions, dockerRegistry } from '../build/docker-registry.js'
 import { DockerRoots } from '../build/docker-roots.js'
@@ -139,6 +140,7 @@ test('after docker push ours finds all of it, byte for byte the same manifest, a
     credentials: credentialsFor(host, alice),
   }
   const store = await Store.open(roots.path('both'), { registry, workers: 1 })
+  t.after(() => store.close())
   const { result, layers } = await toldBy(store.push(name))
   assert.deepEqual(pushed?.RepoDigests, [`${host}/team/app@${result.digest}`])
   assert.equal(layers.filter(line => line.endsWith(': Layer already exists')).length, 3)
@@ -164,7 +166,7 @@ test('after docker push ours finds all of it, byte for byte the same manifest, a
   await second.stop()
 })
 
-test('a dockerd has the root: it is pushed from all the same, without a word written', async t => {
+test('a dockerd has the root: it is pushed from all the same, nothing is written, and both say the same', async t => {
   const { host } = await dockerRegistry(t)
   const name = `${host}/team/app:v1`
   const dockerd = await roots.start('beside')
@@ -177,6 +179,11 @@ test('a dockerd has the root: it is pushed from all the same, without a word wri
   await dockerd.docker('pull', '-q', name)
   const [pulled] = JSON.parse(await dockerd.docker('image', 'inspect', name)) as Inspected[]
   assert.deepEqual([pulled?.Id, pulled?.RepoDigests], [id, [`${host}/team/app@${digest}`]])
+  await dockerd.docker('push', name)
+  const lines = (text: string) => text.trim().split('\n').sort()
+  const docker = lines(await dockerd.docker('push', name))
+  const phyllo = await runPhyllo(['push', name], { root: roots.path('beside') })
+  assert.deepEqual(lines(phyllo.stdout + phyllo.stderr), docker)
   await dockerd.stop()
 })
 
