@@ -8,6 +8,7 @@
 import { mkdtemp, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesThere } from '../disk/read-range.js'
 import { toldLater } from '../errors.js'
 import { KiB } from '../limits.js'
@@ -35,8 +36,10 @@ export interface GzipStageOptions {
   readonly place: () => Promise<GzipPlace>
 }
 
-/** Bytes that are read of a growing file at once. */
-const readBytes = 256 * KiB
+/** Bytes that are read of a growing file at once, at most; with less than the least it is waited for more, for a moment. */
+const readBytes = 512 * KiB
+const leastBytes = 256 * KiB
+const momentMs = 20
 
 /** In the system's temporary directory: for whoever may not write to the store that the layers are in. */
 export async function temporaryPlace(prefix: string): Promise<GzipPlace> {
@@ -149,7 +152,7 @@ export class GrowingGzip {
     const handle = await toldLater('STORE_IO', { operation: 'open', path }, () => open(path))
     try {
       for (let at = offset; ; ) {
-        const there = await bytesThere(this.#counter, at, readBytes, path)
+        const there = await this.#enough(at, path)
         if (there === 0) return
         const chunk = Buffer.allocUnsafeSlow(there)
         const { bytesRead } = await toldLater('STORE_IO', { operation: 'read', path }, () =>
@@ -167,6 +170,13 @@ export class GrowingGzip {
   /** Gives its room back before the stage does, once nobody reads it any more. Never fails: what is left goes with the stage. */
   async remove(): Promise<void> {
     await this.done.then(({ path }) => unlink(path)).catch(() => undefined)
+  }
+
+  /** How many bytes to read at an offset; 0 at the end. Every one of them by itself would keep the thread busy. */
+  async #enough(at: number, path: string): Promise<number> {
+    const left = () => Number(Atomics.load(this.#counters, 0)) - at
+    while (left() < leastBytes && Atomics.load(this.#counters, 1) === 0n) await sleep(momentMs)
+    return bytesThere(this.#counter, at, readBytes, path)
   }
 
   #ended<T>(state: 1n | -1n, layer: T): T {
