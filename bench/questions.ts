@@ -34,6 +34,7 @@ export const questions = {
   load: () => load(import('./load.js')),
   save: () => load(import('./save.js')),
   gzip: () => load(import('./gzip.js')),
+  push: () => load(import('./push.js')),
   unpack: () => load(import('./unpack.js')),
   read: () => load(import('./read.js')),
   lookup: () => load(import('./lookup.js')),

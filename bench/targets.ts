@@ -413,6 +413,38 @@ const registries: readonly Omit<Target, 'issue'>[] = [
     bound: 10,
     question: 'gzip',
   },
+  {
+    measure: 'push: docker push / phyllo push',
+    what: 'push app:v1 to an empty registry: docker push ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 1.3,
+    question: 'push',
+  },
+  {
+    measure: 'push: skopeo copy / phyllo push',
+    what: 'the same: skopeo copy of its layers in files ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 0.8,
+    question: 'push',
+  },
+  {
+    measure: 'push: peak memory',
+    what: 'peak memory: the same push',
+    unit: 'MB',
+    direction: 'at most',
+    bound: 350,
+    question: 'push',
+  },
+  {
+    measure: 'event loop: push, p99',
+    what: 'event loop delay during the same push, p99',
+    unit: 'ms',
+    direction: 'at most',
+    bound: 10,
+    question: 'push',
+  },
 ]
 
 export const targets: readonly Target[] = [

@@ -42,15 +42,24 @@ export abstract class StoreRegistries extends StoreUpkeep {
   }
 
   /**
-   * Sends an image to the registry that its name says. What is there already is not sent; what another repository there has is
-   * mounted. See docs/push.md.
+   * Sends the image of a tag, `latest` if none is named, to the registry that its name says. What is there already is not sent; what
+   * another repository there has is mounted; a layer that is kept as it came is sent so; all else is compressed while it is sent. The
+   * tag comes last. See docs/push.md.
    *
-   * @throws REGISTRY_ codes, IMAGE_NOT_FOUND, REFERENCE_INVALID, STORE_CORRUPT
+   * @throws REGISTRY_ codes, IMAGE_NOT_FOUND, REFERENCE_INVALID, STORE_CORRUPT, DIGEST_MISMATCH, DISK_FULL
    */
   push(reference: string, { signal, ...options }: PushOptions = {}): Operation<Pushed> {
     return this.#life.operation(async op => {
       const { pushImage } = await import('./distribution/push.js')
       return pushImage(reference, options, this.#parts, op)
+    }, signal)
+  }
+
+  /** The same of every tag that a repository has here. What several of them have is sent once. */
+  pushAll(repository: string, { signal, ...options }: PushOptions = {}): Operation<readonly Pushed[]> {
+    return this.#life.operation(async op => {
+      const { pushRepository } = await import('./distribution/push.js')
+      return pushRepository(repository, options, this.#parts, op)
     }, signal)
   }
 

@@ -1,10 +1,11 @@
 /** The documents that both kinds of archive have: OCI manifests and index, and which images they speak of. */
 
 import type { StoredImage } from '../images/target.js'
-import { type Digest, type ImageId, sha256Digest } from '../oci/digest.js'
+import type { Digest, ImageId } from '../oci/digest.js'
 import { type GoJsonValue, goJson } from '../oci/go-json.js'
 import { mediaTypes } from '../oci/media-type.js'
 import { canonicalName, type Reference } from '../oci/reference.js'
+import { writeManifest } from '../oci/write-manifest.js'
 import { containerdName, layoutMember, layoutVersion, refName } from './layout-names.js'
 
 /** A descriptor as Go writes it. */
@@ -36,14 +37,11 @@ export function tagsOf({ references }: StoredImage): Required<Pick<Reference, 'd
 }
 
 export function ociManifest(image: StoredImage, layers: readonly WrittenDescriptor[]): WrittenManifest {
-  const { imageId, config } = image
-  const bytes = json({
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    config: { mediaType: mediaTypes.ociConfig, digest: imageId, size: config.length },
-    layers: layers.map(fields),
+  const { bytes, mediaType, digest } = writeManifest('oci', {
+    config: { digest: image.imageId, sizeBytes: image.config.length },
+    layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, sizeBytes: size })),
   })
-  return { bytes, descriptor: { mediaType: mediaTypes.ociManifest, digest: sha256Digest(bytes), size: bytes.length } }
+  return { bytes, descriptor: { mediaType, digest, size: bytes.length } }
 }
 
 /** One descriptor for each tag, or one without a name for an image without tags. `nameOf` gives ref.name's value. */

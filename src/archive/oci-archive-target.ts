@@ -14,17 +14,11 @@ import type { ImageTarget, StoredImage } from '../images/target.js'
 import { type DiffId, type Digest, shortId } from '../oci/digest.js'
 import { mediaTypes } from '../oci/media-type.js'
 import { familiarName } from '../oci/reference.js'
+import type { GzippedLayer } from '../pool/gzip-stage.js'
 import type { Content } from './archive-layout.js'
 import { type WriteOptions, writeArchive } from './archive-writer.js'
 import { layoutDocument, mergeImages, ociIndex, ociManifest } from './image-documents.js'
 import { blobMember, indexMember } from './layout-names.js'
-
-/** A gzipped layer in a file of a stage. */
-export interface GzippedLayer {
-  readonly path: string
-  readonly digest: Digest
-  readonly sizeBytes: number
-}
 
 export interface OciArchiveTargetOptions extends WriteOptions {
   /** Gzips a layer's tar, the same bytes every time. Called once for each layer, for all of them at once. */

@@ -18,10 +18,10 @@ export type Options = Readonly<Record<string, OptionValue>>
 
 export interface CommandContext {
   /**
-   * The store of this call, opened at the first use. `write` says whether the command changes anything, `tidy` whether opening it
-   * clears up after the dead, which it does by default.
+   * The store of this call, opened at the first use. `write` says whether the command changes anything, or would where that can be;
+   * `tidy` whether opening it clears up after the dead, which it does by default.
    */
-  store(write?: boolean, tidy?: boolean): Promise<Store>
+  store(write?: boolean | 'if possible', tidy?: boolean): Promise<Store>
   /** See Store.restore. */
   restore(): Promise<string | undefined>
   /** Another store, for writing. */

@@ -47,7 +47,18 @@ export class OpenedStores {
     this.#env = env
   }
 
-  store(write: boolean, tidy: boolean): Promise<Store> {
+  async store(write: boolean | 'if possible', tidy: boolean): Promise<Store> {
+    if (write !== 'if possible') return this.#store(write, tidy)
+    try {
+      return await this.#store(true, tidy)
+    } catch (error) {
+      if (!isForReadingOnly(error)) throw error
+      this.#writing = undefined
+      return this.#store(false, tidy)
+    }
+  }
+
+  #store(write: boolean, tidy: boolean): Promise<Store> {
     if (write) return (this.#writing ??= openStore(this.#options, this.#env, { write, tidy }))
     return this.#writing ?? (this.#reading ??= openStore(this.#options, this.#env, { write }))
   }
@@ -81,6 +92,12 @@ function realmsOf({ realm }: Options): Readonly<Record<string, readonly string[]
     realms[registry] = [...(realms[registry] ?? []), host]
   }
   return realms
+}
+
+/** A dockerd has it, or whoever asks may not write there. */
+function isForReadingOnly(error: unknown): boolean {
+  const { code, errno } = error as { readonly code?: string; readonly errno?: string }
+  return code === 'STORE_BUSY' || (code === 'STORE_IO' && ['EACCES', 'EPERM', 'EROFS'].includes(errno ?? ''))
 }
 
 function oneOf<T extends string>(options: Options, name: string, values: readonly T[]): T {

@@ -11,6 +11,7 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['import', () => import('./commands/import.js')],
   ['save', () => import('./commands/save.js')],
   ['copy', () => import('./commands/copy.js')],
+  ['push', () => import('./commands/push.js')],
   ['images', () => import('./commands/images.js')],
   ['inspect', () => import('./commands/inspect.js')],
   ['image inspect', () => import('./commands/image-inspect.js')],
@@ -49,6 +50,7 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
       ['load', 'load'],
       ['save', 'save'],
       ['copy', 'copy'],
+      ['push', 'push'],
       ['import', 'import'],
       ['inspect', 'image inspect'],
       ['prune', 'image prune'],
@@ -78,12 +80,12 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
 ])
 
 /** Docker's commands that are not here yet (or, for those about running processes, never will be). */
-const later = 'build pull push'
+const later = 'build pull'
 const never =
   'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
   'stack start stats stop swarm top trust unpause update volume wait'
 const laterManaged: Readonly<Record<string, string>> = {
-  image: 'build pull push',
+  image: 'build pull',
   system: 'prune info events',
   container: 'prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
 }

@@ -76,7 +76,7 @@ function isFile(fd: number): boolean {
 }
 
 /** Waits until at least one byte past `position` is there; the answer is how many of `wanted` are: 0 at the end of all. */
-async function bytesThere(
+export async function bytesThere(
   growing: SharedArrayBuffer,
   position: number,
   wanted: number,

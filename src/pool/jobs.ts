@@ -104,6 +104,8 @@ export interface GzipLayerInput {
   readonly source: TarSource
   readonly diffId: DiffId
   readonly target: string
+  /** For whoever reads the file meanwhile: its counter, as of ByteRange. The job counts bytes; main says how it has ended. */
+  readonly growing?: SharedArrayBuffer
 }
 export interface GzipLayerOutput {
   readonly digest: Digest

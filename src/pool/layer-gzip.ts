@@ -16,6 +16,11 @@ export interface TarToGzip {
   readonly tarBytes: number
 }
 
+export interface GzipRunOptions extends Pick<RunOptions, 'signal' | 'onProgress'> {
+  /** See GzipLayerInput. */
+  readonly growing?: SharedArrayBuffer
+}
+
 export class LayerGzip {
   readonly #pool: () => Pool
   /** Those that nobody uses. */
@@ -26,13 +31,13 @@ export class LayerGzip {
   }
 
   /**
-   * Into a new file. `onProgress` gets bytes of the tar. Throws STORE_CORRUPT when it is not the layer, STORE_IO, WORKER_DIED,
+   * Into a new file; `growing` counts what is in it. `onProgress` gets bytes of the tar. Throws STORE_CORRUPT when it is not the layer, STORE_IO, WORKER_DIED,
    * STORE_CLOSED and the signal's reason; what there is of the file then is of no use.
    */
   async write(
     { source, diffId, tarBytes }: TarToGzip,
     target: string,
-    { signal, onProgress }: Pick<RunOptions, 'signal' | 'onProgress'> = {},
+    { signal, growing, onProgress }: GzipRunOptions = {},
   ): Promise<GzipLayerOutput> {
     const pool = this.#pool()
     // On a thread of its own a job deflates by way of the ring, even if nobody helps.
@@ -41,7 +46,7 @@ export class LayerGzip {
     try {
       return await pool.run(
         'gzip-layer',
-        { source, diffId, target },
+        { source, diffId, target, ...(growing && { growing }) },
         {
           ...(signal && { signal }),
           ...(help && { memory: () => help.memory() }),

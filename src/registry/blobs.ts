@@ -79,6 +79,31 @@ export async function* readBlob(
   })
 }
 
+/** The first bytes of a blob, as many as there are: what it looks like. They are not verified. @throws REGISTRY_ codes */
+export async function headOfBlob(
+  place: Place,
+  digest: Digest,
+  bytes: number,
+  { signal }: Cancellable = {},
+): Promise<Buffer> {
+  const headers = { range: `bytes=0-${bytes - 1}` }
+  // 416: there is none.
+  const expects = [200, 206, 416]
+  const answer = await place.session.send({ ...blobCall(place, digest), method: 'GET', headers, expects, signal })
+  if (answer.status === 416) {
+    answer.discard()
+    return Buffer.alloc(0)
+  }
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const piece of answer.body) {
+    parts.push(piece)
+    length += piece.length
+    if (length >= bytes) break
+  }
+  return Buffer.concat(parts).subarray(0, bytes)
+}
+
 /** A small blob as a whole: an image's config. @throws as readBlob, LIMIT_EXCEEDED (jsonBytes) */
 export async function wholeBlob(
   place: Place,

@@ -75,6 +75,12 @@ export class RegistryClient implements AsyncDisposable {
     return (await session.login(credential, signal))?.refresh
   }
 
+  /** What there is for a registry, by its domain. @throws REGISTRY_CREDENTIALS */
+  async credential(domain: string, { signal }: Cancellable = {}): Promise<Credential | undefined> {
+    const { credentialKey } = await this.#endpoint(domain)
+    return this.#network.settings.credentials.get(credentialKey, signal)
+  }
+
   /** Ends every connection, with what it is at. */
   async close(): Promise<void> {
     this.#sessions.clear()

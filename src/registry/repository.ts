@@ -3,7 +3,8 @@ import type { Digest } from '../oci/digest.js'
 import { parseManifestOrIndex } from '../oci/index-manifest.js'
 import type { ImageManifest } from '../oci/manifest.js'
 import type { Platform } from '../oci/platform.js'
-import { type Blob, deleteBlob, type ReadOptions, readBlob, statBlob, wholeBlob } from './blobs.js'
+import { type Blob, deleteBlob, headOfBlob, type ReadOptions, readBlob, statBlob, wholeBlob } from './blobs.js'
+import { type Growing, type GrowingOptions, uploadGrowing } from './growing-upload.js'
 import { listTags } from './lists.js'
 import {
   type Announced,
@@ -103,6 +104,16 @@ export class Repository {
   /** An upload of what is made while it is sent. The caller finishes or cancels it. */
   async begin(options?: Cancellable): Promise<Upload> {
     return beginUpload(await this.#place(), options)
+  }
+
+  /** Sends a blob while it is made; answers with what it has become. */
+  async send(growing: Growing, options?: GrowingOptions): Promise<Blob> {
+    return uploadGrowing(await this.#place(), growing, options)
+  }
+
+  /** The first bytes of a blob, as many as asked for if there are so many. */
+  async head(digest: Digest, bytes: number, options?: Cancellable): Promise<Buffer> {
+    return headOfBlob(await this.#place(), digest, bytes, options)
   }
 
   async tags(options?: Cancellable): Promise<string[]> {

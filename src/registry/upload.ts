@@ -7,12 +7,15 @@ import type { Digest } from '../oci/digest.js'
 import { type Answer, type Content, facts, isPassing, named } from './exchange.js'
 import { checkStated } from './manifests.js'
 import { type Cancellable, type Place, pushScope } from './place.js'
+import { untilAborted, withGrace } from './waiting.js'
 
 /** Times that a chunk is gone on with after a failure. */
 const resumesMax = 10
 /** A registry may have much to do when a blob is complete: some copy it only then. */
 const finishMs = 5 * 60_000
 const cancelMs = 5_000
+/** A registry has so long to say where an upload is that is wanted no more. */
+export const graceMs = 2_000
 /** What a chunk can be asked to be at least: more would be kept in memory for nothing. */
 const chunkMinMax = 64 * 1024 * 1024
 
@@ -68,19 +71,43 @@ export class Upload {
     }
   }
 
-  /** Sends what can be made only once, of a length that nobody knows yet. After a failure the blob begins anew. */
-  async stream(bytes: AsyncIterable<Uint8Array>, { signal }: Cancellable = {}): Promise<void> {
-    let seen = 0
+  /**
+   * Sends the bytes from where it is to the end, of a length that nobody knows yet: `content` is what comes, or gives it from an
+   * offset on. After a failure `resume` says whether there is something to go on with; what can be made only once begins anew. An
+   * abort ends the bytes, not the connection, so that the registry says where the upload is that it then can take back.
+   */
+  async stream(
+    content: AsyncIterable<Uint8Array> | ((offset: number) => AsyncIterable<Uint8Array>),
+    { signal }: Cancellable = {},
+  ): Promise<void> {
+    const from = this.#offset
+    let end = from
     const counted = async function* () {
-      for await (const piece of bytes) {
-        seen += piece.length
+      end = from
+      for await (const piece of untilAborted(typeof content === 'function' ? content(from) : content, signal)) {
+        end += piece.length
         yield piece
       }
     }
-    const answer = await this.#send('PATCH', [202, 201, 204], { content: counted, once: true, signal })
-    const end = this.#offset + seen
+    const once = typeof content !== 'function'
+    const answer = await withGrace(graceMs, signal, signal =>
+      this.#send('PATCH', [202, 201, 204], { content: counted, once, signal }),
+    )
     await this.#moved(answer, end)
+    signal?.throwIfAborted()
     if (this.#offset !== end) throw this.#astray(end)
+  }
+
+  /** After a failure: whether the registry knows how far it is. `offset` is that then; else the blob begins anew. */
+  async resume({ signal }: Cancellable = {}): Promise<boolean> {
+    try {
+      await this.#ask(undefined, signal)
+    } catch {
+      signal?.throwIfAborted()
+      return false
+    }
+    // One byte or none, which the registry says alike: nothing that is worth going on with.
+    return this.#offset > 1
   }
 
   /** Makes it the blob of that digest, with the content sent along. @throws REGISTRY_ codes, DIGEST_MISMATCH */

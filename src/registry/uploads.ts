@@ -7,9 +7,12 @@ import { createHash } from 'node:crypto'
 import { PhylloError } from '../errors.js'
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.js'
 import type { Blob } from './blobs.js'
+import type { Answer } from './exchange.js'
 import { checkStated } from './manifests.js'
 import { type Cancellable, type Place, pullScope, pushScope } from './place.js'
-import { Upload } from './upload.js'
+import type { Call } from './session.js'
+import { graceMs, Upload } from './upload.js'
+import { withGrace } from './waiting.js'
 
 export interface UploadOptions extends Cancellable {
   /** Bytes of a chunk; as large as the registry wants it, at least. Without it the blob is one request. */
@@ -22,11 +25,24 @@ export function beginUpload(place: Place, { signal }: Cancellable = {}): Promise
 }
 
 async function begin(place: Place, repeat: 'always' | 'refused', signal: AbortSignal | undefined): Promise<Upload> {
-  const scopes = [pushScope(place.path)]
   const at = `${place.path}/blobs/uploads/`
-  const answer = await place.session.send({ method: 'POST', at, scopes, expects: [202], repeat, signal })
-  answer.discard()
-  return Upload.of(place, answer)
+  return (await post(place, { at, scopes: [pushScope(place.path)], expects: [202], repeat }, signal)).upload!
+}
+
+/** What it has begun is taken back if that is wanted no more by then. */
+async function post(
+  place: Place,
+  call: Pick<Call, 'at' | 'scopes' | 'expects' | 'repeat'>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly answer: Answer; readonly upload: Upload | undefined }> {
+  const posted = await withGrace(graceMs, signal, async signal => {
+    const answer = await place.session.send({ method: 'POST', ...call, signal })
+    answer.discard()
+    return { answer, upload: answer.status === 202 ? await Upload.of(place, answer) : undefined }
+  })
+  if (signal?.aborted === true) await posted.upload?.cancel()
+  signal?.throwIfAborted()
+  return posted
 }
 
 /**
@@ -42,16 +58,8 @@ export async function mountBlob(
   const at = `${place.path}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`
   const scopes = [pushScope(place.path), pullScope(from)]
   try {
-    const answer = await place.session.send({
-      method: 'POST',
-      at,
-      scopes,
-      expects: [201, 202],
-      repeat: 'always',
-      signal,
-    })
-    answer.discard()
-    if (answer.status === 202) return await Upload.of(place, answer)
+    const { answer, upload } = await post(place, { at, scopes, expects: [201, 202], repeat: 'always' }, signal)
+    if (upload !== undefined) return upload
     checkStated(answer, digest, `${place.name}@${digest}`)
     return 'mounted'
   } catch (error) {

@@ -31,3 +31,51 @@ export async function withTimeout<T>(
     signal?.removeEventListener('abort', aborted)
   }
 }
+
+/**
+ * Work that is given up so many milliseconds after the abort, and not with it: what a server is about to make somebody has to take
+ * back, and that can only who knows where it is.
+ */
+export async function withGrace<T>(
+  ms: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return work(undefined)
+  signal.throwIfAborted()
+  const late = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const aborted = () => {
+    timer = setTimeout(() => late.abort(signal.reason), ms)
+  }
+  signal.addEventListener('abort', aborted, { once: true })
+  try {
+    return await work(late.signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', aborted)
+    clearTimeout(timer)
+  }
+}
+
+/** What comes until the signal is aborted; then it is over, as if that had been all. */
+export async function* untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, void> {
+  const iterator = source[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const { done, value } = await orAborted(iterator.next(), signal)
+      if (done === true) return
+      yield value
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+  } finally {
+    // It may be in the middle of something, which nobody waits for any more.
+    void iterator.return?.().catch(() => undefined)
+  }
+}

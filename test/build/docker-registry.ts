@@ -17,6 +17,10 @@ export interface DockerRegistryOptions {
   readonly text?: string
   /** Blobs as files, in `folder`. */
   readonly files?: boolean
+  /** Where its folder is made. Default: the system's temporary directory. */
+  readonly within?: string
+  /** `127.0.0.1:PORT`, which nobody uses. Default: a port that is free. */
+  readonly at?: string
 }
 
 /** `alice:secret`, as htpasswd writes it. */
@@ -24,10 +28,10 @@ export const htpasswd = 'alice:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmW
 
 export async function dockerRegistry(
   t: Ending,
-  { config = {}, http = {}, tls = false, files = false, text }: DockerRegistryOptions = {},
+  { config = {}, http = {}, tls = false, files = false, text, within = tmpdir(), at }: DockerRegistryOptions = {},
 ): Promise<{ readonly host: string; readonly folder: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'phyllo-registry-'))
-  const host = `127.0.0.1:${await freePort()}`
+  const folder = await mkdtemp(join(within, 'phyllo-registry-'))
+  const host = at ?? (await freeAddress())
   for (const [name, text] of Object.entries({ htpasswd, 'cert.pem': certificate, 'key.pem': certificateKey }))
     await writeFile(join(folder, name), text)
   const pair = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
@@ -62,12 +66,13 @@ export async function dockerRegistry(
   return { host, folder }
 }
 
-async function freePort(): Promise<number> {
+/** `127.0.0.1:PORT`, of a port that is free now. */
+export async function freeAddress(): Promise<string> {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   await new Promise(resolve => server.close(resolve))
-  return port
+  return `127.0.0.1:${port}`
 }
 
 function listens(host: string): Promise<boolean> {

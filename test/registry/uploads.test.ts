@@ -71,6 +71,125 @@ test('of unknown length: one PATCH while it is made, then a PUT without a body',
   assert.equal(patch?.headers['content-range'], undefined)
 })
 
+test('of unknown length, made anew where it is wanted: a 401 in between costs a token, not the upload', async t => {
+  const { fake, repository } = await served(t)
+  const offsets: number[] = []
+  const open = (offset: number) => {
+    offsets.push(offset)
+    return pieces(content.subarray(offset))
+  }
+  const upload = await repository.begin()
+  let refused = 0
+  fake.guard = ({ method }) =>
+    method === 'PATCH' && refused++ === 0
+      ? { status: 401, headers: { 'www-authenticate': `Bearer realm="${fake.origin}/token",service="s"` } }
+      : undefined
+  fake.route([[/ \/token/, { headers: { 'content-type': 'application/json' }, body: '{"token":"t"}' }]])
+  await upload.stream(open)
+  await upload.finish(blob.digest)
+  assert.deepEqual(fake.blobs.get(blob.digest), content)
+  assert.deepEqual(offsets, [0, 0])
+})
+
+test('an upload that is asked about goes on behind what is there, and not where nobody knows it', async t => {
+  const { fake, repository } = await served(t)
+  const upload = await repository.begin()
+  fake.uploads.set('1', content.subarray(0, 4321))
+  assert.equal(await upload.resume(), true)
+  assert.equal(upload.offset, 4321)
+  await upload.stream(offset => pieces(content.subarray(offset)))
+  await upload.finish(blob.digest)
+  assert.deepEqual(fake.blobs.get(blob.digest), content)
+  const gone = await repository.begin()
+  fake.uploads.clear()
+  assert.equal(await gone.resume(), false)
+})
+
+test('what is made while it is sent fails: its own error, and the upload is taken back', async t => {
+  const { fake, repository } = await served(t)
+  const reason = new Error('the job')
+  const send = repository.send({
+    async *open() {
+      yield content.subarray(0, 10)
+      throw reason
+    },
+    blob: async () => blob,
+  })
+  const error = await send.catch(error => error)
+  assert.ok(error === reason || error.cause === reason, String(error))
+  assert.equal(fake.uploads.size, 0)
+})
+
+test('an abort while an upload begins: what the registry has begun is taken back', async t => {
+  const { fake, repository } = await served(t)
+  await repository.tags().catch(() => undefined)
+  const abort = new AbortController()
+  const reason = new Error('enough')
+  fake.route([
+    [
+      'POST /v2/a/b/blobs/uploads/',
+      async () => {
+        const location = `/v2/a/b/blobs/uploads/${fake.newUpload()}`
+        abort.abort(reason)
+        await new Promise(resolve => setTimeout(resolve, 50))
+        return { status: 202, headers: { location } }
+      },
+    ],
+  ])
+  await assert.rejects(repository.begin({ signal: abort.signal }), error => error === reason)
+  assert.equal(fake.uploads.size, 0)
+})
+
+test('an abort ends the bytes and hears where the upload is: that is what is taken back', async t => {
+  const { fake, repository } = await served(t)
+  const abort = new AbortController()
+  const reason = new Error('enough')
+  // As docker-registry 2.8: what is asked for must be where the registry is.
+  const at = (id: string) => `/v2/a/b/blobs/uploads/${id}?at=${fake.uploads.get(id)?.length}`
+  fake.route([
+    ['POST /v2/a/b/blobs/uploads/', () => ({ status: 202, headers: { location: at(fake.newUpload()) } })],
+    [
+      /^PATCH/,
+      ({ body }) => {
+        fake.uploads.set('1', body)
+        return { status: 202, headers: { location: at('1') } }
+      },
+    ],
+    [
+      /^DELETE/,
+      ({ url }) => {
+        if (url !== at('1')) return { status: 404 }
+        fake.uploads.clear()
+        return { status: 204 }
+      },
+    ],
+  ])
+  const send = repository.send(
+    {
+      async *open() {
+        yield content.subarray(0, 5000)
+        setTimeout(() => abort.abort(reason), 20)
+        await new Promise(() => undefined)
+      },
+      blob: async () => blob,
+    },
+    { signal: abort.signal },
+  )
+  await assert.rejects(send, error => error === reason)
+  assert.equal(fake.uploads.size, 0)
+})
+
+test('the first bytes of a blob, by a server that knows ranges or not', async t => {
+  const { fake, repository } = await served(t)
+  fake.addBlob(content)
+  assert.deepEqual(await repository.head(blob.digest, 6), content.subarray(0, 6))
+  assert.equal(fake.seen.at(-1)?.headers.range, 'bytes=0-5')
+  fake.route([[/^GET .*blobs\/sha256/, { body: content }, { status: 416 }, { status: 404 }]])
+  assert.deepEqual(await repository.head(blob.digest, 6), content.subarray(0, 6))
+  assert.equal((await repository.head(blob.digest, 6)).length, 0)
+  await assert.rejects(repository.head(blob.digest, 6), { code: 'REGISTRY_NOT_FOUND' })
+})
+
 test('a chunk that broke off is gone on with where the registry says it is', async t => {
   const { fake, repository } = await served(t)
   let broken = 0
