@@ -19,6 +19,7 @@ export type { DockerContainer, DockerMount } from './containers/docker-container
 export type { ContainerBounds, ContainerInfo } from './containers/record.js'
 export type { RemoveOptions } from './containers/remove-image.js'
 export type { CommitOptions, ExportOptions, GetArchiveOptions, PutArchiveOptions } from './containers/work.js'
+export type { PullOptions } from './distribution/pull.js'
 export { type ErrorCode, type ErrorFacts, errorCodes, PhylloError } from './errors.js'
 export type { CopyOptions } from './images/copy-images.js'
 export type { DiskUsageRow, ImageUsage } from './images/disk-usage.js'
@@ -45,3 +46,4 @@ export type { ChangesOptions, ContainerChange } from './overlay/difference/chang
 export { Pool, type PoolOptions } from './pool/pool.js'
 export { Store } from './store.js'
 export type { StoreOptions } from './store-options.js'
+export type { PulledTag } from './store-registries.js'

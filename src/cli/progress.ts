@@ -9,6 +9,10 @@ export interface Told {
   readonly tags: readonly string[]
   /** Warnings. */
   readonly notes: readonly string[]
+  /** What is to be said at the end, in order. */
+  readonly status: readonly string[]
+  /** The whole names of what was asked for, where the operation says them. */
+  readonly names: readonly string[]
 }
 
 const barWidth = 50
@@ -19,6 +23,8 @@ const defaultColumns = 80
 export async function showProgress(operation: Operation<unknown>, context: CommandContext): Promise<Told> {
   const tags: string[] = []
   const notes: string[] = []
+  const status: string[] = []
+  const names: string[] = []
   const lines =
     context.quiet || context.json
       ? undefined
@@ -28,9 +34,12 @@ export async function showProgress(operation: Operation<unknown>, context: Comma
   for await (const event of operation) {
     if (event.type === 'tag') tags.push(event.subject)
     else if (event.type === 'warning') notes.push(event.message)
-    else lines?.show(event)
+    else if (event.type === 'status') {
+      status.push(event.message)
+      if (event.subject !== '') names.push(event.subject)
+    } else lines?.show(event)
   }
-  return { tags, notes }
+  return { tags, notes, status, names }
 }
 
 /** One line for each layer that is done. */
@@ -56,7 +65,7 @@ class Bars {
   }
 
   show(event: OperationEvent): void {
-    if (event.type === 'progress') this.#draw(event.subject, `Loading layer  ${bar(event)}`)
+    if (event.type === 'progress') this.#draw(event.subject, `${event.action ?? 'Loading layer'}  ${bar(event)}`)
     else if (event.type === 'layer') this.#draw(event.subject, event.message)
   }
 

@@ -6,6 +6,7 @@ type Load = () => Promise<{ readonly command: Command }>
 export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['load', () => import('./commands/load.js')],
   ['import', () => import('./commands/import.js')],
+  ['pull', () => import('./commands/pull.js')],
   ['save', () => import('./commands/save.js')],
   ['copy', () => import('./commands/copy.js')],
   ['images', () => import('./commands/images.js')],
@@ -44,6 +45,7 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
       ['ls', 'images'],
       ['list', 'images'],
       ['load', 'load'],
+      ['pull', 'pull'],
       ['save', 'save'],
       ['copy', 'copy'],
       ['import', 'import'],
@@ -75,12 +77,12 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
 ])
 
 /** Docker's commands that are not here yet (or, for those about running processes, never will be). */
-const later = 'build login logout pull push search'
+const later = 'build login logout push search'
 const never =
   'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
   'stack start stats stop swarm top trust unpause update volume wait'
 const laterManaged: Readonly<Record<string, string>> = {
-  image: 'build pull push',
+  image: 'build push',
   system: 'prune info events',
   container: 'prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
 }
