@@ -127,11 +127,11 @@ function sayStatus({ emit }: OperationContext, isNew: boolean, name: string, can
 
 async function fromEndpoints<T>(
   reference: Reference,
-  { registries }: { readonly registries: () => Promise<RegistryClient> },
+  parts: Pick<PullParts, 'registries'>,
   { signal }: OperationContext,
   work: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  for (const endpoint of endpointsOf(reference, await registries())) {
+  for (const endpoint of endpointsOf(reference, await parts.registries())) {
     try {
       return await work(endpoint.repository)
     } catch (error) {
@@ -150,8 +150,7 @@ async function pullReference(
   const { digest } = reference
   const known = digest && (await knownImage(reference, digest, platform, parts, op))
   if (known !== undefined) return known
-  const registries = () => parts.registries()
-  return fromEndpoints(reference, { registries }, op, from => pullFrom(from, reference, platform, parts, op))
+  return fromEndpoints(reference, parts, op, from => pullFrom(from, reference, platform, parts, op))
 }
 
 async function pullFrom(

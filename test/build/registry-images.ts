@@ -3,7 +3,7 @@ import { createCipheriv } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Store, StoreOptions } from '../../src/index.js'
-import type { FakeRegistry } from './fake-registry.js'
+import type { Answering, FakeRegistry } from './fake-registry.js'
 import { configOf, type MadeImage, ociTypes } from './image.js'
 import { quick } from './registry-client.js'
 import { scratchStore } from './store.js'
@@ -70,4 +70,19 @@ export function blobRequests(fake: FakeRegistry): string[] {
     const digest = /\/blobs\/(sha256:\w+)$/.exec(url)?.[1]
     return method === 'GET' && digest !== undefined ? [`${digest}${headers.range ? ` ${headers.range}` : ''}`] : []
   })
+}
+
+/** The bytes of a blob up to `upTo`, by which the connection breaks, or `stall`s for as long as the test runs. */
+export function breaksOff(fake: FakeRegistry, blob: string, upTo: number, { stall = false } = {}): Answering {
+  return (seen, response) => {
+    const bytes = fake.blobs.get(blob)!
+    const from = Number(/^bytes=(\d+)-$/.exec(seen.headers.range ?? '')?.[1] ?? 0)
+    const stated = { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }
+    response.writeHead(from > 0 ? 206 : 200, { 'content-length': bytes.length - from, ...(from > 0 && stated) })
+    response.write(bytes.subarray(from, upTo), () => {
+      // What was written has to leave before the connection does.
+      if (!stall) setTimeout(() => response.destroy(), 50)
+    })
+    return undefined
+  }
 }

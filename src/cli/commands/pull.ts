@@ -42,7 +42,8 @@ async function pullAll(context: CommandContext, name: string, platform: OptionVa
 /** The last line is the whole name, which is all that a quiet pull says. */
 function tell(context: CommandContext, { status, names, notes }: Told, images: readonly Image[], more: object): void {
   const ids = [...new Set(images.map(({ id }) => id))]
-  if (context.json) return context.print(JSON.stringify({ images: ids, names, status, ...more }))
+  if (context.json) context.print(JSON.stringify({ images: ids, names, status, ...more }))
+  if (context.json) return
   if (!context.quiet) for (const line of [...notes, ...status]) context.print(line)
   for (const line of names) context.print(line)
 }
