@@ -40,6 +40,7 @@ export class Downloads {
   readonly keeps: boolean
   readonly #parts: DownloadsParts
   readonly #turns: Turns
+  #following: Turns | undefined
   /** By repository and digest. */
   readonly #transfers = new Map<string, Transfer>()
 
@@ -103,7 +104,10 @@ export class Downloads {
       there.join(receiver)
       return there
     }
-    const transfer = new Transfer({ root: this.#parts.root, turns: this.#turns }, repository, blob, receiver)
+    const { root, pool } = this.#parts
+    // One thread is left for what is there.
+    this.#following ??= new Turns(Math.max(1, pool().workers - 1))
+    const transfer = new Transfer({ root, turns: this.#turns, following: this.#following }, repository, blob, receiver)
     this.#transfers.set(key, transfer)
     return transfer
   }

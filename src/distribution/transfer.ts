@@ -33,6 +33,8 @@ export interface TransferParts {
   readonly root: Root
   /** As many go on at once as there are turns. */
   readonly turns: Turns
+  /** Of those whose bytes are used before all of them are there: a job that waits for them keeps its thread from others. */
+  readonly following: Turns
 }
 
 /** A job takes about so many bytes of a blob in a millisecond. */
@@ -54,6 +56,7 @@ export class Transfer {
   /** Bytes that came. */
   fetchedBytes = 0
   #condemned = false
+  #isFollowed = false
   #release: (() => Promise<void>) | undefined
   #ready: (range: ByteRange | undefined) => void = () => undefined
   /** The bytes, as soon as a job that takes them would not have to wait for long; undefined: nobody wants them, or it failed. */
@@ -123,6 +126,7 @@ export class Transfer {
       await this.#arrive(signal)
     } finally {
       turns.next()
+      if (this.#isFollowed) this.#parts.following.next()
     }
   }
 
@@ -157,8 +161,16 @@ export class Transfer {
       this.fetchedBytes += piece.length
       signal.throwIfAborted()
       this.#tell(receiver => receiver.arrived(resumedBytes + this.fetchedBytes))
-      if (this.#isTime(performance.now() - begun)) this.#ready(range)
+      if (!this.#isFollowed && this.#isTime(performance.now() - begun)) this.#follow(range)
     }
+  }
+
+  #follow(range: ByteRange): void {
+    const { following } = this.#parts
+    if (!following.isFree) return
+    this.#isFollowed = true
+    void following.take()
+    this.#ready(range)
   }
 
   /**

@@ -211,7 +211,7 @@ const digestOfConfig = (fake: FakeRegistry) =>
 test('a pull that is aborted at any point leaves partial downloads, beginnings of their blobs, and nothing else', async t => {
   const { fake, name, blob, bytes } = await scene(t)
   for (const point of ['Pulling fs layer', 'Downloading', 'Download complete', 'Pull complete']) {
-    const store = await pullingStore(t)
+    const store = await pullingStore(t, { workers: 2 })
     fake.route([[`GET /v2/a/b/blobs/${blob}`, breaksOff(fake, blob, 2 * MiB, { stall: true })]])
     const abort = new AbortController()
     const operation = store.pull(name, { signal: abort.signal })
