@@ -12,6 +12,7 @@ const run = promisify(execFile)
 const programs = {
   docker: { args: ['--version'], debian: 'docker.io' },
   dockerd: { args: ['--version'], debian: 'docker.io' },
+  'docker-registry': { args: ['--version'], debian: 'docker-registry' },
   openssl: { args: ['version'], debian: 'openssl' },
   podman: { args: ['--version'], debian: 'podman' },
   skopeo: { args: ['--version'], debian: 'skopeo' },
@@ -72,6 +73,6 @@ export function podman(folder: string, ...args: readonly string[]): Promise<stri
   return runProcess(['podman', ...state, '--events-backend', 'none', ...args])
 }
 
-export function skopeoCopy(source: string, target: string): Promise<string> {
-  return runProcess(['skopeo', '--insecure-policy', 'copy', '-q', source, target])
+export function skopeoCopy(source: string, target: string, ...options: readonly string[]): Promise<string> {
+  return runProcess(['skopeo', '--insecure-policy', 'copy', '-q', ...options, source, target])
 }

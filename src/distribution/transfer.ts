@@ -39,6 +39,8 @@ export interface TransferParts {
 
 /** A job takes about so many bytes of a blob in a millisecond. */
 const workBytes = 64 * 1024
+/** Gathered into one write: if the process dies, at most twice as many are lost. */
+const writeBytes = 512 * 1024
 /** Before it is looked how fast they come. */
 const sampleBytes = 1024 * 1024
 
@@ -139,7 +141,7 @@ export class Transfer {
     // More than there should be is no beginning of it.
     this.resumedBytes = found > sizeBytes ? 0 : found
     if (waited && !(await this.#isWanted())) return
-    const file = await GrowingFile.takeUp(this.path, this.resumedBytes)
+    const file = await GrowingFile.takeUp(this.path, this.resumedBytes, writeBytes)
     const range = { path: this.path, offset: 0, sizeBytes, growing: file.counter }
     try {
       await this.#fill(file, range, signal)

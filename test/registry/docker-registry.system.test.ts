@@ -1,6 +1,6 @@
 /** The client against a real registry, Debian's docker-registry 2.8, in every configuration that it is run in. */
 import assert from 'node:assert/strict'
-import { createHash, createPublicKey, sign, X509Certificate } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -10,10 +10,10 @@ import { parseReference } from '../../src/oci/reference.js'
 import type { Credential } from '../../src/registry/credential.js'
 import type { RegistryOptions } from '../../src/registry/options.js'
 import type { Repository } from '../../src/registry/repository.js'
-import { certificate, certificateKey } from '../build/certificate.js'
 import { type DockerRegistryOptions, dockerRegistry } from '../build/docker-registry.js'
 import { FakeRegistry, sha256 } from '../build/fake-registry.js'
 import { alice, bytesOf, clientOf, credentialsFor } from '../build/registry-client.js'
+import { tokenServer } from '../build/token-server.js'
 
 const layer = Buffer.alloc(3_000_000, 'a layer, compressible ')
 const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}')
@@ -164,30 +164,7 @@ test('Basic', async t => {
 })
 
 test('Bearer: tokens that the registry verifies, of a token server that the user names', async t => {
-  const asked: string[] = []
-  const tokens = await FakeRegistry.start(t)
-  const service = 'reg.test'
-  tokens.route([
-    [
-      / \/token/,
-      ({ url, headers }) => {
-        const { searchParams } = new URL(url, tokens.origin)
-        asked.push(...searchParams.getAll('scope'))
-        const known = headers.authorization === `Basic ${Buffer.from('alice:secret').toString('base64')}`
-        const access = searchParams.getAll('scope').map(scope => {
-          const [type, name, actions] = scope.split(':')
-          return { type, name, actions: actions!.split(',').filter(action => known || action === 'pull') }
-        })
-        return {
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ token: jwt({ service, access }), expires_in: 300 }),
-        }
-      },
-    ],
-  ])
-  const auth = {
-    token: { realm: `${tokens.origin}/token`, service, issuer: 'test', rootcertbundle: 'FOLDER/cert.pem' },
-  }
+  const { asked, tokens, auth } = await tokenServer(t)
   const { host } = await started(t, { config: { auth } })
   const realms = { [host]: [tokens.host] }
   const as = (options: RegistryOptions) => clientOf(t, options).repository(parseReference(`${host}/a/b`))
@@ -258,23 +235,3 @@ test('blobs that are redirected to another server, which is told nothing of who 
   assert.ok(files.seen.length >= 3)
   for (const { headers } of files.seen) assert.equal(headers.authorization, undefined)
 })
-
-/** A token as docker-registry wants it: signed by the key whose certificate it was given. */
-function jwt({ service, access }: { service: string; access: readonly object[] }): string {
-  const now = Math.floor(Date.now() / 1000)
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const head = encode({ typ: 'JWT', alg: 'ES256', x5c: [new X509Certificate(certificate).raw.toString('base64')] })
-  const claims = encode({
-    iss: 'test',
-    sub: 'alice',
-    aud: service,
-    exp: now + 300,
-    nbf: now - 10,
-    iat: now,
-    jti: `${now}`,
-    access,
-  })
-  const signature = sign('sha256', Buffer.from(`${head}.${claims}`), { key: certificateKey, dsaEncoding: 'ieee-p1363' })
-  assert.equal(createPublicKey(certificate).asymmetricKeyType, 'ec')
-  return `${head}.${claims}.${signature.toString('base64url')}`
-}
