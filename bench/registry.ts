@@ -19,7 +19,7 @@ export async function registryIn(place: Place): Promise<BenchRegistry> {
   const host = `127.0.0.1:${await freePort()}`
   const config = {
     version: 0.1,
-    log: { level: 'fatal', accesslog: { disabled: true } },
+    log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: folder } },
     http: { addr: host, secret: 'x' },
   }

@@ -11,6 +11,7 @@
 
 import type { Space, WritingContext } from '../disk/space.js'
 import type { Stage } from '../disk/stage.js'
+import { finishing } from '../endings.js'
 import type { LayerLook, LayerStore } from '../layers/layer-store.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { Limits } from '../limits.js'
@@ -51,6 +52,11 @@ export async function copyIntoStore(
   const { layers, pool, limits } = to
   const contents = layers.driver.jobs({ pool, limits })
   const jobs = new LayerJobs({ contents, stage, archive: source.name }, op)
+  const work: Promise<unknown>[] = []
+  const end = async () => {
+    await jobs.stop()
+    await Promise.allSettled(work)
+  }
   try {
     const followed = followArrivals(source, to, jobs)
     const [images] = await Promise.all([op.stage('catalogue', () => source.images()), followed])
@@ -60,9 +66,10 @@ export async function copyIntoStore(
     await admit(missing, to, op)
     const written = writeLayers(missing, source, jobs, to, op)
     const publication = { images, unknown, written, lease, source, published: new Set<string>() }
-    return await finish(publication, jobs, to, op)
+    // Before the lease is given back.
+    return await finishing(() => finish(publication, work, to, op), end)
   } finally {
-    await jobs.stop()
+    await end()
     op.report.bytesRead += source.bytesRead()
   }
 }
@@ -78,24 +85,19 @@ async function admit(missing: readonly MissingLayer[], to: CopyTarget, op: Writi
   await op.admit(await leastBytes(missing, { driver: layers.driver, limits, fits: op.fits }))
 }
 
-/** Waits for the layers, and publishes what is verified; whatever happens, nothing of it goes on afterwards. */
+/** Waits for the layers, and publishes what is verified. After a failure some of the `work` goes on. */
 async function finish(
   publication: Publication,
-  jobs: LayerJobs,
+  work: Promise<unknown>[],
   to: CopyTarget,
   op: OperationContext,
 ): Promise<CopiedImage[]> {
   const { images, written, source } = publication
-  const all = [...written.values()] as Promise<unknown>[]
-  if (source.publishesEarly) all.push(publishLayers(images, publication, to, op))
-  try {
-    await op.stage('layers', () => Promise.all(all))
-    op.signal.throwIfAborted()
-    return await op.stage('publish', () => publishAll(publication, to, op))
-  } finally {
-    await jobs.stop()
-    await Promise.allSettled(all)
-  }
+  work.push(...written.values())
+  if (source.publishesEarly) work.push(publishLayers(images, publication, to, op))
+  await op.stage('layers', () => Promise.all(work))
+  op.signal.throwIfAborted()
+  return await op.stage('publish', () => publishAll(publication, to, op))
 }
 
 /** Starts a job on whatever looks like a layer while a stream is still arriving, unless its name says that it is there. */
