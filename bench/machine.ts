@@ -16,7 +16,7 @@ export async function machineText(places: Places, peers: readonly PeerState[]): 
     `LZ4          ${(await loadLz4()).name}`,
     `memory       ${placeText(places.quick)}`,
     `disk         ${placeText(places.disk)}`,
-    ...peers.map(({ name, version, missing }) => `${name.padEnd(13)}${version ?? missing}`),
+    ...peers.map(({ name, version, missing }) => `${`${name} `.padEnd(13)}${version ?? missing}`),
   ]
   return lines.join('\n')
 }

@@ -75,5 +75,6 @@ export function podman(folder: string, ...args: readonly string[]): Promise<stri
 
 /** A registry on this machine is asked over http. */
 export function skopeoCopy(source: string, target: string): Promise<string> {
-  return runProcess(['skopeo', '--insecure-policy', 'copy', '-q', '--dest-tls-verify=false', source, target])
+  const insecure = ['--src-tls-verify=false', '--dest-tls-verify=false']
+  return runProcess(['skopeo', '--insecure-policy', 'copy', '-q', ...insecure, source, target])
 }

@@ -46,6 +46,8 @@ export function figure(value: number, unit: Unit): string {
       return `${value.toFixed(1)} ms`
     case 'MB':
       return `${value.toFixed(0)} MB`
+    case 'requests':
+      return `${value}`
     case '/s':
       return `${Math.round(value).toLocaleString('en-US')} /s`
   }

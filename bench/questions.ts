@@ -33,6 +33,7 @@ const load = async (module: Promise<{ readonly question: Question }>) => (await 
 export const questions = {
   load: () => load(import('./load.js')),
   save: () => load(import('./save.js')),
+  pull: () => load(import('./pull.js')),
   gzip: () => load(import('./gzip.js')),
   push: () => load(import('./push.js')),
   unpack: () => load(import('./unpack.js')),

@@ -5,7 +5,7 @@
 import type { QuestionName } from './questions.js'
 
 /** × is a ratio of two times of one round; MB is 10^6 bytes. */
-export type Unit = '×' | 's' | 'ms' | 'MB' | '/s'
+export type Unit = '×' | 's' | 'ms' | 'MB' | '/s' | 'requests'
 
 export interface Target {
   readonly issue: number
@@ -381,6 +381,54 @@ const livingStore: readonly Omit<Target, 'issue'>[] = [
 ]
 
 const registries: readonly Omit<Target, 'issue'>[] = [
+  {
+    measure: 'pull: docker pull / phyllo pull',
+    what: 'pull app:v1 from loopback into packed: docker pull ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 3.5,
+    question: 'pull',
+  },
+  {
+    measure: 'pull: podman pull / phyllo pull',
+    what: 'the same: podman pull ÷ phyllo',
+    unit: '×',
+    direction: 'at least',
+    bound: 3.5,
+    question: 'pull',
+  },
+  {
+    measure: 'pull: peak memory',
+    what: 'peak memory: the same pull',
+    unit: 'MB',
+    direction: 'at most',
+    bound: 350,
+    question: 'pull',
+  },
+  {
+    measure: 'event loop: pull, p99',
+    what: 'event loop delay during the same pull, p99',
+    unit: 'ms',
+    direction: 'at most',
+    bound: 10,
+    question: 'pull',
+  },
+  {
+    measure: 'pull: again',
+    what: 'pull app:v1 again, all there, start to end',
+    unit: 's',
+    direction: 'at most',
+    bound: 0.4,
+    question: 'pull',
+  },
+  {
+    measure: 'pull: again, requests',
+    what: 'requests of that',
+    unit: 'requests',
+    direction: 'at most',
+    bound: 5,
+    question: 'pull',
+  },
   {
     measure: 'gzip: one worker / two',
     what: 'save one layer of 1 GiB as an OCI archive: by one worker ÷ by two',

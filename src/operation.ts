@@ -17,6 +17,8 @@ import { firstFailure } from './endings.js'
 export interface Report {
   /** Bytes read from the input, compressed as they were. */
   bytesRead: number
+  /** Of a pull, as soon as it is known what is missing: bytes of layers that have still to come. */
+  bytesToFetch?: number
   /** Uncompressed layer bytes that were there already and were not read. */
   bytesReused: number
   /** Bytes written to the store or to the output. */
@@ -32,13 +34,18 @@ export interface ProgressEvent {
   readonly done: number
   /** Unknown for streams. */
   readonly total?: number
+  /** What is done to it, as Docker says it: `Downloading`, `Extracting`. */
+  readonly action?: string
   /** Of a check: what goes on from here when it is given as `resume`. */
   readonly resume?: string
 }
 
-/** A step that was taken; never dropped. `type` says which, the other fields are facts about it. */
+/**
+ * A step that was taken; never dropped. `type` says which, the other fields are facts about it. `status` is for the end: what an
+ * operation has come to, in Docker's words.
+ */
 export interface MilestoneEvent {
-  readonly type: 'layer' | 'image' | 'tag' | 'warning'
+  readonly type: 'layer' | 'image' | 'tag' | 'status' | 'warning'
   readonly subject: string
   readonly message: string
 }

@@ -24,6 +24,13 @@ export interface StoreOptions {
   readonly pool?: Pool
   /** How registries are asked. Default: with the credentials and certificates that Docker's command line would use, and no mirrors. */
   readonly registry?: StoreRegistryOptions
+  /** Blobs of all pulls of this store that are fetched at once. Default 3. */
+  readonly concurrentDownloads?: number
+  /**
+   * `keep`: the compressed blobs that a pull fetches stay in the store for as long as their layers, so that a push can send them as they
+   * came. Default `drop`.
+   */
+  readonly blobs?: 'keep' | 'drop'
   /** Bounds for hostile input; see Limits. */
   readonly limits?: Partial<Limits>
 }

@@ -2,6 +2,7 @@
 import type { Root } from './disk/root.js'
 import { Space } from './disk/space.js'
 import type { Registries } from './distribution/connect.js'
+import { Downloads } from './distribution/downloads.js'
 import type { Mirrors } from './distribution/mirrors.js'
 import type { Driver } from './drivers/driver.js'
 import type { Layer } from './drivers/layer.js'
@@ -29,6 +30,7 @@ export class StoreParts {
   readonly references: ReferenceStore
   readonly layers: LayerStore
   readonly blobNotes: BlobNotes
+  readonly downloads: Downloads
   readonly open: OpenLayers
   readonly catalog: ImageCatalog
   readonly views: Views
@@ -54,6 +56,9 @@ export class StoreParts {
     const layers = new LayerStore(root, driver)
     const open = new OpenLayers(driver)
     this.blobNotes = new BlobNotes(root)
+    const { concurrentDownloads: atOnce = 3, blobs = 'drop' } = options
+    if (blobs !== 'keep' && blobs !== 'drop') throw new TypeError(`blobs: ${String(blobs)} is not keep or drop`)
+    this.downloads = new Downloads({ root, pool: this.pool }, { atOnce, keep: blobs === 'keep' })
     const catalog = new ImageCatalog({ images, references, layers, open })
     this.images = images
     this.references = references

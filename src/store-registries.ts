@@ -10,11 +10,20 @@ import type { LoggedIn, LoggedOut, LoginOptions } from './distribution/login.js'
 import type { PullOptions } from './distribution/pull.js'
 import type { Pushed, PushOptions } from './distribution/push.js'
 import type { SearchOptions, SearchResult } from './distribution/search.js'
+import { together } from './endings.js'
 import type { Image } from './images/image.js'
 import type { Lifetime } from './lifetime.js'
 import type { Operation } from './operation.js'
 import type { StoreParts } from './store-parts.js'
 import { StoreUpkeep } from './store-upkeep.js'
+
+/** What became of one tag. */
+export interface PulledTag {
+  /** `repository:tag`, familiar. */
+  readonly reference: string
+  readonly image?: Image
+  readonly error?: unknown
+}
 
 export abstract class StoreRegistries extends StoreUpkeep {
   readonly #parts: StoreParts
@@ -38,6 +47,26 @@ export abstract class StoreRegistries extends StoreUpkeep {
       const { pullImage } = await import('./distribution/pull.js')
       const { id, layers } = await pullImage(reference, options, this.#parts, op)
       return this.#parts.catalog.get(id, layers)
+    }, signal)
+  }
+
+  /**
+   * The same of every tag of a repository, one after the other. One that fails, or is no image, does not keep the others: `error` says why.
+   *
+   * @throws what ends them all: REGISTRY_ codes for the list of tags, DISK_FULL, REFERENCE_INVALID for a name with a tag
+   */
+  pullAll(repository: string, { signal, ...options }: PullOptions = {}): Operation<readonly PulledTag[]> {
+    return this.#life.operation(async op => {
+      this.#parts.root.assertWritable()
+      const { pullAllTags } = await import('./distribution/pull.js')
+      const results = await pullAllTags(repository, options, this.#parts, op)
+      return together(
+        results.map(async ({ reference, pulled, error }) =>
+          pulled === undefined
+            ? { reference, error }
+            : { reference, image: await this.#parts.catalog.get(pulled.id, pulled.layers) },
+        ),
+      )
     }, signal)
   }
 

@@ -128,7 +128,7 @@ export async function blobItems(parts: StoreParts): Promise<Item[]> {
   const { io, paths } = parts.root
   const items: Item[] = []
   for (const algorithm of ['sha256', 'sha512']) {
-    const directory = paths.below(paths.below(paths.root, 'blobs'), algorithm)
+    const directory = paths.below(paths.blobs, algorithm)
     for (const name of (await ifThere(io.readdir(directory))) ?? []) {
       const digest: unknown = `${algorithm}:${name}`
       if (isDigest(digest)) items.push(blobItem(parts, digest))

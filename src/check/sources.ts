@@ -77,7 +77,7 @@ export class Sources {
 
   async *#blobs(diffId: DiffId): AsyncGenerator<LayerInput, void, void> {
     const { io, paths } = this.#parts.root
-    const directory = paths.below(paths.below(paths.root, 'blobs'), 'sha256')
+    const directory = paths.below(paths.blobs, 'sha256')
     for (const name of (await ifThere(io.readdir(directory))) ?? []) {
       const digest: unknown = `sha256:${name}`
       if (!isDigest(digest)) continue

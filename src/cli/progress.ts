@@ -9,41 +9,51 @@ export interface Told {
   readonly tags: readonly string[]
   /** Warnings. */
   readonly notes: readonly string[]
+  /** What is to be said at the end, in order. */
+  readonly status: readonly string[]
+  /** The whole names of what was asked for, where the operation says them. */
+  readonly names: readonly string[]
 }
 
 export interface ProgressOptions {
-  readonly moving?: string
   readonly said?: (message: string) => void
 }
 
+/** With the two spaces that Docker has there. */
+const loading = 'Loading layer '
 const barWidth = 50
 /** Of a terminal that does not say how wide it is. */
 const defaultColumns = 80
 
 /**
- * Follows the events to their end; resolves, whichever way the operation ends. Output goes to stderr. `moving` is what a bar says
- * before it, and `said` gets what images and tags say, as it comes.
+ * Follows the events to their end; resolves, whichever way the operation ends. Output goes to stderr. `said` gets what images
+ * and tags say, as it comes.
  */
 export async function showProgress(
   operation: Operation<unknown>,
   context: CommandContext,
-  { moving = 'Loading layer ', said }: ProgressOptions = {},
+  { said }: ProgressOptions = {},
 ): Promise<Told> {
   const tags: string[] = []
   const notes: string[] = []
+  const status: string[] = []
+  const names: string[] = []
   const lines =
     context.quiet || context.json
       ? undefined
       : context.stderr.isTTY
-        ? new Bars(context.stderr, moving)
+        ? new Bars(context.stderr)
         : new Lines(context.stderr)
   for await (const event of operation) {
     if (event.type === 'tag' || event.type === 'image') said?.(event.message)
     if (event.type === 'tag') tags.push(event.subject)
     else if (event.type === 'warning') notes.push(event.message)
-    else lines?.show(event)
+    else if (event.type === 'status') {
+      status.push(event.message)
+      if (event.subject !== '') names.push(event.subject)
+    } else lines?.show(event)
   }
-  return { tags, notes }
+  return { tags, notes, status, names }
 }
 
 /** One line for each layer that is done. */
@@ -62,16 +72,14 @@ class Lines {
 /** A line for each thing that moves, drawn again in place. */
 class Bars {
   readonly #stream: Output
-  readonly #moving: string
   readonly #rows = new Map<string, number>()
 
-  constructor(stream: Output, moving: string) {
+  constructor(stream: Output) {
     this.#stream = stream
-    this.#moving = moving
   }
 
   show(event: OperationEvent): void {
-    if (event.type === 'progress') this.#draw(event.subject, `${this.#moving} ${bar(event)}`)
+    if (event.type === 'progress') this.#draw(event.subject, `${event.action ?? loading} ${bar(event)}`)
     else if (event.type === 'layer') this.#draw(event.subject, event.message)
   }
 

@@ -9,6 +9,7 @@ export const commands: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['login', () => import('./commands/login.js')],
   ['logout', () => import('./commands/logout.js')],
   ['import', () => import('./commands/import.js')],
+  ['pull', () => import('./commands/pull.js')],
   ['save', () => import('./commands/save.js')],
   ['copy', () => import('./commands/copy.js')],
   ['push', () => import('./commands/push.js')],
@@ -48,6 +49,7 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
       ['ls', 'images'],
       ['list', 'images'],
       ['load', 'load'],
+      ['pull', 'pull'],
       ['save', 'save'],
       ['copy', 'copy'],
       ['push', 'push'],
@@ -80,12 +82,12 @@ export const management: ReadonlyMap<string, ReadonlyMap<string, string>> = new 
 ])
 
 /** Docker's commands that are not here yet (or, for those about running processes, never will be). */
-const later = 'build pull'
+const later = 'build'
 const never =
   'attach compose config context events exec info kill logs network node pause plugin port rename restart run secret service ' +
   'stack start stats stop swarm top trust unpause update volume wait'
 const laterManaged: Readonly<Record<string, string>> = {
-  image: 'build pull',
+  image: 'build',
   system: 'prune info events',
   container: 'prune attach exec kill logs pause port rename restart run start stats stop top unpause update wait',
 }

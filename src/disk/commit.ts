@@ -144,7 +144,8 @@ async function withParents<T>(c: CommitContext, final: string, publish: () => Pr
   return publish()
 }
 
-async function makeParents(c: CommitContext, directory: string): Promise<void> {
+/** The directory and its parents, as far as they are not there. */
+export async function makeParents(c: CommitContext, directory: string): Promise<void> {
   if ((await ifThere(c.io.status(directory))) !== undefined) return
   await makeParents(c, dirname(directory))
   await makeDirectory(c.io, directory, c.paths.modeOf(directory))

@@ -5,6 +5,7 @@
  * - The counter says what is in the file, never more: it advances after the write has returned, and wakes whoever waits.
  * - The caller is held back by the disk: one write is in flight, and one buffer fills meanwhile.
  */
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { callError, type PhylloError } from '../errors.js'
 import { chunkBytes } from '../limits.js'
@@ -21,7 +22,9 @@ export class GrowingFile {
   #written = 0
   #inFlight: Promise<void> = Promise.resolve()
 
-  private constructor(path: string, handle: FileHandle, writeBytes: number) {
+  private constructor(path: string, handle: FileHandle, writeBytes: number, there = 0) {
+    this.#written = there
+    Atomics.store(this.#counters, 0, BigInt(there))
     this.path = path
     this.#handle = handle
     this.#filling = Buffer.allocUnsafeSlow(writeBytes)
@@ -36,6 +39,19 @@ export class GrowingFile {
     try {
       return new GrowingFile(path, await open(path, 'wx', 0o600), writeBytes)
     } catch (cause) {
+      throw stageError(cause, path)
+    }
+  }
+
+  /** Goes on with a file that is there, behind its first `there` bytes; whatever else it holds goes. */
+  static async takeUp(path: string, there: number, writeBytes: number = chunkBytes): Promise<GrowingFile> {
+    let handle: FileHandle | undefined
+    try {
+      handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+      await handle.truncate(there)
+      return new GrowingFile(path, handle, writeBytes, there)
+    } catch (cause) {
+      await handle?.close().catch(() => undefined)
       throw stageError(cause, path)
     }
   }
@@ -66,8 +82,9 @@ export class GrowingFile {
     await this.#close(1n)
   }
 
-  /** Tells the readers that no more will come. The bytes that are there stay readable. */
+  /** Writes what is left, if that can be, and tells the readers that no more will come. The bytes that are there stay readable. */
   async fail(): Promise<void> {
+    await this.#flush().catch(() => undefined)
     await this.#inFlight.catch(() => undefined)
     await this.#close(-1n)
   }

@@ -75,6 +75,8 @@ export interface Io {
   /** The same, of a file that must exist. */
   openExisting(path: string): Promise<number>
   close(fd: number): Promise<void>
+  /** Whether the open file is what stands at the path now. */
+  isAt(fd: number, path: string): Promise<boolean>
   /** Deletes whatever stands there in the trash, of any shape; not an error when nothing does. See delete-tree.ts. */
   deleteTree(path: string, stopped?: () => boolean): Promise<void>
   /** A new name that nobody else has: 32 hex digits. */
@@ -218,6 +220,16 @@ async function statusOf(path: string): Promise<FileStatus> {
   return { type, sizeBytes: stats.size, mtimeMs: stats.mtimeMs }
 }
 
+async function isAt(fd: number, path: string): Promise<boolean> {
+  try {
+    const [open, there] = [await fstatFd(fd, { bigint: true }), await fs.lstat(path, { bigint: true })]
+    return open.ino === there.ino && open.dev === there.dev
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
 /** Blocks that are kept for root are root's: whether a user is one in the kernel's eyes, too, only a write tells. */
 async function fileSystemStatus(path: string): Promise<FileSystemStatus> {
   const { type, bsize, blocks, bfree, bavail, files, ffree } = await fs.statfs(path)
@@ -244,6 +256,7 @@ export const nodeIo: Io = {
   openLock: path => call('open', path, () => openFd(path, constants.O_RDWR | constants.O_CREAT, 0o600)),
   openExisting: path => call('open', path, () => openFd(path, constants.O_RDWR, 0)),
   close: fd => call('close', `descriptor ${fd}`, () => closeFd(fd)),
+  isAt: (fd, path) => call('lstat', path, () => isAt(fd, path)),
   deleteTree: (path, stopped) => call('delete', path, () => deleteTree(path, stopped)),
   randomName: () => randomBytes(16).toString('hex'),
   sleep: ms => new Promise(resolve => setTimeout(resolve, ms)),

@@ -88,3 +88,33 @@ export async function tryHold(io: Io, flock: Flock, path: string): Promise<(() =
   await release()
   return undefined
 }
+
+export interface Held {
+  readonly release: () => Promise<void>
+  /** Somebody else had it before. */
+  readonly waited: boolean
+}
+
+/**
+ * The same of a file that is made if it is not there, for as long as it takes: what is held is what stands at the path. Whoever had it
+ * may have taken it away meanwhile.
+ */
+export async function holdNew(io: Io, flock: Flock, path: string, signal: AbortSignal): Promise<Held> {
+  let waited = false
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    signal.throwIfAborted()
+    const fd = await io.openLock(path)
+    let released: Promise<void> | undefined
+    const release = () => (released ??= letGo(io, fd))
+    try {
+      const locked = await tryLock(flock, fd, path)
+      if (locked && (await io.isAt(fd, path))) return { release, waited }
+      waited = true
+      if (!locked) await io.sleep(pauseMs * (0.5 + Math.random()))
+    } catch (error) {
+      await release()
+      throw error
+    }
+    await release()
+  }
+}

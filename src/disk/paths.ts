@@ -76,6 +76,7 @@ export class StorePaths {
   readonly links: string
   readonly containers: string
   readonly partials: string
+  readonly blobs: string
   /** Where the uppers of containers are. */
   readonly uppers: string
 
@@ -102,6 +103,7 @@ export class StorePaths {
     this.links = join(this.content, 'l')
     this.containers = join(this.root, 'phyllo/containers')
     this.partials = join(this.root, 'partial')
+    this.blobs = join(this.root, 'blobs')
     this.uppers = this.driver === 'packed' ? join(this.content, 'containers') : this.content
   }
 
@@ -215,11 +217,11 @@ export class StorePaths {
   }
 
   blob(digest: Digest): string {
-    return join(this.root, 'blobs', algorithmOf(digest), hexOf(digest))
+    return join(this.blobs, algorithmOf(digest), hexOf(digest))
   }
 
   partial(digest: Digest): string {
-    return join(this.root, 'partial', algorithmOf(digest), hexOf(digest))
+    return join(this.partials, algorithmOf(digest), hexOf(digest))
   }
 
   container(id: string): string {

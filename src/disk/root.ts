@@ -5,6 +5,7 @@
  * Invariant: a root that is open for reading only never writes a byte; every method that would says STORE_READ_ONLY
  * (or STORE_VERSION, when that is the reason).
  */
+import { dirname } from 'node:path'
 import { inTurn } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import * as commit from './commit.js'
@@ -13,7 +14,7 @@ import { abandonIntent, freeIntents, type Intent, type WrittenIntent, writeInten
 import type { Io } from './io.js'
 import { emptyLease, type Lease, type Leased, readLeases, writeLease } from './lease.js'
 import { condemn, inLimbo, restore, setAside } from './limbo.js'
-import { letGo, tryHold, withLockFile } from './lock.js'
+import { type Held, holdNew, letGo, tryHold, withLockFile } from './lock.js'
 import type { StorePaths } from './paths.js'
 import { keep, placeFor, quarantine } from './quarantine.js'
 import { type Leavings, leavingsOfDead, reapDeadOwners, releaseOwned } from './reap.js'
@@ -133,6 +134,12 @@ export class Root {
   /** See lock.ts. */
   tryHold(path: string): Promise<(() => Promise<void>) | undefined> {
     return tryHold(this.io, this.#writing().flock, path)
+  }
+
+  /** See lock.ts. Directories that are missing are made. */
+  async holdNew(path: string, signal: AbortSignal): Promise<Held> {
+    await commit.makeParents(await this.#commit(), dirname(path))
+    return holdNew(this.io, this.#writing().flock, path, signal)
   }
 
   /** Before looking; to be kept until the tag is there. On a full disk, too; nothing when read-only. See lease.ts. */

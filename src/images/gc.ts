@@ -1,5 +1,5 @@
 /**
- * The store's whole garbage: layers and contents that nothing uses (layers/collect.ts), what died before it was finished or after it
+ * The store's whole garbage: layers and contents that nothing uses (layers/collect.ts), blobs of such layers, what died before it was finished or after it
  * was taken away, and what is in the trash.
  *
  * Invariants:
@@ -13,23 +13,35 @@ import { giveUpPartial, oldPartials } from '../disk/partials.js'
 import type { Root } from '../disk/root.js'
 import { type Footprint, freedBytes, RoomMeter, totalBytes } from '../disk/usage.js'
 import type { UpperLeftover } from '../drivers/driver.js'
+import type { BlobNotes } from '../layers/blob-notes.js'
 import type { Collected, LiveRoots } from '../layers/collect.js'
 import type { LayerStore } from '../layers/layer-store.js'
+import type { ChainId } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
 import type { ImageStore } from './image-store.js'
+import { blobsAlone } from './kept-blobs.js'
 import { metadataAlone, takeMetadata } from './metadata-alone.js'
 import { liveRoots } from './remove.js'
 
 /**
  * `layer`: the record of a layer; `content`: what one contains; `container`, `stage`, `lease`, `metadata`: what dead processes have
  * left of containers, of work that was not finished, of what they were using, of images; `partial`: a download that stopped a week
- * ago or longer; `trash`: what is out of the store already.
+ * ago or longer; `blob`: a blob that was kept, and no layer is it any more; `trash`: what is out of the store already.
  */
-export type GarbageKind = 'layer' | 'content' | 'container' | 'stage' | 'lease' | 'metadata' | 'partial' | 'trash'
+export type GarbageKind =
+  | 'layer'
+  | 'content'
+  | 'container'
+  | 'stage'
+  | 'lease'
+  | 'metadata'
+  | 'partial'
+  | 'blob'
+  | 'trash'
 
 export interface Garbage {
   readonly kind: GarbageKind
-  /** A layer's chainId, an image's id, a partial download's digest, else the name of a file or directory of the store. */
+  /** A layer's chainId, an image's id, a blob's digest, a partial download's, else the name of a file or directory of the store. */
   readonly name: string
   /** Allocated bytes that the disk gets back, as du(1) counts them. */
   readonly bytes: number
@@ -53,6 +65,7 @@ export interface GcParts {
   readonly root: Root
   readonly images: ImageStore
   readonly layers: LayerStore
+  readonly blobNotes: BlobNotes
   readonly containers: {
     /** What containers need, apart from the mounts of these. */
     references(leftovers: ReadonlySet<string>): Promise<LiveRoots>
@@ -102,6 +115,7 @@ class GarbageCollection {
       () => this.#trash(),
       () => this.#dead(),
       () => this.#layers(),
+      () => this.#blobs(),
       () => this.#metadata(),
       () => this.#partials(),
     ]
@@ -206,6 +220,18 @@ class GarbageCollection {
       const footprint = await this.#meter.of([root.paths.imageMetadata(id)])
       if (this.#dryRun || (await takeMetadata(root, images, id)))
         this.#found.push({ kind: 'metadata', name: id, footprint })
+    }
+  }
+
+  /** After the layers: in a dry run these are still there. */
+  async #blobs(): Promise<void> {
+    const { root, layers, blobNotes } = this.#parts
+    const chains = this.#found.flatMap(({ kind, name }) => (kind === 'layer' ? [name as ChainId] : []))
+    for (const blob of await blobsAlone(root, layers, blobNotes, new Set(chains))) {
+      const path = root.paths.blob(blob)
+      const footprint = await this.#meter.of([path])
+      if (this.#dryRun || (await root.toTrash(path)) !== undefined)
+        this.#found.push({ kind: 'blob', name: blob, footprint })
     }
   }
 

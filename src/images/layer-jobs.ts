@@ -30,6 +30,8 @@ export interface LayerJob {
   /** What moves, in progress events. */
   readonly subject: string
   readonly digest?: Digest
+  /** Told of bytes that were read, instead of events. */
+  readonly onProgress?: (bytes: number) => void
   /** What it becomes: contents that are not the same need a job each. Absent: that is not known yet. */
   readonly content?: string
 }
@@ -57,6 +59,11 @@ export class LayerJobs {
     setMaxListeners(0, this.#stop.signal)
     this.#onAbort = () => this.#stop.abort(operation.signal.reason)
     operation.signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Aborted by `stop`, and with the operation. */
+  get signal(): AbortSignal {
+    return this.#stop.signal
   }
 
   /** Finds what a job is to read: one after the other, in the order of the calls, and no more after `stop`. */
@@ -94,7 +101,7 @@ export class LayerJobs {
     await Promise.all(this.#leaving)
   }
 
-  async #start({ source, member, subject, digest }: LayerJob, name: string): Promise<WrittenLayer> {
+  async #start({ source, member, subject, digest, onProgress: told }: LayerJob, name: string): Promise<WrittenLayer> {
     const { contents, stage, archive } = this.#options
     const { report, emit } = this.#operation
     const label = `${archive}: ${member}`
@@ -104,7 +111,8 @@ export class LayerJobs {
       if (!isGrowing(source)) report.bytesRead += bytes - done
       done = bytes
       job.left(source.sizeBytes - bytes)
-      emit({ type: 'progress', subject, done: bytes, total: source.sizeBytes })
+      if (told === undefined) emit({ type: 'progress', subject, done: bytes, total: source.sizeBytes })
+      else told(bytes)
     }
     const content = { source, label, target: staged, ...(digest && { digestAlgorithm: algorithmOf(digest) }) }
     const job = contents.write(content, { signal: this.#stop.signal, onProgress })

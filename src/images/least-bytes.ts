@@ -29,20 +29,33 @@ const windowBytes = 64 * KiB
 
 /** Bytes that new contents of these layers, each once, take on the disk of the store. */
 export async function leastBytes(
-  layers: readonly Pick<SourceLayer, 'range' | 'stored'>[],
+  layers: readonly Pick<SourceLayer, 'range' | 'stored' | 'remote'>[],
   { driver, limits, fits }: LeastBytesOptions,
 ): Promise<number> {
+  const fetched = await leastFetched(layers)
   const all = layers.reduce((sum, { range }) => sum + (range?.sizeBytes ?? 0), 0)
-  let bytes = 0
+  let bytes = fetched
   // The tar of a layer is no shorter than its files and the targets of its symlinks together; these apart are not known.
-  for (const { range, stored } of layers)
-    if (range === undefined) bytes += await driver.leastBytes(stored?.sizeBytes ?? 0, async () => 0)
+  for (const { range, stored, remote } of layers)
+    if (remote !== undefined) continue
+    else if (range === undefined) bytes += await driver.leastBytes(stored?.sizeBytes ?? 0, async () => 0)
     else
       await ofPlainTar(range, async handle => {
         const contents = async () => ((await fits(all)) ? 0 : contentBytes(handle, range, limits))
         bytes += await driver.leastBytes(range.sizeBytes, contents)
       })
   return bytes
+}
+
+/** What is fetched is on the disk as it came, if only until its layer is there: all that is kept, else the largest. */
+async function leastFetched(layers: readonly Pick<SourceLayer, 'remote'>[]): Promise<number> {
+  let [kept, largest] = [0, 0]
+  for (const { remote } of layers) {
+    const bytes = (await remote?.missingBytes()) ?? 0
+    if (remote?.keeps) kept += bytes
+    largest = Math.max(largest, bytes)
+  }
+  return Math.max(kept, largest)
 }
 
 /** If it is a tar that is not compressed. One that arrives is written as it comes: only then is its size known. */

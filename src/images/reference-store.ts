@@ -71,6 +71,16 @@ export class ReferenceStore {
   }
 
   /**
+   * Gives an image a reference with a digest, which is what a registry calls it. One that another image has stays with that, as in
+   * Docker, unless it is to be taken: an index has one digest for all of its images.
+   */
+  async pin(reference: Reference, imageId: ImageId, { take }: { readonly take: boolean }): Promise<void> {
+    await this.edit(async names => {
+      if (take || names.get(reference) === undefined) names.put(reference, imageId)
+    })
+  }
+
+  /**
    * Decides on references, and changes them, while nobody else does: under the root lock, which is not reentrant. What was changed
    * is written when `work` has ended well, or earlier by `save`.
    */

@@ -15,6 +15,11 @@ export class Turns {
     this.#free = atOnce
   }
 
+  /** Whether one can be had at once. */
+  get isFree(): boolean {
+    return this.#free > 0
+  }
+
   /**
    * Every turn that was taken must be given back with `next`. Throws the signal's reason, and then has none.
    * `askToLeave` makes it one that gives way.

@@ -61,6 +61,7 @@ export class MemoryDisk {
       openLock: path => step('openLock', path, () => this.#openFile(path, true)),
       openExisting: path => step('open', path, () => this.#openFile(path, false)),
       close: fd => step('close', '', () => this.#close(fd)),
+      isAt: (fd, path) => step('lstat', path, () => this.nodes.get(path) === this.#open.get(fd)),
       deleteTree: async path => this.#deleteTree(path),
       randomName: () => `${process}${names++}`,
       sleep: async () => undefined,

@@ -53,7 +53,7 @@ const wrongWords: readonly (readonly [words: string, said: RegExp])[] = [
 for (const [words, said] of wrongWords) test(`usage: phyllo ${words}`, () => fails(2, words.split(' '), said))
 
 const dockerOnly: readonly (readonly [words: string, said: RegExp])[] = [
-  ...['pull', 'system prune'].map(
+  ...['build', 'system prune'].map(
     words => [words, new RegExp(`^phyllo: COMMAND_UNSUPPORTED: ${words}: not in this version of phyllo\n$`)] as const,
   ),
   ...['run', 'exec', 'volume', 'compose'].map(

@@ -41,7 +41,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a layer that is not the one is published under its name',
-    file: 'src/images/copy.ts',
+    file: 'src/images/copy-layer.ts',
     find: "if ('tar' in source) throw damaged(source.tar, facts)",
     replace: "if ('tar' in source) return",
     test: copy,

@@ -210,5 +210,3 @@ test('blobs that are redirected to another server, which is told nothing of who 
   assert.ok(files.seen.length >= 3)
   for (const { headers } of files.seen) assert.equal(headers.authorization, undefined)
 })
-
-/** A token as docker-registry wants it: signed by the key whose certificate it was given. */
