@@ -13,6 +13,7 @@ import { dockerRegistry } from '../build/docker-registry.js'
 import { DockerRoots } from '../build/docker-roots.js'
 import { type Dockerd, dockerClient } from '../build/dockerd.js'
 import { FakeRegistry } from '../build/fake-registry.js'
+import { jwt } from '../build/token-server.js'
 
 const roots = new DockerRoots()
 const scratch = fileScratch()
@@ -110,7 +111,7 @@ for (const identity of [false, true])
             ? {
                 headers: { 'content-type': 'application/json' },
                 body: JSON.stringify({
-                  ...{ token: 'a-token', expires_in: 300 },
+                  ...{ token: jwt({ service, access: [] }), expires_in: 300 },
                   ...(identity && { refresh_token: 'an-identity' }),
                 }),
               }
@@ -121,8 +122,9 @@ for (const identity of [false, true])
               },
       ],
     ])
-    // It takes any token: whose it is the token server says.
-    const auth = { silly: { realm: `${tokens.origin}/token`, service } }
+    const auth = {
+      token: { realm: `${tokens.origin}/token`, service, issuer: 'test', rootcertbundle: 'FOLDER/cert.pem' },
+    }
     const { host } = await dockerRegistry(t, { config: { auth } })
     const { docker, ours, file } = both(t)
     const words = ['login', '-u', 'alice', '--password-stdin', host]
