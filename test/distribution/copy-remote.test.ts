@@ -362,6 +362,7 @@ test('however fast both sides are, others have a turn after a MiB or so', async 
   })
   await operation
   over = true
+  perTurn.push(operation.report.bytesRead - before)
   assert.equal(operation.report.bytesRead, blobs * pieces * piece.length)
   const most = Math.max(...perTurn)
   assert.ok(most <= 1024 * 1024 + blobs * piece.length, `${most} bytes in one turn`)
