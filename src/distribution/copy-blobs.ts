@@ -115,7 +115,7 @@ export class BlobCopy {
           report.bytesRead += piece.length
           yield piece
           report.bytesWritten += piece.length
-          emit({ type: 'progress', subject, done, total: blob.sizeBytes })
+          emit({ type: 'progress', subject, action: 'Copying', done, total: blob.sizeBytes })
           await turn(piece.length)
         }
       } catch (error) {

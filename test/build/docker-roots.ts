@@ -19,9 +19,9 @@ export class DockerRoots {
     return join(this.scratch, ...names)
   }
 
-  /** A daemon on the root of this name; one after the other. `own`: where it has all else. */
-  async start(root: string, own = `d-${root}`): Promise<Dockerd> {
-    const daemon = await startDockerd(this.path(own), this.path(root))
+  /** A daemon on the root of this name; one after the other. `own`: where it has all else; `more`: its options. */
+  async start(root: string, own = `d-${root}`, more: readonly string[] = []): Promise<Dockerd> {
+    const daemon = await startDockerd(this.path(own), this.path(root), more)
     this.#daemons.push(daemon)
     return daemon
   }

@@ -32,11 +32,15 @@ export interface Dockerd extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** Starts a daemon whose files are in `dir`, which should be a short path: sockets have at most 107 bytes. */
-export async function startDockerd(dir: string, root: string = join(dir, 'root')): Promise<Dockerd> {
+/** Starts a daemon whose files are in `dir`, which should be a short path: sockets have at most 107 bytes. `more`: options of it. */
+export async function startDockerd(
+  dir: string,
+  root: string = join(dir, 'root'),
+  more: readonly string[] = [],
+): Promise<Dockerd> {
   for (let again = 2; ; again--) {
     try {
-      return await start(dir, root)
+      return await start(dir, root, more)
     } catch (error) {
       // It gives its containerd 15 s, which a machine with other work may need
       if (again === 0 || !String(error).includes('timeout waiting for containerd to start')) throw error
@@ -44,13 +48,13 @@ export async function startDockerd(dir: string, root: string = join(dir, 'root')
   }
 }
 
-async function start(dir: string, root: string): Promise<Dockerd> {
+async function start(dir: string, root: string, more: readonly string[]): Promise<Dockerd> {
   await mkdir(dir, { recursive: true })
   const host = `unix://${join(dir, 'sock')}`
   const log = await open(join(dir, 'log'), 'w')
   const options = ['--data-root', root, '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid'), '-H', host]
   const alone = ['--iptables=false', '--ip6tables=false', '--bridge=none', '--storage-driver', 'overlay2']
-  const daemon = spawn('dockerd', [...options, ...alone], { stdio: ['ignore', log.fd, log.fd] })
+  const daemon = spawn('dockerd', [...options, ...alone, ...more], { stdio: ['ignore', log.fd, log.fd] })
   const ended = new Promise<void>(resolve => daemon.once('exit', () => resolve()).once('error', () => resolve()))
   let stopped: Promise<void> | undefined
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
