@@ -34,10 +34,10 @@ export const mutants: readonly Mutant[] = [
     test: resume,
   },
   {
-    name: 'what is beyond the blob in a partial is taken for its beginning',
-    file: 'src/distribution/transfer.ts',
-    find: 'found > sizeBytes ? 0 : found',
-    replace: 'found > sizeBytes ? sizeBytes : found',
+    name: 'what is beyond a blob in its partial stays behind it',
+    file: 'src/disk/growing-file.ts',
+    find: '      await handle.truncate(there)\n',
+    replace: '',
     test: pull,
   },
   {
