@@ -19,7 +19,7 @@ export interface Report {
   bytesRead: number
   /** Of a pull, as soon as it is known what is missing: bytes of layers that have still to come. */
   bytesToFetch?: number
-  /** Uncompressed layer bytes that were there already and were not read. */
+  /** Bytes of layers that were there already and were not read: uncompressed, or as a registry would have sent them. */
   bytesReused: number
   /** Bytes written to the store or to the output. */
   bytesWritten: number

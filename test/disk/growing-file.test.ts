@@ -1,6 +1,6 @@
 /** A file that grows, and whoever reads it meanwhile. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -13,7 +13,7 @@ async function growing(t: TestContext) {
   const file = await GrowingFile.create(join(folder, 'file'), 16)
   const range = { path: file.path, offset: 0, growing: file.counter }
   const read = (sizeBytes: number) => readRange({ ...range, sizeBytes }, 'it')
-  return { file, read }
+  return { file, folder, read }
 }
 
 async function next(chunks: AsyncIterator<Buffer>): Promise<string | undefined> {
@@ -59,4 +59,27 @@ test('a writer that ends before the size that was told: SIZE_MISMATCH', async t 
   const chunks = read(5)
   assert.equal(await next(chunks), 'four')
   await assert.rejects(next(chunks), { code: 'SIZE_MISMATCH', message: 'it: ends after 4 of 5 bytes' })
+})
+
+test('a file that is there is taken up behind its beginning; whatever else it holds goes', async t => {
+  const { file, folder } = await growing(t)
+  await file.append(Buffer.from('beginning, and more'))
+  await file.end()
+  const again = await GrowingFile.takeUp(join(folder, 'file'), 9, 16)
+  const range = { path: again.path, offset: 0, sizeBytes: 15, growing: again.counter }
+  const chunks = readRange(range, 'it')
+  assert.equal(await next(chunks), 'beginning')
+  const rest = next(chunks)
+  await again.append(Buffer.from(' and end'.slice(0, 6)))
+  await again.end()
+  assert.equal(await rest, ' and e')
+  assert.equal(readFileSync(again.path, 'utf8'), 'beginning and e')
+  await assert.rejects(GrowingFile.takeUp(join(folder, 'none'), 0), { code: 'STORE_IO' })
+})
+
+test('a writer that fails leaves all that it was given', async t => {
+  const { file } = await growing(t)
+  await file.append(Buffer.from('abc'))
+  await file.fail()
+  assert.equal(readFileSync(file.path, 'utf8'), 'abc')
 })

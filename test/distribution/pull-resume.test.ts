@@ -291,3 +291,24 @@ test('whoever waited for somebody else’s download finds the layer there, and f
   assert.deepEqual(asked(), [''])
   await settled(first, name)
 })
+
+test('blobs that stall keep no thread from one that is whole', async t => {
+  const [first, second] = [noiseLayer('first', 8 * MiB, 1), noiseLayer('second', 8 * MiB, 2)]
+  const fake = await FakeRegistry.start(t)
+  const { blobs } = putImage(fake, { layers: [base, first, second] })
+  for (const blob of blobs.slice(1))
+    fake.route([[`GET /v2/a/b/blobs/${blob}`, breaksOff(fake, blob, 8 * MiB - 65_536, { stall: true })]])
+  // The small one comes when the others are being used already.
+  const small = fake.blobs.get(blobs[0]!)!
+  const late = async () => {
+    await new Promise(resolve => setTimeout(resolve, 300))
+    return { body: small }
+  }
+  fake.route([[`GET /v2/a/b/blobs/${blobs[0]}`, late]])
+  const store = await pullingStore(t, { workers: 2 })
+  const abort = new AbortController()
+  const operation = store.pull(`${fake.host}/a/b:v1`, { signal: abort.signal })
+  for await (const event of operation) if (event.type === 'layer' && event.message === 'Pull complete') break
+  abort.abort(new Error('enough'))
+  await assert.rejects(Promise.resolve(operation), /enough/)
+})

@@ -294,7 +294,7 @@ test('one of two that share a transfer is aborted: the other has it all the same
   await assert.rejects(Promise.resolve(first), /enough/)
   go()
   assert.equal((await second).layers.length, 1)
-  assert.deepEqual(blobRequests(fake).slice(-1), [blobs[0]])
+  assert.equal(blobRequests(fake).filter(one => one === blobs[0]).length, 1)
 })
 
 test('kept blobs are the bytes that came, and go with the last layer that they are: dry run and run agree', async t => {
@@ -382,9 +382,11 @@ test('a disk that is too small is refused before a blob is asked for', async t =
 test('a store takes what an earlier pull has left, though it is more than should be', async t => {
   const fake = await FakeRegistry.start(t)
   const { blobs } = putImage(fake, one)
-  const store = await pullingStore(t)
+  const store = await pullingStore(t, { blobs: 'keep' })
   mkdirSync(join(store.root, 'partial/sha256'), { recursive: true })
   writeFileSync(join(store.root, 'partial/sha256', blobs[0]!.slice(7)), Buffer.alloc(100_000))
   await store.pull(`${fake.host}/a/b:v1`)
   assert.deepEqual(blobRequests(fake).slice(1), [blobs[0]])
+  assert.deepEqual(readFileSync(join(store.root, 'blobs/sha256', blobs[0]!.slice(7))), fake.blobs.get(blobs[0]!))
+  assert.deepEqual(files(store.root, 'partial'), [])
 })

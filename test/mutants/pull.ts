@@ -55,6 +55,13 @@ export const mutants: readonly Mutant[] = [
     test: pull,
   },
   {
+    name: 'every thread may wait for the network',
+    file: 'src/distribution/transfer.ts',
+    find: '    if (!following.isFree) return\n',
+    replace: '',
+    test: resume,
+  },
+  {
     name: 'one of two ends what both want',
     file: 'src/distribution/transfer.ts',
     find: '    if (!this.isOver) return\n',
