@@ -101,6 +101,11 @@ test('a mount that is refused: the layer has an upload of its own', async t => {
     assert.deepEqual(mounts(scene), ['c/d'])
     assert.equal(uploads(scene), 2)
     assert.deepEqual(scene.pushed().blobs.map(unzipped), scene.diffIds)
+    // The note stays: a registry that mounts nothing says nothing about the blob.
+    assert.deepEqual(
+      scene.notesOf(layer).map(({ SourceRepository }) => SourceRepository),
+      [`${scene.fake.host}/c/d`, `${scene.fake.host}/a/b`],
+    )
   }
 })
 
