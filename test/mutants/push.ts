@@ -2,6 +2,8 @@ import type { Mutant } from './mutant.js'
 
 const push = 'test/distribution/push.test.ts'
 const ways = 'test/distribution/push-ways.test.ts'
+const candidates = 'test/distribution/push-candidates.test.ts'
+const manifest = 'test/distribution/push-manifest.test.ts'
 const broken = 'test/distribution/push-broken.test.ts'
 const uploads = 'test/registry/uploads.test.ts'
 const stage = 'test/pool/gzip-stage.test.ts'
@@ -68,14 +70,14 @@ export const mutants: readonly Mutant[] = [
     file: 'src/distribution/push-candidates.ts',
     find: 'source?.domain === target.domain && ',
     replace: '',
-    test: ways,
+    test: candidates,
   },
   {
     name: 'the oldest note is tried first',
     file: 'src/distribution/push-candidates.ts',
     find: 'return [...items].reverse().sort(',
     replace: 'return [...items].sort(',
-    test: ways,
+    test: candidates,
   },
   {
     name: 'a kept blob is sent whatever it is',
@@ -89,14 +91,14 @@ export const mutants: readonly Mutant[] = [
     file: 'src/distribution/kept-blobs.ts',
     find: ".digest('hex') === hexOf(digest) ? bytes : undefined",
     replace: ".digest('hex') !== '' ? bytes : undefined",
-    test: ways,
+    test: manifest,
   },
   {
     name: 'a kept manifest of other layers is sent',
     file: 'src/distribution/push-manifest.ts',
     find: '    manifest.layers.length === layers.length &&\n',
     replace: '',
-    test: ways,
+    test: manifest,
   },
   {
     name: 'zstd is called gzip',
