@@ -103,6 +103,17 @@ test('a mount that is refused: the layer has an upload of its own', async t => {
   }
 })
 
+test('a look that is refused says nothing: the layer is sent', async t => {
+  const scene = await noted(t, ['a/b'])
+  let refused = 0
+  scene.fake.guard = ({ method, url }) =>
+    method === 'HEAD' && url.endsWith(blob.digest) && refused++ === 0 ? { status: 403 } : undefined
+  await scene.store.push(scene.name)
+  assert.equal(refused, 1)
+  assert.deepEqual(scene.pushed().blobs.map(unzipped), scene.diffIds)
+  assert.ok(scene.notesOf(layer).some(({ Digest }) => Digest === blob.digest))
+})
+
 test('a blob that was mounted and is not there is no blob', async t => {
   const scene = await noted(t, ['c/d'])
   has(scene.fake, [], { status: 201 })
