@@ -32,6 +32,8 @@ export interface ProgressEvent {
   readonly done: number
   /** Unknown for streams. */
   readonly total?: number
+  /** What is done to it, as Docker says it: `Downloading`, `Extracting`. */
+  readonly action?: string
   /** Of a check: what goes on from here when it is given as `resume`. */
   readonly resume?: string
 }

@@ -11,23 +11,18 @@ export interface Told {
   readonly notes: readonly string[]
 }
 
-export interface ProgressOptions {
-  readonly moving?: string
-  readonly said?: (message: string) => void
-}
-
 const barWidth = 50
 /** Of a terminal that does not say how wide it is. */
 const defaultColumns = 80
 
 /**
- * Follows the events to their end; resolves, whichever way the operation ends. Output goes to stderr. `moving` is what a bar says
- * before it, and `said` gets what images and tags say, as it comes.
+ * Follows the events to their end; resolves, whichever way the operation ends. Output goes to stderr. `said` gets what images and
+ * tags say, as it comes.
  */
 export async function showProgress(
   operation: Operation<unknown>,
   context: CommandContext,
-  { moving = 'Loading layer ', said }: ProgressOptions = {},
+  said?: (message: string) => void,
 ): Promise<Told> {
   const tags: string[] = []
   const notes: string[] = []
@@ -35,7 +30,7 @@ export async function showProgress(
     context.quiet || context.json
       ? undefined
       : context.stderr.isTTY
-        ? new Bars(context.stderr, moving)
+        ? new Bars(context.stderr)
         : new Lines(context.stderr)
   for await (const event of operation) {
     if (event.type === 'tag' || event.type === 'image') said?.(event.message)
@@ -62,16 +57,14 @@ class Lines {
 /** A line for each thing that moves, drawn again in place. */
 class Bars {
   readonly #stream: Output
-  readonly #moving: string
   readonly #rows = new Map<string, number>()
 
-  constructor(stream: Output, moving: string) {
+  constructor(stream: Output) {
     this.#stream = stream
-    this.#moving = moving
   }
 
   show(event: OperationEvent): void {
-    if (event.type === 'progress') this.#draw(event.subject, `${this.#moving} ${bar(event)}`)
+    if (event.type === 'progress') this.#draw(event.subject, `${event.action ?? 'Loading layer'}  ${bar(event)}`)
     else if (event.type === 'layer') this.#draw(event.subject, event.message)
   }
 

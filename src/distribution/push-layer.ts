@@ -256,7 +256,7 @@ class LayerPush {
       yield piece
       at += piece.length
       const [done, total] = moved(at)
-      op.emit({ type: 'progress', subject, done, total })
+      op.emit({ type: 'progress', subject, done, total, action: 'Pushing' })
     }
   }
 

@@ -42,7 +42,7 @@ export async function tokenServer(t: Ending): Promise<TokenServer> {
   return { tokens, auth, asked, requests }
 }
 
-function jwt({ service, access }: { service: string; access: readonly object[] }): string {
+export function jwt({ service, access }: { service: string; access: readonly object[] }): string {
   const now = Math.floor(Date.now() / 1000)
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const head = encode({ typ: 'JWT', alg: 'ES256', x5c: [new X509Certificate(certificate).raw.toString('base64')] })
