@@ -15,10 +15,6 @@ export interface Told {
   readonly names: readonly string[]
 }
 
-export interface ProgressOptions {
-  readonly said?: (message: string) => void
-}
-
 /** With the two spaces that Docker has there. */
 const loading = 'Loading layer '
 const barWidth = 50
@@ -26,13 +22,13 @@ const barWidth = 50
 const defaultColumns = 80
 
 /**
- * Follows the events to their end; resolves, whichever way the operation ends. Output goes to stderr. `said` gets what images
- * and tags say, as it comes.
+ * Follows the events to their end; resolves, whichever way the operation ends. Output goes to stderr. `said` gets what images and
+ * tags say, as it comes.
  */
 export async function showProgress(
   operation: Operation<unknown>,
   context: CommandContext,
-  { said }: ProgressOptions = {},
+  said?: (message: string) => void,
 ): Promise<Told> {
   const tags: string[] = []
   const notes: string[] = []

@@ -54,6 +54,12 @@ export function assertThere(repository: string, { digest, sizeBytes }: Blob, see
   throw new PhylloError('REGISTRY_PROTOCOL', message, { expected: sizeBytes, seen })
 }
 
+/** Not to be let look says nothing of what is there, nor of what may be sent. */
+function isRefusal(error: unknown): boolean {
+  const refusals = ['REGISTRY_AUTH', 'REGISTRY_DENIED', 'REGISTRY_REFUSED']
+  return error instanceof PhylloError && refusals.includes(error.code)
+}
+
 class LayerPush {
   readonly #layer: LayerTar
   readonly #parts: LayerPushParts
@@ -112,7 +118,14 @@ class LayerPush {
   async #look(note: BlobNote): Promise<Found | undefined> {
     const { target, repository, notes, op } = this.#parts
     this.#checked.add(note.digest)
-    const sizeBytes = await repository.stat(note.digest, { signal: op.signal })
+    let sizeBytes: number | undefined
+    try {
+      sizeBytes = await repository.stat(note.digest, { pushing: true, signal: op.signal })
+    } catch (error) {
+      op.signal.throwIfAborted()
+      if (isRefusal(error)) return undefined
+      throw error
+    }
     if (sizeBytes !== undefined) return { note, sizeBytes }
     // The note is also what says that a kept blob is this layer.
     const isGone = note.sourceRepository === `${target.domain}/${target.path}` && note.digest !== this.#kept?.digest
@@ -136,7 +149,7 @@ class LayerPush {
         this.#begun = mounted
         continue
       }
-      const sizeBytes = await repository.stat(note.digest, { signal })
+      const sizeBytes = await repository.stat(note.digest, { pushing: true, signal })
       if (sizeBytes === undefined) continue
       this.#reused()
       return this.#confirmed({ note, sizeBytes }, `Mounted from ${from}`)
@@ -198,7 +211,11 @@ class LayerPush {
   /** The registry has said so of what it was sent; now it says so of what it has. */
   async #sent({ digest, sizeBytes, form }: LayerBlob): Promise<LayerBlob> {
     const { repository, notes, op } = this.#parts
-    assertThere(repository.name, { digest, sizeBytes }, await repository.stat(digest, { signal: op.signal }))
+    assertThere(
+      repository.name,
+      { digest, sizeBytes },
+      await repository.stat(digest, { pushing: true, signal: op.signal }),
+    )
     await notes.add(this.#layer.diffId, digest, form === 'gzip')
     op.report.bytesWritten += sizeBytes
     this.#tell('Pushed')
@@ -220,7 +237,7 @@ class LayerPush {
     const { digest } = note
     if (digest === this.#kept?.digest) return this.#kept.form
     if (notes.isSigned(note)) return 'gzip'
-    const head = await repository.head(digest, sniffBytes, { signal: op.signal })
+    const head = await repository.head(digest, sniffBytes, { pushing: true, signal: op.signal })
     const form = formOf(head, digest, this.#layer.diffId)
     if (form !== undefined) return form
     // As Docker says of every blob: who reads it looks at its first bytes.

@@ -94,7 +94,7 @@ export class PushTarget implements ImageTarget {
     const { repository, op } = this.#parts
     const { signal } = op
     const blob = { digest: imageId, sizeBytes: config.length }
-    if ((await repository.stat(imageId, { signal })) === config.length) return
+    if ((await repository.stat(imageId, { pushing: true, signal })) === config.length) return
     await repository.upload(
       blob,
       async function* () {
@@ -102,7 +102,7 @@ export class PushTarget implements ImageTarget {
       },
       { signal },
     )
-    assertThere(repository.name, blob, await repository.stat(imageId, { signal }))
+    assertThere(repository.name, blob, await repository.stat(imageId, { pushing: true, signal }))
     op.report.bytesWritten += config.length
   }
 

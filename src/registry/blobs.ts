@@ -8,7 +8,7 @@ import { MiB } from '../limits.js'
 import { type Descriptor, verifyBytes } from '../oci/descriptor.js'
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.js'
 import { type Answer, facts, named } from './exchange.js'
-import { type Cancellable, type Place, pullScope } from './place.js'
+import { type Cancellable, type Place, pullScope, pushScope } from './place.js'
 
 export type Blob = Pick<Descriptor, 'digest' | 'sizeBytes'>
 
@@ -24,13 +24,19 @@ export interface ReadOptions extends Cancellable {
 /** So many bytes make a broken connection a slow one: attempts count anew. */
 const progressBytes = MiB
 
+export interface LookOptions extends Cancellable {
+  /** With the right that a push asks for: a repository that is yet to be made may let nobody read. */
+  readonly pushing?: boolean
+}
+
 /** Size of a blob; undefined: it is not there. */
 export async function statBlob(
   place: Place,
   digest: Digest,
-  { signal }: Cancellable = {},
+  { pushing, signal }: LookOptions = {},
 ): Promise<number | undefined> {
-  const answer = await place.session.send({ ...blobCall(place, digest), method: 'HEAD', expects: [200, 404], signal })
+  const call = blobCall(place, digest, pushing)
+  const answer = await place.session.send({ ...call, method: 'HEAD', expects: [200, 404], signal })
   answer.discard()
   if (answer.status === 404) return undefined
   const length = answer.header('content-length') ?? ''
@@ -84,12 +90,13 @@ export async function headOfBlob(
   place: Place,
   digest: Digest,
   bytes: number,
-  { signal }: Cancellable = {},
+  { pushing, signal }: LookOptions = {},
 ): Promise<Buffer> {
   const headers = { range: `bytes=0-${bytes - 1}` }
   // 416: there is none.
   const expects = [200, 206, 416]
-  const answer = await place.session.send({ ...blobCall(place, digest), method: 'GET', headers, expects, signal })
+  const call = blobCall(place, digest, pushing)
+  const answer = await place.session.send({ ...call, method: 'GET', headers, expects, signal })
   if (answer.status === 416) {
     answer.discard()
     return Buffer.alloc(0)
@@ -178,6 +185,7 @@ function mismatch({ name }: Place, digest: Digest, expected: number, seen: numbe
   return new PhylloError('SIZE_MISMATCH', `${name}@${digest}: ${seen} bytes instead of ${expected}`, { expected, seen })
 }
 
-function blobCall({ path }: Place, digest: Digest) {
-  return { at: `${path}/blobs/${digest}`, scopes: [pullScope(path)], repeat: 'always' } as const
+function blobCall({ path }: Place, digest: Digest, pushing = false) {
+  const scopes = [pushing ? pushScope(path) : pullScope(path)]
+  return { at: `${path}/blobs/${digest}`, scopes, repeat: 'always' } as const
 }

@@ -94,7 +94,7 @@ class Sending {
 
   async #isThere({ digest, sizeBytes }: Blob): Promise<boolean> {
     try {
-      return (await statBlob(this.#place, digest, { signal: this.#signal })) === sizeBytes
+      return (await statBlob(this.#place, digest, { pushing: true, signal: this.#signal })) === sizeBytes
     } catch {
       this.#signal?.throwIfAborted()
       return false

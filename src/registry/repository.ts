@@ -3,7 +3,16 @@ import type { Digest } from '../oci/digest.js'
 import { parseManifestOrIndex } from '../oci/index-manifest.js'
 import type { ImageManifest } from '../oci/manifest.js'
 import type { Platform } from '../oci/platform.js'
-import { type Blob, deleteBlob, headOfBlob, type ReadOptions, readBlob, statBlob, wholeBlob } from './blobs.js'
+import {
+  type Blob,
+  deleteBlob,
+  headOfBlob,
+  type LookOptions,
+  type ReadOptions,
+  readBlob,
+  statBlob,
+  wholeBlob,
+} from './blobs.js'
 import { type Growing, type GrowingOptions, uploadGrowing } from './growing-upload.js'
 import { listTags } from './lists.js'
 import {
@@ -73,7 +82,7 @@ export class Repository {
   }
 
   /** Bytes of a blob; undefined: it is not there. */
-  async stat(digest: Digest, options?: Cancellable): Promise<number | undefined> {
+  async stat(digest: Digest, options?: LookOptions): Promise<number | undefined> {
     return statBlob(await this.#place(), digest, options)
   }
 
@@ -112,7 +121,7 @@ export class Repository {
   }
 
   /** The first bytes of a blob, as many as asked for if there are so many. */
-  async head(digest: Digest, bytes: number, options?: Cancellable): Promise<Buffer> {
+  async head(digest: Digest, bytes: number, options?: LookOptions): Promise<Buffer> {
     return headOfBlob(await this.#place(), digest, bytes, options)
   }
 

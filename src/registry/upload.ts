@@ -62,7 +62,9 @@ export class Upload {
       } catch (error) {
         signal?.throwIfAborted()
         const outOfOrder = error instanceof PhylloError && error.status === 416
-        if (!(outOfOrder || isPassing(error))) throw error
+        // docker-registry 2.8 may still know it when it is asked, and forget it a moment later.
+        if (!(outOfOrder || isPassing(error)))
+          throw failure !== undefined && isGone(error) ? lost(failure, error) : error
         failure = error
         await this.#ask(error, signal)
       }
@@ -144,7 +146,7 @@ export class Upload {
   async #ask(failure: unknown, signal: AbortSignal | undefined): Promise<void> {
     const answer = await this.#send('GET', [204, 202, 200], { signal, repeat: 'always' }).catch(error => {
       signal?.throwIfAborted()
-      throw error instanceof PhylloError && error.code === 'REGISTRY_NOT_FOUND' ? lost(failure, error) : error
+      throw isGone(error) ? lost(failure, error) : error
     })
     const before = this.#offset
     await this.#moved(answer, before)
@@ -201,6 +203,10 @@ export class Upload {
     answer.discard()
     return answer
   }
+}
+
+function isGone(error: unknown): error is PhylloError {
+  return error instanceof PhylloError && error.code === 'REGISTRY_NOT_FOUND'
 }
 
 /** The upload is gone with the failure: that one is what to tell, and to try again after. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { type OperationEvent, Store, type StoreOptions } from '../../src/index.js'
 import { FakeRegistry, type Routes } from './fake-registry.js'
 import { configOf, digestOf, layerTar, legacyArchive, sha256 } from './image.js'
@@ -104,6 +104,25 @@ export async function pushScene(t: TestContext, options: SceneOptions = {}): Pro
   const names = tags.map(tag => `${fake.host}/a/b:${tag}`)
   await store.load(archiveFile(t, legacyArchive([{ layers, tags: names }])))
   return new PushScene(fake, store, layers)
+}
+
+/** One layer, and a blob that it may have come as. */
+export const oneLayer = layerTar({ only: 'one layer\n'.repeat(20_000) })
+export const itsBlob = gzipSync(oneLayer, { level: 1 })
+
+/** That blob is noted in these repositories: of the registry, or, with a dot in its name, of another one. */
+export async function notedScene(
+  t: TestContext,
+  from: readonly string[],
+  layers: readonly Buffer[] = [oneLayer],
+): Promise<PushScene> {
+  const scene = await pushScene(t, { layers })
+  const repositories = from.map(path => (path.includes('.') ? path : `${scene.fake.host}/${path}`))
+  scene.note(
+    layers[0]!,
+    ...repositories.map(SourceRepository => ({ Digest: digestOf(itsBlob), SourceRepository, HMAC: '' })),
+  )
+  return scene
 }
 
 /** Quick about waiting, without anybody's credentials; nothing is left in the temporary directory that it has to itself. */

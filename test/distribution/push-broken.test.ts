@@ -236,12 +236,13 @@ test('the first failure of a layer ends the others and is what is told', async t
   scene.fake.route([
     [
       /^PATCH/,
-      async ({ url }) => {
+      async ({ url }, response) => {
         if (/uploads\/3\b/.test(url)) {
           refusedAt = scene.fake.seen.length
           return { status: 403, ...refusal('DENIED', 'quota') }
         }
-        await sleep(60_000, undefined, { ref: false })
+        await sleep(3000, undefined, { ref: false })
+        response.destroy()
         return undefined
       },
     ],

@@ -216,6 +216,7 @@ test('Bearer: a token for the repository, and a wider one for a mount', async t 
   assert.equal(layers.filter(line => line.endsWith(': Mounted from team/app')).length, 3)
   assert.equal(result.digest, digest)
   assert.ok(requests.includes('repository:team/other:push,pull repository:team/app:pull'))
+  assert.deepEqual(requests.slice(0, 1), ['repository:team/app:push,pull'], 'and no other one before')
   // One token for one right, however many layers want it.
   assert.deepEqual([...new Set(requests)].length, requests.length)
 })

@@ -238,18 +238,6 @@ test('those that have no turn yet are said to wait', async t => {
   )
 })
 
-test('an OCI manifest for whoever asks for one', async t => {
-  const scene = await pushScene(t)
-  await scene.store.push(scene.name, { format: 'oci' })
-  const { bytes, type, manifest } = scene.pushed()
-  assert.equal(type, 'application/vnd.oci.image.manifest.v1+json')
-  assert.equal(manifest.config.mediaType, 'application/vnd.oci.image.config.v1+json')
-  assert.ok(manifest.layers.every(({ mediaType }) => mediaType === 'application/vnd.oci.image.layer.v1.tar+gzip'))
-  // As containers/image writes it: compact, in the order of the specification.
-  assert.equal(bytes.toString(), JSON.stringify(manifest))
-  assert.deepEqual(Object.keys(manifest), ['schemaVersion', 'mediaType', 'config', 'layers'])
-})
-
 test('what cannot be pushed, in Docker’s words', async t => {
   const { fake, store, name } = await pushScene(t)
   const refused = async (work: PromiseLike<unknown>, expected: object) => assert.rejects(async () => work, expected)

@@ -255,6 +255,15 @@ test('an upload that the registry has forgotten begins anew, as often as anythin
   assert.equal(fake.asked.filter(one => one.startsWith('POST')).length, 2 + 3)
 })
 
+test('an upload that is still there when it is asked about, and gone a moment later, begins anew', async t => {
+  const { fake, repository } = await served(t)
+  const gone = { status: 404, ...refusal('BLOB_UPLOAD_INVALID', 'blob upload invalid') }
+  fake.route([[/^PATCH .*uploads\/1\?/, (_, response) => void response.destroy() as undefined, gone]])
+  await repository.upload(blob, () => pieces(), { chunkBytes: 4096 })
+  assert.deepEqual(fake.blobs.get(blob.digest), content)
+  assert.equal(fake.asked.filter(one => one.startsWith('POST')).length, 2)
+})
+
 test('a registry that counts wrong is not believed for ever', async t => {
   const { fake, repository } = await served(t)
   fake.route([[/^PATCH/, { status: 202, headers: { location: '/v2/a/b/blobs/uploads/1', range: '0-9' } }]])

@@ -15,7 +15,7 @@ export const command: Command = {
       context.print('Using default tag: latest')
     const operation = all === true ? store.pushAll(name, { signal }) : store.push(name, { signal })
     const said = context.quiet || context.json ? undefined : context.print
-    const shown = showProgress(operation, context, said && { said })
+    const shown = showProgress(operation, context, said)
     const pushed = [await operation].flat()
     const { notes } = await shown
     if (context.json) return context.print(JSON.stringify({ pushed, report: operation.report }))
