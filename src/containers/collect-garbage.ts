@@ -1,18 +1,17 @@
 /** Collecting the garbage of a store that has containers: what they use is in use, and what is left of dead ones goes, too. */
 import { collectGarbage, type GcOptions, type GcParts, type GcReport } from '../images/gc.js'
-import type { Limits } from '../limits.js'
 import type { OperationContext } from '../operation.js'
 import { ContainerStore } from './container-store.js'
 import { containerReferences } from './references.js'
 
-type Parts = Omit<GcParts, 'containers'> & { readonly limits: Limits }
+type Parts = Omit<GcParts, 'containers'>
 
 export function collectGarbageOf(
-  { limits, ...parts }: Parts,
+  parts: Parts,
   options: Pick<GcOptions, 'dryRun'>,
   op: OperationContext,
 ): Promise<GcReport> {
-  const store = new ContainerStore(parts.root, parts.layers, limits)
+  const store = new ContainerStore(parts.root, parts.layers, parts.limits)
   const containers = {
     references: (leftovers: ReadonlySet<string>) => containerReferences(parts.root, store, leftovers),
     leftovers: () => store.leftovers(),

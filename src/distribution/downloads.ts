@@ -9,6 +9,7 @@
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
 import { PhylloError } from '../errors.js'
+import type { Digest } from '../oci/digest.js'
 import type { ByteRange } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
 import { Turns } from '../pool/turns.js'
@@ -95,6 +96,12 @@ export class Downloads {
     } finally {
       await release()
     }
+  }
+
+  /** A manifest or an index, verified: where blobs are kept, it stays beside them. */
+  async settleDocument(digest: Digest, bytes: Buffer): Promise<void> {
+    const { root } = this.#parts
+    if (this.keeps) await root.publishBytes(root.paths.blob(digest), bytes, 0o600)
   }
 
   #join({ repository, blob, receiver }: Download): Transfer {

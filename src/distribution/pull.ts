@@ -177,6 +177,9 @@ async function pullFrom(
     await using stage = await parts.root.stage()
     return await copyIntoStore(source, parts.copyTarget(), stage, op)
   })
+  // They are collected unless a name leads to them.
+  for (const document of [fetched, fetched.index])
+    if (document !== undefined) await parts.downloads.settleDocument(document.digest, document.bytes)
   sayDigest(op, top)
   return { ...copied!, reference, digest: top, isNew }
 }

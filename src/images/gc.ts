@@ -10,16 +10,13 @@
  */
 import { basename } from 'node:path'
 import { giveUpPartial, oldPartials } from '../disk/partials.js'
-import type { Root } from '../disk/root.js'
 import { type Footprint, freedBytes, RoomMeter, totalBytes } from '../disk/usage.js'
 import type { UpperLeftover } from '../drivers/driver.js'
-import type { BlobNotes } from '../layers/blob-notes.js'
 import type { Collected, LiveRoots } from '../layers/collect.js'
-import type { LayerStore } from '../layers/layer-store.js'
 import type { ChainId } from '../oci/digest.js'
 import type { OperationContext } from '../operation.js'
 import type { ImageStore } from './image-store.js'
-import { blobsAlone } from './kept-blobs.js'
+import { blobsAlone, type KeptBlobsParts } from './kept-blobs.js'
 import { metadataAlone, takeMetadata } from './metadata-alone.js'
 import { liveRoots } from './remove.js'
 
@@ -61,11 +58,8 @@ export interface GcOptions {
   readonly signal?: AbortSignal
 }
 
-export interface GcParts {
-  readonly root: Root
+export interface GcParts extends KeptBlobsParts {
   readonly images: ImageStore
-  readonly layers: LayerStore
-  readonly blobNotes: BlobNotes
   readonly containers: {
     /** What containers need, apart from the mounts of these. */
     references(leftovers: ReadonlySet<string>): Promise<LiveRoots>
@@ -225,9 +219,9 @@ class GarbageCollection {
 
   /** After the layers: in a dry run these are still there. */
   async #blobs(): Promise<void> {
-    const { root, layers, blobNotes } = this.#parts
+    const { root } = this.#parts
     const chains = this.#found.flatMap(({ kind, name }) => (kind === 'layer' ? [name as ChainId] : []))
-    for (const blob of await blobsAlone(root, layers, blobNotes, new Set(chains))) {
+    for (const blob of await blobsAlone(this.#parts, new Set(chains))) {
       const path = root.paths.blob(blob)
       const footprint = await this.#meter.of([path])
       if (this.#dryRun || (await root.toTrash(path)) !== undefined)

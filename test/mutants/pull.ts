@@ -99,8 +99,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'kept blobs outlive their layers',
     file: 'src/images/kept-blobs.ts',
-    find: 'if (!living.has(diffId)) alone.push(blob)',
-    replace: 'if (!living.has(diffId) && living.size > 9) alone.push(blob)',
+    find: 'if (!living.has(diffId) &&',
+    replace: 'if (!living.has(diffId) && living.size > 9 &&',
     test: pull,
   },
   {
@@ -109,5 +109,19 @@ export const mutants: readonly Mutant[] = [
     find: 'if (!gone.has(chainId)) living.add(diffId)',
     replace: 'if (gone.size >= 0 || chainId === undefined) living.add(diffId)',
     test: pull,
+  },
+  {
+    name: 'kept manifests are collected while their image has its name',
+    file: 'src/images/kept-blobs.ts',
+    find: ' && !named.has(blob)',
+    replace: '',
+    test: 'test/distribution/round-trip.test.ts',
+  },
+  {
+    name: 'what a kept index leads to is collected',
+    file: 'src/images/kept-blobs.ts',
+    find: 'named.add(child.digest)',
+    replace: 'named.add(digest ?? child.digest)',
+    test: 'test/distribution/round-trip.test.ts',
   },
 ]
