@@ -147,6 +147,8 @@ export class Transfer {
       await this.#fill(file, range, signal)
       await file.end()
     } catch (error) {
+      // Before the job hears of it, whose own failure says nothing.
+      this.failure = { error }
       await file.fail()
       throw error
     }
