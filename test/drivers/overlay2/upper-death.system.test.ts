@@ -18,7 +18,10 @@ import { freshSeed, type Op, sequence, type TreeNode, type TreeNodes } from '../
 
 const calls = await systemCalls()
 
-function withoutTimes({ mtime, nlink: _, group: __, children, ...node }: TreeNode): TreeNode {
+/** Times of directories, numbers of links and the order of xattrs, which is the file system's, do not count. */
+function withoutTimes({ mtime, nlink: _, group: __, children, xattrs, ...rest }: TreeNode): TreeNode {
+  const sorted = xattrs && Object.fromEntries(Object.entries(xattrs).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const node = { ...rest, ...(sorted && { xattrs: sorted }) }
   if (children === undefined) return { ...node, ...(mtime !== undefined && { mtime }) }
   const inside = Object.entries(children).map(([name, child]) => [name, withoutTimes(child)])
   return { ...node, children: Object.fromEntries(inside) }
