@@ -1,6 +1,5 @@
 /** The blobs of manifests on their way from one repository to another one, some at once. What is there already stays where it is. */
 import { setMaxListeners } from 'node:events'
-import { setImmediate as others } from 'node:timers/promises'
 import { together } from '../endings.js'
 import { PhylloError } from '../errors.js'
 import { MiB } from '../limits.js'
@@ -10,6 +9,7 @@ import type { ImageManifest } from '../oci/manifest.js'
 import { isForeignLayerType } from '../oci/media-type.js'
 import type { OperationContext } from '../operation.js'
 import type { Repository } from '../registry/repository.js'
+import { SharedLoop } from './shared-loop.js'
 
 /** Blobs that move at once. */
 const lanes = 4
@@ -27,9 +27,7 @@ export class BlobCopy {
   readonly #route: BlobRoute
   readonly #op: OperationContext
   readonly #done = new Set<Digest>()
-  /** Bytes that have been read since others had a turn. */
-  #sinceTurn = 0
-  #turn: Promise<void> | undefined
+  readonly #loop = new SharedLoop(turnBytes)
   readonly bytes = { bytesMounted: 0, bytesExisting: 0, bytesStreamed: 0 }
 
   constructor(route: BlobRoute, op: OperationContext) {
@@ -98,7 +96,7 @@ export class BlobCopy {
     const { from, to } = this.#route
     const subject = shortId(blob.digest)
     const { emit, report } = this.#op
-    const turn = (bytes: number) => this.#turnAfter(bytes)
+    const loop = this.#loop
     let reading = new AbortController()
     let failure: { readonly error: unknown } | undefined
     const open = async function* () {
@@ -116,7 +114,7 @@ export class BlobCopy {
           yield piece
           report.bytesWritten += piece.length
           emit({ type: 'progress', subject, action: 'Copying', done, total: blob.sizeBytes })
-          await turn(piece.length)
+          await loop.after(piece.length)
         }
       } catch (error) {
         failure = { error }
@@ -136,16 +134,6 @@ export class BlobCopy {
    * Two sockets on a fast network feed each other without end: nothing in between ever waits. Whoever has taken enough lets the
    * event loop go round, and so do all that come meanwhile.
    */
-  async #turnAfter(bytes: number): Promise<void> {
-    this.#sinceTurn += bytes
-    if (this.#sinceTurn >= turnBytes)
-      this.#turn ??= others().then(() => {
-        this.#sinceTurn = 0
-        this.#turn = undefined
-      })
-    await this.#turn
-  }
-
   #told({ digest, sizeBytes }: Descriptor, message: string): void {
     if (message !== 'Copied') this.#op.report.bytesReused += sizeBytes
     this.#op.emit({ type: 'layer', subject: shortId(digest), message })

@@ -9,12 +9,17 @@
 import { ifThere } from '../disk/io.js'
 import type { Root } from '../disk/root.js'
 import { PhylloError } from '../errors.js'
+import { KiB } from '../limits.js'
 import type { Digest } from '../oci/digest.js'
 import type { ByteRange } from '../pool/jobs.js'
 import type { Pool } from '../pool/pool.js'
 import { Turns } from '../pool/turns.js'
 import type { Repository } from '../registry/repository.js'
+import { SharedLoop } from './shared-loop.js'
 import { type Blob, type Receiver, Transfer } from './transfer.js'
+
+/** Bytes that all transfers together take from their sockets in one turn of the event loop. */
+const turnBytes = 512 * KiB
 
 export interface DownloadsParts {
   readonly root: Root
@@ -41,6 +46,7 @@ export class Downloads {
   readonly keeps: boolean
   readonly #parts: DownloadsParts
   readonly #turns: Turns
+  readonly #loop = new SharedLoop(turnBytes)
   #following: Turns | undefined
   /** By repository and digest. */
   readonly #transfers = new Map<string, Transfer>()
@@ -114,7 +120,12 @@ export class Downloads {
     const { root, pool } = this.#parts
     // One thread is left for what is there.
     this.#following ??= new Turns(Math.max(1, pool().workers - 1))
-    const transfer = new Transfer({ root, turns: this.#turns, following: this.#following }, repository, blob, receiver)
+    const transfer = new Transfer(
+      { root, turns: this.#turns, following: this.#following, loop: this.#loop },
+      repository,
+      blob,
+      receiver,
+    )
     this.#transfers.set(key, transfer)
     return transfer
   }

@@ -14,6 +14,7 @@ import type { Descriptor } from '../oci/descriptor.js'
 import type { ByteRange } from '../pool/jobs.js'
 import type { Turns } from '../pool/turns.js'
 import type { Repository } from '../registry/repository.js'
+import type { SharedLoop } from './shared-loop.js'
 
 export type Blob = Pick<Descriptor, 'digest' | 'sizeBytes'>
 
@@ -35,6 +36,7 @@ export interface TransferParts {
   readonly turns: Turns
   /** Of those whose bytes are used before all of them are there: a job that waits for them keeps its thread from others. */
   readonly following: Turns
+  readonly loop: SharedLoop
 }
 
 /** A job takes about so many bytes of a blob in a millisecond. */
@@ -165,6 +167,7 @@ export class Transfer {
       this.fetchedBytes += piece.length
       signal.throwIfAborted()
       this.#tell(receiver => receiver.arrived(resumedBytes + this.fetchedBytes))
+      await this.#parts.loop.after(piece.length)
       if (!this.#isFollowed && this.#isTime(performance.now() - begun)) this.#follow(range)
     }
   }

@@ -160,7 +160,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'nobody has a turn while blobs move',
     file: 'src/distribution/copy-blobs.ts',
-    find: '          await turn(piece.length)\n',
+    find: '          await loop.after(piece.length)\n',
     replace: '',
     test: copy,
   },
