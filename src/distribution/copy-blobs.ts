@@ -130,10 +130,6 @@ export class BlobCopy {
     }
   }
 
-  /**
-   * Two sockets on a fast network feed each other without end: nothing in between ever waits. Whoever has taken enough lets the
-   * event loop go round, and so do all that come meanwhile.
-   */
   #told({ digest, sizeBytes }: Descriptor, message: string): void {
     if (message !== 'Copied') this.#op.report.bytesReused += sizeBytes
     this.#op.emit({ type: 'layer', subject: shortId(digest), message })

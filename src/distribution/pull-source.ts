@@ -171,7 +171,13 @@ export class PullSource implements ImageSource {
 function checkTypes({ config, layers }: ImageManifest, name: string): void {
   const { mediaType } = config
   if (mediaType === pluginType)
-    throw new PhylloError('MANIFEST_INVALID', `Encountered remote ${quoted(mediaType)}(plugin) when fetching: ${name}`)
+    throw new PhylloError(
+      'MANIFEST_INVALID',
+      `Encountered remote ${quoted(mediaType)}(plugin) when fetching: ${name}`,
+      {
+        mediaType,
+      },
+    )
   const wrong = isImageConfigType(mediaType) ? layers.find(layer => !isLayerType(layer.mediaType)) : config
   if (wrong === undefined) return
   const what = wrong === config ? 'config' : 'layer'
