@@ -11,7 +11,7 @@
 
 import type { Space, WritingContext } from '../disk/space.js'
 import type { Stage } from '../disk/stage.js'
-import { finishing } from '../endings.js'
+import { finishing, together } from '../endings.js'
 import type { LayerLook, LayerStore } from '../layers/layer-store.js'
 import type { LayerRecord } from '../layers/record.js'
 import type { Limits } from '../limits.js'
@@ -78,9 +78,7 @@ export async function copyIntoStore(
 async function admit(missing: readonly MissingLayer[], to: CopyTarget, op: WritingContext): Promise<void> {
   if (missing.length === 0) return
   const { limits, layers } = to
-  const toFetch = await Promise.all(
-    missing.flatMap(({ remote }) => (remote === undefined ? [] : [remote.missingBytes()])),
-  )
+  const toFetch = await together(missing.flatMap(({ remote }) => (remote === undefined ? [] : [remote.missingBytes()])))
   if (toFetch.length > 0) op.report.bytesToFetch = toFetch.reduce((sum, bytes) => sum + bytes, 0)
   await op.admit(await leastBytes(missing, { driver: layers.driver, limits, fits: op.fits }))
 }
