@@ -50,6 +50,11 @@ export interface RunOptions {
   readonly onLeave?: () => void
 }
 
+/**
+ * Jobs keep every core busy: whoever answers others on the calling thread must not wait behind them. On Linux a nice value is a
+ * thread's own (sched(7)); elsewhere it would be the whole process's, or is another scale.
+ */
+const niceIncrement = process.platform === 'linux' ? 5 : 0
 /** How long an idle thread waits for more work before it ends. */
 const idleTimeoutMs = 2000
 const progressIntervalMs = 100
@@ -182,6 +187,7 @@ export class Pool {
       minThreads: 0,
       maxThreads: this.workers,
       idleTimeout: idleTimeoutMs,
+      niceIncrement,
       // A blocking wait between jobs would keep a thread's finished file operations from being cleaned up.
       atomics: 'disabled',
     })

@@ -79,6 +79,13 @@ export const mutants: readonly Mutant[] = [
     test: 'test/pool/pool.test.ts',
   },
   {
+    name: 'threads of the pool take the cores from the thread that waits for them',
+    file: 'src/pool/pool.ts',
+    find: '      niceIncrement,\n',
+    replace: '',
+    test: 'test/pool/pool.test.ts',
+  },
+  {
     name: 'errors lose their facts between threads',
     file: 'src/pool/wire.ts',
     find: '    facts,\n    cause: cause === undefined',

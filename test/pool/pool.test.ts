@@ -13,6 +13,7 @@ import { defaultLimits } from '../../src/limits.js'
 import type { DiffId } from '../../src/oci/digest.js'
 import type { WriteLayerInput } from '../../src/pool/jobs.js'
 import { Pool } from '../../src/pool/pool.js'
+import { priorityOfThisThread } from '../build/thread-priority.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'phyllo-pool-'))
 after(() => rmSync(dir, { recursive: true, force: true }))
@@ -76,6 +77,18 @@ for (const workers of [0, 2]) {
     )
   })
 }
+
+test('a thread of the pool has a lower priority than the thread that waits for it, whose own stays', async () => {
+  const own = priorityOfThisThread()
+  const priority = async (workers: number) => {
+    await using pool = new Pool({ workers, workersDir })
+    const { warnings } = await pool.run('write-layer', input('which priority'))
+    return Number(warnings[0])
+  }
+  assert.equal(await priority(1), Math.min(own + 5, 19))
+  assert.equal(await priority(0), own)
+  assert.equal(priorityOfThisThread(), own)
+})
 
 test('after an aborted run no thread writes any more, 20 times', async t => {
   await using pool = new Pool({ workers: 2, workersDir, killAfterMs: 0 })

@@ -4,6 +4,7 @@ import { threadId } from 'node:worker_threads'
 import { PhylloError } from '../../../src/errors.js'
 import type { DiffId } from '../../../src/oci/digest.js'
 import { job } from '../../../src/pool/wire.js'
+import { priorityOfThisThread } from '../../build/thread-priority.js'
 
 export default job('write-layer', async ({ label, target }, { progress }) => {
   if (label === 'fail')
@@ -30,6 +31,11 @@ export default job('write-layer', async ({ label, target }, { progress }) => {
     sizeBytes: 1,
     entries: 1,
     fileBytes: 9,
-    warnings: [label === 'which thread' ? `${threadId}` : label],
+    warnings: [warningOf(label)],
   }
 })
+
+function warningOf(label: string): string {
+  if (label === 'which thread') return `${threadId}`
+  return label === 'which priority' ? `${priorityOfThisThread()}` : label
+}
