@@ -29,6 +29,9 @@ function openStore(options: Options, env: NodeJS.ProcessEnv, how: How): Promise<
   if (options.compression !== undefined) chosen.compression = oneOf(options, 'compression', ['lz4', 'none'])
   if (options.durability !== undefined) chosen.durability = oneOf(options, 'durability', ['full', 'none'])
   if (options.workers !== undefined) chosen.workers = wholeNumber(options, 'workers')
+  if (options.blobs !== undefined) chosen.blobs = oneOf(options, 'blobs', ['keep', 'drop'])
+  if (options['concurrent-downloads'] !== undefined)
+    chosen.concurrentDownloads = wholeNumber(options, 'concurrent-downloads', 1)
   const daemonJson = options['daemon-config']
   chosen.registry = { realms: realmsOf(options), ...(typeof daemonJson === 'string' && { daemonJson }) }
   return Store.open(rootOf(options, env), chosen)
@@ -107,9 +110,9 @@ function oneOf<T extends string>(options: Options, name: string, values: readonl
   return value
 }
 
-function wholeNumber(options: Options, name: string): number {
+function wholeNumber(options: Options, name: string, least = 0): number {
   const value = Number(options[name])
-  if (!Number.isInteger(value) || value < 0)
-    throw new UsageError(`--${name} is a whole number, not ${String(options[name])}`)
+  if (!Number.isInteger(value) || value < least || value > 1024)
+    throw new UsageError(`--${name} is a whole number from ${least} to 1024, not ${String(options[name])}`)
   return value
 }

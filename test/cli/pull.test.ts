@@ -1,7 +1,9 @@
 /** phyllo pull: Docker's words, and where they go. */
 import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileScratch, runPhyllo } from '../build/cli.js'
 import { FakeRegistry } from '../build/fake-registry.js'
 import { layerTar } from '../build/image.js'
@@ -112,10 +114,41 @@ test('all tags: a digest for each, one status, and the failures at the end with 
   assert.match(failed.stderr, /^phyllo: REGISTRY_NOT_FOUND: manifest for .*\/a\/b:gone not found: .*manifest unknown/)
 })
 
+test('--blobs keep keeps the blobs as they came; the default keeps none', async t => {
+  const { pull, put, repository, root } = await scene(t)
+  await pull(repository)
+  assert.equal(existsSync(join(root, 'blobs')) && readdirSync(join(root, 'blobs/sha256')).length > 0, false)
+  await runPhyllo(['rmi', repository], { root })
+  assert.equal((await pull('--blobs', 'keep', repository)).status, 0)
+  const kept = readdirSync(join(root, 'blobs/sha256'))
+  for (const blob of put.blobs) assert.ok(kept.includes(blob.slice('sha256:'.length)), blob)
+})
+
+test('--concurrent-downloads 1: one blob after the other', async t => {
+  const { fake, pull, repository } = await scene(t)
+  let [now, most] = [0, 0]
+  const answer = async ({ url }: { readonly url: string }) => {
+    most = Math.max(most, ++now)
+    await sleep(50)
+    now--
+    return { body: fake.blobs.get(url.split('/').at(-1)!)! }
+  }
+  fake.route([[/^GET .*\/blobs\//, answer]])
+  assert.equal((await pull('--concurrent-downloads', '1', repository)).status, 0)
+  assert.equal(most, 1)
+})
+
 test('words that it does not take', async t => {
   const { pull, repository } = await scene(t)
   const tagged = await pull('-a', `${repository}:v1`)
   assert.deepEqual([tagged.status, tagged.stderr], [2, "phyllo: pull: tag can't be used with --all-tags/-a\n"])
+  const refused = async (option: string, value: string) => (await pull(option, value, repository)).stderr
+  assert.equal(await refused('--blobs', 'some'), 'phyllo: --blobs is one of keep, drop, not some\n')
+  for (const count of ['0', '1.5', '1025', 'many'])
+    assert.equal(
+      await refused('--concurrent-downloads', count),
+      `phyllo: --concurrent-downloads is a whole number from 1 to 1024, not ${count}\n`,
+    )
   assert.equal((await pull()).status, 2)
   assert.equal((await pull(repository, repository)).status, 2)
   const missing = await pull(`${repository}:nope`)

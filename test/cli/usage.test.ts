@@ -45,8 +45,8 @@ const wrongWords: readonly (readonly [words: string, said: RegExp])[] = [
   ['images --digests=perhaps', /--digests=perhaps: "perhaps" is not true or false/],
   ['images --compression gzip', /--compression is one of lz4, none, not gzip/],
   ['images --durability half', /--durability is one of full, none, not half/],
-  ['images --workers many', /--workers is a whole number, not many/],
-  ['images --workers=-1', /--workers is a whole number, not -1/],
+  ['images --workers many', /--workers is a whole number from 0 to 1024, not many/],
+  ['images --workers=-1', /--workers is a whole number from 0 to 1024, not -1/],
   ['images --driver zfs', /--driver is one of packed, overlay2, not zfs/],
 ]
 

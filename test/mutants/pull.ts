@@ -6,6 +6,13 @@ const hostile = 'test/distribution/pull-hostile.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'the command does not keep blobs',
+    file: 'src/cli/open-store.ts',
+    find: "chosen.blobs = oneOf(options, 'blobs', ['keep', 'drop'])",
+    replace: "oneOf(options, 'blobs', ['keep', 'drop'])",
+    test: 'test/cli/pull.test.ts',
+  },
+  {
     name: 'a partial download goes with the pull that failed',
     file: 'src/distribution/transfer.ts',
     find: 'if (this.#condemned || empty)',

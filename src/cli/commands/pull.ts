@@ -3,14 +3,21 @@ import { type Command, type CommandContext, type OptionValue, throwAll, UsageErr
 import { showProgress, type Told } from '../progress.js'
 
 export const command: Command = {
-  usage: '[-a] [--platform OS/ARCH[/VARIANT]] [-q] NAME[:TAG|@DIGEST]',
+  usage: '[-a] [--platform OS/ARCH[/VARIANT]] [--blobs keep|drop] [--concurrent-downloads N] [-q] NAME[:TAG|@DIGEST]',
   summary: 'Bring an image, or every tag of a repository, from a registry',
   details: [
     '-a, --all-tags                     every tag of the repository',
     '--platform OS/ARCH[/VARIANT]       of an index; default: this machine’s',
+    '--blobs keep|drop                  keep the compressed blobs, so that a push sends them as they came; default: drop',
+    '--concurrent-downloads N           blobs at once; default: 3',
     'What an earlier pull has fetched, whole or in part, is not fetched again.',
   ],
-  options: { 'all-tags': { type: 'boolean', short: 'a' }, platform: { type: 'string' } },
+  options: {
+    'all-tags': { type: 'boolean', short: 'a' },
+    platform: { type: 'string' },
+    blobs: { type: 'string' },
+    'concurrent-downloads': { type: 'string' },
+  },
   words: [1, 1],
   async run(context, [name = ''], { 'all-tags': all, platform }) {
     const isBare = !name.includes('@') && !name.slice(name.lastIndexOf('/') + 1).includes(':')
