@@ -1,4 +1,5 @@
 /** Archives that we accept and another reader is known to read differently, as exactly as can be told, and why. */
+import { isUtf8 } from 'node:buffer'
 import { isHeaderOnly } from '../../src/tar/header.js'
 import { parseNumber } from '../../src/tar/numbers.js'
 import { scan } from './scan.js'
@@ -21,19 +22,26 @@ function hasNegativeTime(bytes: Buffer): boolean {
   return scan(bytes).some(({ contentOffset }) => bytes[contentOffset - 512 + 136] === 0xff)
 }
 
-/** tar-stream takes the header behind an empty `x` or `g` header for its padding, and refuses what comes then. */
-function hasEmptyPax(bytes: Buffer): boolean {
+/** The bodies of `x` and `g` headers. */
+function* paxBodies(bytes: Buffer): Generator<Buffer> {
   let from = 0
-  return scan(bytes).some(({ contentOffset, sizeBytes }) => {
+  for (const { contentOffset, sizeBytes } of scan(bytes)) {
     const start = from
     from = contentOffset + 512 * Math.ceil(sizeBytes / 512)
     for (let at = start; at < contentOffset - 512; at += 512) {
       const block = bytes.subarray(at, at + 512)
       const isPax = seal(Buffer.from(block)).equals(block) && (block[156] === 0x78 || block[156] === 0x67)
-      if (isPax && parseNumber(block, 124, 12) === 0) return true
+      if (isPax) yield bytes.subarray(at + 512, at + 512 + parseNumber(block, 124, 12))
     }
-    return false
-  })
+  }
+}
+
+/**
+ * tar-stream takes the header behind an empty `x` or `g` header for its padding, and refuses what comes then; and it decodes what is
+ * in one, so that bytes that are no UTF-8 are lost.
+ */
+function hasOddPax(bytes: Buffer): boolean {
+  return [...paxBodies(bytes)].some(body => body.length === 0 || !isUtf8(body))
 }
 
 /** tar-stream sees the slash that makes a file a directory, and then reports a file. */
@@ -44,5 +52,5 @@ function hasSlashedFile(bytes: Buffer): boolean {
 }
 
 export function tarStreamErrs(bytes: Buffer): boolean {
-  return hasSizeWithoutContent(bytes) || hasNegativeTime(bytes) || hasEmptyPax(bytes) || hasSlashedFile(bytes)
+  return hasSizeWithoutContent(bytes) || hasNegativeTime(bytes) || hasOddPax(bytes) || hasSlashedFile(bytes)
 }
