@@ -218,6 +218,17 @@ test('an image that is no index, of another platform than was asked for, comes w
   assert.match(warnings.join(), /platform \(linux\/s390x\) does not match the specified platform \(linux\/arm64\)/)
 })
 
+test('a platform that no machine has is told as a terminal may show it', async t => {
+  const fake = await FakeRegistry.start(t)
+  putImage(fake, { ...one, config: { architecture: 's390x\u001b[31m' } })
+  const store = await pullingStore(t)
+  const operation = store.pull(`${fake.host}/a/b:v1`, { platform: 'linux/arm64' })
+  const warnings: string[] = []
+  for await (const event of operation) if (event.type === 'warning') warnings.push(event.message)
+  await operation
+  assert.match(warnings.join(), /platform \(linux\/s390x\\u001b\[31m\) does not match/)
+})
+
 test('all tags: a result for each, and one that is no image does not keep the others', async t => {
   const fake = await FakeRegistry.start(t)
   putImage(fake, two, { tag: 'v2' })
@@ -243,6 +254,25 @@ test('all tags: a result for each, and one that is no image does not keep the ot
     ['v2', imageIdOf(two), undefined],
   ])
   await assert.rejects(async () => store.pullAll(`${fake.host}/a/b:v1`), { code: 'REFERENCE_INVALID' })
+})
+
+test('all tags: what is no tag, though the registry says so, is an error that a terminal may show', async t => {
+  const fake = await FakeRegistry.start(t)
+  putImage(fake, one, { tag: 'v1' })
+  fake.route([[/tags\/list/, { body: JSON.stringify({ tags: ['v1', '../../x', 'a\u001b[31m', 'sha256:ab', ''] }) }]])
+  const store = await pullingStore(t)
+  const results = await store.pullAll(`${fake.host}/a/b`)
+  const wrong = results.filter(({ error }) => error !== undefined)
+  assert.equal(wrong.length, 4)
+  for (const { reference, error } of wrong) {
+    assert.equal((error as { code?: string }).code, 'REFERENCE_INVALID')
+    assert.ok(!`${reference}${(error as Error).message}`.includes('\u001b'))
+  }
+  assert.deepEqual(
+    results.flatMap(({ image }) => image?.id ?? []),
+    [imageIdOf(one)],
+  )
+  assert.equal(fake.asked.filter(asked => /manifests\/(?!v1|sha256:\w{64}$)/.test(asked)).length, 0)
 })
 
 test('a blob that an image has twice is fetched once', async t => {

@@ -124,4 +124,18 @@ export const mutants: readonly Mutant[] = [
     replace: 'named.add(digest ?? child.digest)',
     test: 'test/distribution/round-trip.test.ts',
   },
+  {
+    name: 'a tag that is none is told as it came',
+    file: 'src/distribution/pull.ts',
+    find: 'printable(fromText(tag))',
+    replace: 'tag',
+    test: 'test/distribution/pull.test.ts',
+  },
+  {
+    name: 'a platform is told as it came',
+    file: 'src/distribution/pull.ts',
+    find: 'printable(fromText(formatPlatform(config)))',
+    replace: 'formatPlatform(config)',
+    test: 'test/distribution/pull.test.ts',
+  },
 ]
