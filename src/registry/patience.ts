@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PhylloError } from '../errors.js'
 import { isPassing } from './exchange.js'
 import type { Retries } from './options.js'
+import { timeLeft } from './waiting.js'
 
 export class Patience {
   readonly #retries: Retries
@@ -41,7 +42,8 @@ export class Patience {
     signal?.throwIfAborted()
     if (!isPassing(error)) throw error
     const ms = this.#wait(error, attempt)
-    if (attempt >= attempts || ms > this.#retries.longestMs) throw error
+    // To wait beyond one's own time would only hide why.
+    if (attempt >= attempts || ms > this.#retries.longestMs || ms >= timeLeft(signal)) throw error
     await pause(ms, signal)
   }
 

@@ -97,8 +97,15 @@ export class Session {
     const { totalMs } = this.#network.settings.timeouts
     const place = { method: call.method, url: new URL('/', this.endpoint.bases[0]) }
     return withTimeout(totalMs, place, call.signal, async signal => {
-      const answer = await this.send({ ...call, signal })
-      return { answer, bytes: await readWhole(answer, bound, what) }
+      for (let attempt = 1; ; attempt++) {
+        const answer = await this.send({ ...call, signal })
+        try {
+          return { answer, bytes: await readWhole(answer, bound, what) }
+        } catch (error) {
+          // A request repeats itself only until the head of its answer is there.
+          await this.#patience.after(error, attempt, signal)
+        }
+      }
     })
   }
 
