@@ -178,7 +178,7 @@ function checkRange(answer: Answer, at: number, sizeBytes: number): void {
   const right = Number(first) === at && Number(last) + 1 === sizeBytes && (total === '*' || Number(total) === sizeBytes)
   if (right) return
   const reason = `asked for the bytes from ${at} of ${sizeBytes}, it sends others (Content-Range: ${JSON.stringify(stated.slice(0, 80))})`
-  throw new PhylloError('REGISTRY_PROTOCOL', `${named(answer)}: ${reason}`, facts(answer))
+  throw new PhylloError('REGISTRY_PROTOCOL', `${named(answer)}: ${reason}`, { ...facts(answer), status: 206 })
 }
 
 function mismatch({ name }: Place, digest: Digest, expected: number, seen: number): PhylloError {

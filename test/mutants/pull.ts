@@ -138,4 +138,18 @@ export const mutants: readonly Mutant[] = [
     replace: 'formatPlatform(config)',
     test: 'test/distribution/pull.test.ts',
   },
+  {
+    name: 'a server that gives no ranges fails every pull of what was left',
+    file: 'src/distribution/downloads.ts',
+    find: 'return { error: first, bytesAreRight: !isOfPart }',
+    replace: 'return { error: first, bytesAreRight: true }',
+    test: resume,
+  },
+  {
+    name: 'a range of fewer bytes than were asked for is the end',
+    file: 'src/distribution/downloads.ts',
+    find: "return error.status === 416 || (error.code === 'REGISTRY_PROTOCOL' && error.status === 206)",
+    replace: 'return error.status === 416',
+    test: resume,
+  },
 ]

@@ -305,4 +305,11 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (any || tooMany || !tooMany) throw error',
     test: manifests,
   },
+  {
+    name: 'a registry that fails at a mount is sent nothing',
+    file: 'src/registry/uploads.ts',
+    find: "if (error.code === 'REGISTRY_UNAVAILABLE') return error.status !== undefined",
+    replace: "if (error.code === 'REGISTRY_UNAVAILABLE') return false",
+    test: uploads,
+  },
 ]
