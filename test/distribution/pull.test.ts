@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { FakeRegistry } from '../build/fake-registry.js'
 import { configOf, digestOf, imageIdOf, layerTar, ociTypes } from '../build/image.js'
-import { blobRequests, noiseLayer, pullingStore, putImage } from '../build/registry-images.js'
+import { quick } from '../build/registry-client.js'
+import { blobRequests, breaksOff, noiseLayer, pullingStore, putImage } from '../build/registry-images.js'
 import { leftovers } from '../build/store.js'
 
 const one = { layers: [layerTar({ a: 'one' })] }
@@ -79,6 +80,22 @@ test('what is said of it: Docker’s words, for each layer in their order', asyn
   assert.deepEqual(said.get(''), [`Digest: ${digest}`])
   const name = `${fake.host}/a/b:v1`
   assert.deepEqual(said.get(name), [`Pulled image: ${name}`, `Status: Downloaded newer image for ${name}`])
+})
+
+test('a blob that waits for its next attempt says so once a second, in Docker’s words', async t => {
+  const fake = await FakeRegistry.start(t)
+  const [blob] = putImage(fake, one).blobs
+  const at = `GET /v2/a/b/blobs/${blob}`
+  const busy = { status: 503, headers: { 'retry-after': '2' } }
+  fake.route([[at, busy, breaksOff(fake, blob!, 10), { body: fake.blobs.get(blob!)! }]])
+  const store = await pullingStore(t, { registry: { retries: { ...quick, longestMs: 5000 } } })
+  const operation = store.pull(`${fake.host}/a/b:v1`)
+  const said: string[] = []
+  for await (const event of operation)
+    if (event.type === 'layer' && event.subject === blob?.slice(7, 19)) said.push(event.message)
+  await operation
+  const waits = ['Retrying in 2 seconds', 'Retrying in 1 second', 'Retrying in 1 second']
+  assert.deepEqual(said, ['Pulling fs layer', ...waits, 'Verifying Checksum', 'Download complete', 'Pull complete'])
 })
 
 test('with one download at a time the others wait, and say so', async t => {

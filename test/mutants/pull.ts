@@ -152,4 +152,18 @@ export const mutants: readonly Mutant[] = [
     replace: 'return error.status === 416',
     test: resume,
   },
+  {
+    name: 'a blob that waits for its next attempt does not say so',
+    file: 'src/registry/blobs.ts',
+    find: 'afterFailure(error, failures, { signal, onWait })',
+    replace: 'afterFailure(error, failures, { signal })',
+    test: 'test/distribution/pull.test.ts',
+  },
+  {
+    name: 'a long wait is told once',
+    file: 'src/registry/patience.ts',
+    find: 'for (let left = ms; left > 0; left -= secondMs) {',
+    replace: 'if (ms > 0) for (const left of [ms]) {',
+    test: 'test/distribution/pull.test.ts',
+  },
 ]

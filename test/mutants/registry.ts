@@ -119,7 +119,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'only the request that was told so waits',
     file: 'src/registry/patience.ts',
-    find: 'await pause(this.#notBefore - Date.now(), signal)',
+    find: 'await pause(this.#notBefore - Date.now(), signal, onWait)',
     replace: 'await pause(0, signal)',
     test: follow,
   },
