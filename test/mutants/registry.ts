@@ -312,4 +312,11 @@ export const mutants: readonly Mutant[] = [
     replace: "if (error.code === 'REGISTRY_UNAVAILABLE') return false",
     test: uploads,
   },
+  {
+    name: 'an action of two words is none',
+    file: 'src/registry/authorizer.ts',
+    find: ':[a-z_*]+(?:',
+    replace: ':[a-z*]+(?:',
+    test: authorizer,
+  },
 ]
