@@ -162,8 +162,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a long wait is told once',
     file: 'src/registry/patience.ts',
-    find: 'for (let left = ms; left > 0; left -= secondMs) {',
-    replace: 'if (ms > 0) for (const left of [ms]) {',
+    find: '    onWait?.(',
+    replace: '    if (left === ms) onWait?.(',
     test: 'test/distribution/pull.test.ts',
   },
 ]
