@@ -2,7 +2,7 @@
  * The blobs that a store fetches: so many at once, whatever asks for them, and each once, whoever asks for it.
  *
  * Invariants:
- * - Bytes that turn out to be wrong are fetched once more if some of them were there before, and never twice.
+ * - Bytes that turn out to be wrong, or that nobody gives the rest of, are fetched once more if some were there before, and never twice.
  * - When `fetch` settles, nothing of what it was asked for goes on, unless somebody else wants it, too.
  */
 
@@ -156,8 +156,10 @@ export class Downloads {
     // A job has only heard that nothing more came.
     if (transfer.failure !== undefined) {
       const { error: first } = transfer.failure
-      if (first instanceof PhylloError && first.code === 'SIZE_MISMATCH') this.#condemn(transfer)
-      return { error: first, bytesAreRight: true }
+      // Whoever can give only all of it would fail every pull for as long as a part is there.
+      const isOfPart = transfer.resumedBytes > 0 && isOfRange(first)
+      if (isOfPart || (first instanceof PhylloError && first.code === 'SIZE_MISMATCH')) this.#condemn(transfer)
+      return { error: first, bytesAreRight: !isOfPart }
     }
     if (!isOfBytes(error)) return { error, bytesAreRight: true }
     this.#condemn(transfer)
@@ -187,6 +189,12 @@ export class Downloads {
   #forget(transfer: Transfer): void {
     for (const [key, one] of this.#transfers) if (one === transfer) this.#transfers.delete(key)
   }
+}
+
+/** The server does not give the rest of a blob: not satisfiable (416), or another range than was asked for. */
+function isOfRange(error: unknown): boolean {
+  if (!(error instanceof PhylloError)) return false
+  return error.status === 416 || (error.code === 'REGISTRY_PROTOCOL' && error.status === 206)
 }
 
 /** What a job says of bytes, and not of the machine that it runs on. */

@@ -29,6 +29,7 @@ import type { Reference } from '../oci/reference.js'
 import type { OperationContext } from '../operation.js'
 import type { Repository } from '../registry/repository.js'
 import type { Downloads } from './downloads.js'
+import { retryingIn } from './retrying.js'
 
 const words: CopyWords = {
   there: 'Already exists',
@@ -140,6 +141,7 @@ export class PullSource implements ImageSource {
       const receiver = {
         isWanted,
         waits: () => say('Waiting'),
+        retriesIn: (seconds: number) => say(retryingIn(seconds)),
         arrived: move('Downloading'),
         complete: () => {
           complete = true

@@ -6,7 +6,9 @@
  * - What is recorded to have come from this repository under this digest, and is here with all of its layers, is not asked for again.
  * - Names come last, as in Docker: the digest of the top-level manifest or index, then the tag.
  */
+import { fromText, printable } from '../byte-string.js'
 import type { Root } from '../disk/root.js'
+
 import type { Space } from '../disk/space.js'
 import { PhylloError, withFacts } from '../errors.js'
 import { type CopiedImage, type CopyTarget, copyIntoStore } from '../images/copy.js'
@@ -25,6 +27,7 @@ import {
   canonicalName,
   familiarName,
   familiarRepository,
+  isTag,
   parseReference,
   type Reference,
   withDefaultTag,
@@ -104,8 +107,10 @@ export async function pullAllTags(
   const tags = await fromEndpoints(repository, parts, op, from => from.tags({ signal: op.signal }))
   const results: TagResult[] = []
   for (const tag of tags.toSorted()) {
-    const reference = familiarName({ ...repository, tag })
+    // What a registry calls a tag may be none, and made for a terminal.
+    const reference = `${familiarRepository(repository)}:${printable(fromText(tag))}`
     try {
+      if (!isTag(tag)) throw new PhylloError('REFERENCE_INVALID', `${reference}: not a tag`)
       results.push({ reference, pulled: await pullReference({ ...repository, tag }, platform, parts, op) })
     } catch (error) {
       op.signal.throwIfAborted()
@@ -234,7 +239,8 @@ function sayDigest({ emit }: Pick<OperationContext, 'emit'>, digest: Digest): vo
 /** As newer Dockers do for an image that is no index: it is what there is. */
 function warnOfPlatform({ config, name }: PullSource, wanted: Platform | undefined, op: OperationContext): void {
   if (wanted === undefined || config.architecture === '' || matchPlatform(wanted, config)) return
-  const message = `image with reference ${name} was found but its platform (${formatPlatform(config)}) does not match the specified platform (${formatPlatform(wanted)})`
+  const platform = printable(fromText(formatPlatform(config)))
+  const message = `image with reference ${name} was found but its platform (${platform}) does not match the specified platform (${formatPlatform(wanted)})`
   op.emit({ type: 'warning', subject: name, message })
 }
 

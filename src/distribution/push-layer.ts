@@ -25,6 +25,7 @@ import { formOf, type KeptBlob, keptLayer } from './kept-blobs.js'
 import { type Attempts, attemptsFor, checkCandidates, mountCandidates } from './push-candidates.js'
 import type { LayerBlob } from './push-manifest.js'
 import type { PushNotes } from './push-notes.js'
+import { retryingIn } from './retrying.js'
 
 export interface LayerPushParts {
   readonly target: Reference
@@ -205,7 +206,11 @@ class LayerPush {
     const { repository, op } = this.#parts
     const begun = this.#begun
     this.#begun = undefined
-    return await repository.send(growing, { begun, signal: op.signal })
+    return await repository.send(growing, {
+      begun,
+      signal: op.signal,
+      onWait: seconds => this.#tell(retryingIn(seconds)),
+    })
   }
 
   /** The registry has said so of what it was sent; now it says so of what it has. */

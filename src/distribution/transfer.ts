@@ -24,6 +24,8 @@ export interface Receiver {
   isWanted(): Promise<boolean>
   /** It has to wait for others. */
   waits(): void
+  /** It has failed in passing, and is tried again in so many seconds. */
+  retriesIn(seconds: number): void
   /** So many bytes are there. */
   arrived(bytes: number): void
   /** All of them are. */
@@ -161,7 +163,8 @@ export class Transfer {
   async #fill(file: GrowingFile, range: ByteRange, signal: AbortSignal): Promise<void> {
     const { resumedBytes, blob } = this
     let begun = 0
-    for await (const piece of this.#repository.blob(blob, { offset: resumedBytes, verify: false, signal })) {
+    const onWait = (seconds: number) => this.#tell(receiver => receiver.retriesIn(seconds))
+    for await (const piece of this.#repository.blob(blob, { offset: resumedBytes, verify: false, signal, onWait })) {
       begun ||= performance.now()
       await file.append(piece)
       this.fetchedBytes += piece.length

@@ -58,6 +58,11 @@ export function parseReference(text: string): Reference {
   }
 }
 
+/** What a registry lists as tags need not be any. */
+export function isTag(text: string): boolean {
+  return text.length <= tagMax && tagGrammar.test(text)
+}
+
 /** The same reference, with the tag `latest` if it has neither a tag nor a digest. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: defaultTag } : reference

@@ -13,8 +13,8 @@ import { realmOf, withheld } from './realm.js'
 import { basic, fetchToken, type Token } from './token.js'
 import { orAborted, withTimeout } from './waiting.js'
 
-/** What a scope is made of; a resource's name may hold the colon of a port. */
-const scopeGrammar = /^[a-z]+(?:\([a-z]+\))?:[A-Za-z0-9._:/*-]+:[a-z*]+(?:,[a-z*]+)*$/
+/** What a scope is made of; a resource's name may hold the colon of a port. An action is a word, Azure's `metadata_read` too. */
+const scopeGrammar = /^[a-z]+(?:\([a-z]+\))?:[A-Za-z0-9._:/*-]+:[a-z_*]+(?:,[a-z_*]+)*$/
 const scopesMax = 8
 /** Tokens that are kept at most. */
 const tokensMax = 256

@@ -8,7 +8,9 @@ import { MiB } from '../limits.js'
 import { type Descriptor, verifyBytes } from '../oci/descriptor.js'
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.js'
 import { type Answer, facts, named } from './exchange.js'
+import type { OnWait } from './patience.js'
 import { type Cancellable, type Place, pullScope, pushScope } from './place.js'
+import type { Waiting } from './session.js'
 
 export type Blob = Pick<Descriptor, 'digest' | 'sizeBytes'>
 
@@ -19,6 +21,7 @@ export interface ReadOptions extends Cancellable {
   readonly hash?: Hash
   /** False: the reader hashes. */
   readonly verify?: boolean
+  readonly onWait?: OnWait
 }
 
 /** So many bytes make a broken connection a slow one: attempts count anew. */
@@ -48,7 +51,7 @@ export async function statBlob(
 export async function* readBlob(
   place: Place,
   { digest, sizeBytes }: Blob,
-  { offset = 0, hash, verify = true, signal }: ReadOptions = {},
+  { offset = 0, hash, verify = true, signal, onWait }: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
   if (verify && offset > 0 && hash === undefined) throw new TypeError('what is before the offset is not hashed')
   if (offset > sizeBytes) throw mismatch(place, digest, sizeBytes, offset)
@@ -59,7 +62,7 @@ export async function* readBlob(
   while (at < sizeBytes) {
     const from = at
     // Its own failures it has repeated already.
-    const answer = await rest(place, { digest, sizeBytes }, at, signal)
+    const answer = await rest(place, { digest, sizeBytes }, at, { signal, onWait })
     try {
       for await (const piece of behind(answer, answer.status === 206 ? 0 : at)) {
         if (at + piece.length > sizeBytes) throw mismatch(place, digest, sizeBytes, at + piece.length)
@@ -70,7 +73,7 @@ export async function* readBlob(
       if (at < sizeBytes) throw mismatch(place, digest, sizeBytes, at)
     } catch (error) {
       failures = at - from >= progressBytes ? 1 : failures + 1
-      await place.session.afterFailure(error, failures, signal)
+      await place.session.afterFailure(error, failures, { signal, onWait })
     } finally {
       answer.discard()
     }
@@ -135,18 +138,13 @@ export async function deleteBlob(place: Place, digest: Digest, { signal }: Cance
 }
 
 /** The answer with the bytes from `at` on: 206, or all of them with 200 by a server that does not know ranges. */
-async function rest(
-  place: Place,
-  { digest, sizeBytes }: Blob,
-  at: number,
-  signal: AbortSignal | undefined,
-): Promise<Answer> {
+async function rest(place: Place, { digest, sizeBytes }: Blob, at: number, waiting: Waiting): Promise<Answer> {
   const answer = await place.session.send({
     ...blobCall(place, digest),
     method: 'GET',
     ...(at > 0 && { headers: { range: `bytes=${at}-` } }),
     expects: at > 0 ? [200, 206] : [200],
-    signal,
+    ...waiting,
   })
   try {
     if (answer.status === 206) checkRange(answer, at, sizeBytes)
@@ -178,7 +176,7 @@ function checkRange(answer: Answer, at: number, sizeBytes: number): void {
   const right = Number(first) === at && Number(last) + 1 === sizeBytes && (total === '*' || Number(total) === sizeBytes)
   if (right) return
   const reason = `asked for the bytes from ${at} of ${sizeBytes}, it sends others (Content-Range: ${JSON.stringify(stated.slice(0, 80))})`
-  throw new PhylloError('REGISTRY_PROTOCOL', `${named(answer)}: ${reason}`, facts(answer))
+  throw new PhylloError('REGISTRY_PROTOCOL', `${named(answer)}: ${reason}`, { ...facts(answer), status: 206 })
 }
 
 function mismatch({ name }: Place, digest: Digest, expected: number, seen: number): PhylloError {

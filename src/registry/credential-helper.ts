@@ -42,7 +42,8 @@ export class CredentialHelper {
     if (typeof username !== 'string' || typeof secret !== 'string')
       throw failed(this.#suffix, 'get: its answer has no Username and Secret')
     if (username === tokenUser) return { kind: 'identity', username: '', token: secret }
-    return secret === '' ? undefined : { kind: 'password', username, password: secret }
+    // Docker sends nothing of half a pair either.
+    return username === '' || secret === '' ? undefined : { kind: 'password', username, password: secret }
   }
 
   async store(key: string, credential: Exclude<Credential, { kind: 'registry' }>, signal?: AbortSignal): Promise<void> {

@@ -14,6 +14,11 @@ const errorBytesMax = 64 * 1024
 /** Errors of one answer that are told. */
 const toldMax = 8
 
+/** What a server, or a proxy before it that did not wait (499), may answer otherwise a moment later, besides the statuses from 500 on. */
+const passing = [408, 499]
+/** What it does not know, it does not know a moment later either. */
+const lasting = [501, 505]
+
 interface Told {
   /** `MANIFEST_UNKNOWN`; empty where the server says none. */
   readonly code: string
@@ -48,7 +53,7 @@ function codeOf(status: number, told: readonly Told[], challenged: string | unde
     return 'REGISTRY_DENIED'
   if (status === 401) return 'REGISTRY_AUTH'
   if (status === 404) return 'REGISTRY_NOT_FOUND'
-  if ([408, 500, 502, 503, 504].includes(status)) return 'REGISTRY_UNAVAILABLE'
+  if (passing.includes(status) || (status >= 500 && !lasting.includes(status))) return 'REGISTRY_UNAVAILABLE'
   return status >= 400 ? 'REGISTRY_REFUSED' : 'REGISTRY_PROTOCOL'
 }
 

@@ -7,7 +7,9 @@ import { PhylloError } from '../errors.js'
 import { MiB } from '../limits.js'
 import { type Blob, statBlob } from './blobs.js'
 import { isPassing } from './exchange.js'
+import type { OnWait } from './patience.js'
 import type { Cancellable, Place } from './place.js'
+import type { Waiting } from './session.js'
 import type { Upload } from './upload.js'
 import { beginUpload } from './uploads.js'
 
@@ -21,6 +23,7 @@ export interface Growing {
 export interface GrowingOptions extends Cancellable {
   /** An upload that has begun: it is finished or cancelled here. */
   readonly begun?: Upload | undefined
+  readonly onWait?: OnWait
 }
 
 /** So many bytes make a broken connection a slow one: attempts count anew. */
@@ -32,9 +35,9 @@ const lostMax = 3
 export async function uploadGrowing(
   place: Place,
   growing: Growing,
-  { begun, signal }: GrowingOptions = {},
+  { begun, signal, onWait }: GrowingOptions = {},
 ): Promise<Blob> {
-  const sending = new Sending(place, growing, signal)
+  const sending = new Sending(place, growing, { signal, onWait })
   let upload = begun
   for (;;) {
     upload ??= await beginUpload(place, { signal })
@@ -57,15 +60,17 @@ class Sending {
   readonly #place: Place
   readonly #growing: Growing
   readonly #signal: AbortSignal | undefined
+  readonly #waiting: Waiting
   #failures = 0
   #furthest = 0
   /** When all of it was sent, and its end alone is missing. */
   sent: Blob | undefined
 
-  constructor(place: Place, growing: Growing, signal: AbortSignal | undefined) {
+  constructor(place: Place, growing: Growing, waiting: Waiting) {
     this.#place = place
     this.#growing = growing
-    this.#signal = signal
+    this.#signal = waiting.signal
+    this.#waiting = waiting
   }
 
   async once(upload: Upload): Promise<Blob> {
@@ -88,7 +93,7 @@ class Sending {
     this.#failures = upload.offset - this.#furthest >= progressBytes ? 1 : this.#failures + 1
     this.#furthest = Math.max(this.#furthest, upload.offset)
     if (!isLost(error) || this.#failures > lostMax)
-      await this.#place.session.afterFailure(error, this.#failures, signal)
+      await this.#place.session.afterFailure(error, this.#failures, this.#waiting)
     return sent === undefined && (await upload.resume({ signal })) ? 'goes on' : 'begins anew'
   }
 

@@ -1,5 +1,5 @@
 /** Lists that a registry gives in pages: tags of a repository, repositories of a registry. Each page links to the next. */
-import { PhylloError } from '../errors.js'
+import { PhylloError, withFacts } from '../errors.js'
 import type { Limits } from '../limits.js'
 import { isObject, parseJson } from '../oci/json.js'
 import { facts, named } from './exchange.js'
@@ -10,7 +10,7 @@ import type { Document, Session } from './session.js'
 /** Of a whole list, pages and entries. */
 const pagesMax = 10_000
 const entriesMax = 1_000_000
-/** Entries of a page that are asked for. docker-registry refuses more than 1000. */
+/** Entries of a page that are asked for. docker-registry refuses more than 1000, or fewer if it is told so (`catalog.maxentries`). */
 const pageEntries = 1000
 
 export interface PageOptions extends Cancellable {
@@ -21,19 +21,21 @@ export interface PageOptions extends Cancellable {
   readonly what: string
 }
 
-/** The tags of a repository, sorted: registries give them in any order. @throws REGISTRY_NOT_FOUND and others */
+/** The tags of a repository, sorted, each once: registries give them in any order. @throws REGISTRY_NOT_FOUND and others */
 export async function listTags(
   { session, path, name, limits }: Place,
   { signal }: Cancellable = {},
 ): Promise<string[]> {
   const options = { scopes: [pullScope(path)], limits, what: `tags of ${name}`, signal }
-  return (await entriesOf(pages(session, `${path}/tags/list?n=${pageEntries}`, options), 'tags', options)).sort()
+  const tags = await entriesOf(largePages(session, `${path}/tags/list`, options), 'tags', options)
+  // A page may begin with what the last one ended with.
+  return [...new Set(tags)].sort()
 }
 
 /** The repositories of a registry, as it has them. Docker Hub has no such list. */
 export function listRepositories(session: Session, limits: Limits, { signal }: Cancellable = {}): Promise<string[]> {
   const options = { scopes: ['registry:catalog:*'], limits, what: `catalog of ${session.endpoint.host}`, signal }
-  return entriesOf(pages(session, `_catalog?n=${pageEntries}`, options), 'repositories', options)
+  return entriesOf(largePages(session, '_catalog', options), 'repositories', options)
 }
 
 /** One page after the other, each of the registry's own origin. @throws REGISTRY_PROTOCOL for a list without an end */
@@ -56,11 +58,35 @@ export async function* pages(
     } as const
     const page: Document = await session.document(call, { limits, limit: 'jsonBytes' }, what)
     yield page
-    const next = nextLink(page.answer.headers('link'))
+    const next = nextOf(page)
     if (next === undefined) return
     at = await session.ownUrl(next, page.answer)
     if (seen.has(at.href) || seen.size >= pagesMax) throw endless(page, what)
     seen.add(at.href)
+  }
+}
+
+/** Pages of many entries, or as many as the registry gives by itself, where that is too many for it. */
+async function* largePages(session: Session, list: string, options: PageOptions): AsyncGenerator<Document, void, void> {
+  let any = false
+  try {
+    for await (const page of pages(session, `${list}?n=${pageEntries}`, options)) {
+      any = true
+      yield page
+    }
+    return
+  } catch (error) {
+    const tooMany = error instanceof PhylloError && error.registryCode === 'PAGINATION_NUMBER_INVALID'
+    if (any || !tooMany) throw error
+  }
+  yield* pages(session, list, options)
+}
+
+function nextOf({ answer }: Document): string | undefined {
+  try {
+    return nextLink(answer.headers('link'))
+  } catch (error) {
+    throw withFacts(error, facts(answer), named(answer))
   }
 }
 

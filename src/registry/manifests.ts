@@ -10,6 +10,7 @@ import type { ImageManifest } from '../oci/manifest.js'
 import { manifestKindOf, mediaTypes } from '../oci/media-type.js'
 import { hostPlatform, type Platform, selectPlatform } from '../oci/platform.js'
 import { quoted } from '../oci/quoted.js'
+import { isTag } from '../oci/reference.js'
 import type { Answer } from './exchange.js'
 import { type Cancellable, type Place, pullScope, pushScope } from './place.js'
 
@@ -36,6 +37,9 @@ export interface FetchedImage extends Fetched<ImageManifest> {
   readonly platform?: Platform
 }
 
+/** Of a HEAD that says nothing: there is no such tag, no such method, or a refusal whose words come with a GET alone. */
+const unresolved = [400, 403, 404, 405, 501]
+
 /** What a tag points to, by HEAD; undefined: there is no such tag. A registry that does not tell the digest has none either. */
 export async function resolveTag(
   place: Place,
@@ -46,7 +50,7 @@ export async function resolveTag(
   const answer = await place.session.send({
     ...manifestCall(place, tag),
     method: 'HEAD',
-    expects: [200, 404, 405],
+    expects: [200, ...unresolved],
     signal,
   })
   answer.discard()
@@ -201,7 +205,7 @@ function manifestCall({ path }: Place, reference: string) {
 
 /** @throws REFERENCE_INVALID */
 function checkTag(tag: string): void {
-  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag)) return
+  if (isTag(tag)) return
   throw new PhylloError('REFERENCE_INVALID', `${quoted(tag)} is not a tag`)
 }
 

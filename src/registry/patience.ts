@@ -6,6 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PhylloError } from '../errors.js'
 import { isPassing } from './exchange.js'
 import type { Retries } from './options.js'
+import { timeLeft } from './waiting.js'
+
+const secondMs = 1000
+
+/** Told once a second how many are left until the next attempt. */
+export type OnWait = (seconds: number) => void
+
+export interface Trying {
+  readonly attempts?: number | undefined
+  readonly onWait?: OnWait | undefined
+}
 
 export class Patience {
   readonly #retries: Retries
@@ -19,14 +30,14 @@ export class Patience {
   async repeat<T>(
     work: () => Promise<T>,
     signal: AbortSignal | undefined,
-    attempts = this.#retries.attempts,
+    { attempts, onWait }: Trying = {},
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      await pause(this.#notBefore - Date.now(), signal)
+      await pause(this.#notBefore - Date.now(), signal, onWait)
       try {
         return await work()
       } catch (error) {
-        await this.after(error, attempt, signal, attempts)
+        await this.after(error, attempt, signal, { attempts, onWait })
       }
     }
   }
@@ -36,13 +47,14 @@ export class Patience {
     error: unknown,
     attempt: number,
     signal: AbortSignal | undefined,
-    attempts = this.#retries.attempts,
+    { attempts = this.#retries.attempts, onWait }: Trying = {},
   ): Promise<void> {
     signal?.throwIfAborted()
     if (!isPassing(error)) throw error
     const ms = this.#wait(error, attempt)
-    if (attempt >= attempts || ms > this.#retries.longestMs) throw error
-    await pause(ms, signal)
+    // To wait beyond one's own time would only hide why.
+    if (attempt >= attempts || ms > this.#retries.longestMs || ms >= timeLeft(signal)) throw error
+    await pause(ms, signal, onWait)
   }
 
   #wait(error: PhylloError, attempt: number): number {
@@ -55,13 +67,15 @@ export class Patience {
   }
 }
 
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+async function pause(ms: number, signal: AbortSignal | undefined, onWait?: OnWait): Promise<void> {
   signal?.throwIfAborted()
-  if (ms <= 0) return
-  await sleep(ms, undefined, signal && { signal }).catch(error => {
-    signal?.throwIfAborted()
-    throw error
-  })
+  for (let left = ms; left > 0; left -= secondMs) {
+    onWait?.(Math.ceil(left / secondMs))
+    await sleep(Math.min(left, secondMs), undefined, signal && { signal }).catch(error => {
+      signal?.throwIfAborted()
+      throw error
+    })
+  }
 }
 
 /** `Retry-After`: seconds, or a date of HTTP. Undefined for anything else, and for what is past. */

@@ -1,8 +1,9 @@
 /**
- * Writes config.json as Docker does: keys sorted, tabs, its mode kept or 0600, beside the old one and then in its place,
+ * Writes config.json as Docker does: keys sorted, tabs, its mode and owner kept or 0600, beside the old one and then in its place,
  * so that nobody ever reads half of it. A symbolic link stays one.
  */
 import { randomBytes } from 'node:crypto'
+import type { Stats } from 'node:fs'
 import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isErrno, PhylloError } from '../errors.js'
@@ -13,15 +14,14 @@ export async function replaceConfig(path: string, config: Readonly<Record<string
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const final = await ifThere(realpath(path), path)
-    const mode = await ifThere(
-      stat(final).then(status => status.mode & 0o777),
-      0o600,
-    )
+    const old = await ifThere<Stats | undefined>(stat(final), undefined)
     staged = `${final}.${randomBytes(8).toString('hex')}`
     const file = await open(staged, 'wx', 0o600)
     try {
       await file.writeFile(textOf(config))
-      await file.chmod(mode)
+      // Root writes it for whom it belongs to, who could not read it any more otherwise; a file system may not know of owners.
+      if (old !== undefined && process.getuid?.() === 0) await file.chown(old.uid, old.gid).catch(() => undefined)
+      await file.chmod(old === undefined ? 0o600 : old.mode & 0o777)
       await file.sync()
     } finally {
       await file.close()

@@ -12,11 +12,16 @@ import type { Endpoint } from './endpoint.js'
 import type { Answer, Content, Headers, Method } from './exchange.js'
 import { failureOf } from './failure.js'
 import { type Arrival, type Asked, follow, type Network, ownUrl } from './follow.js'
-import { Patience } from './patience.js'
+import { type OnWait, Patience } from './patience.js'
 import type { Token } from './token.js'
 import { orAborted, withTimeout } from './waiting.js'
 
-export interface Call {
+export interface Waiting {
+  readonly signal?: AbortSignal | undefined
+  readonly onWait?: OnWait | undefined
+}
+
+export interface Call extends Waiting {
   readonly method: Method
   /** Below the root of the API (`v2/`), or a URL that the registry gave, of its own origin. */
   readonly at: string | URL
@@ -32,7 +37,6 @@ export interface Call {
    */
   readonly repeat: 'always' | 'refused' | 'never'
   readonly answerMs?: number
-  readonly signal?: AbortSignal | undefined
 }
 
 /** A whole answer. */
@@ -75,11 +79,10 @@ export class Session {
       // A token is fetched as often as that fails in passing: it must not be so for each attempt of the request.
       const authorization = await place.authorizer.header(scopes, call.signal)
       const asked = this.#asked(call, place, url, authorization)
-      const arrival = await this.#patience.repeat(
-        () => this.#ask(asked, call, place.authorizer, again),
-        call.signal,
-        call.repeat === 'always' ? undefined : 1,
-      )
+      const arrival = await this.#patience.repeat(() => this.#ask(asked, call, place.authorizer, again), call.signal, {
+        attempts: call.repeat === 'always' ? undefined : 1,
+        onWait: call.onWait,
+      })
       const { answer } = arrival
       if (call.expects.includes(answer.status)) return answer
       const challenges = challengesOf(arrival)
@@ -97,8 +100,15 @@ export class Session {
     const { totalMs } = this.#network.settings.timeouts
     const place = { method: call.method, url: new URL('/', this.endpoint.bases[0]) }
     return withTimeout(totalMs, place, call.signal, async signal => {
-      const answer = await this.send({ ...call, signal })
-      return { answer, bytes: await readWhole(answer, bound, what) }
+      for (let attempt = 1; ; attempt++) {
+        const answer = await this.send({ ...call, signal })
+        try {
+          return { answer, bytes: await readWhole(answer, bound, what) }
+        } catch (error) {
+          // A request repeats itself only until the head of its answer is there.
+          await this.#patience.after(error, attempt, signal)
+        }
+      }
     })
   }
 
@@ -108,8 +118,8 @@ export class Session {
   }
 
   /** Waits as after the `attempt`-th failure in passing. @throws the error itself when it was the last, or is no such one */
-  afterFailure(error: unknown, attempt: number, signal: AbortSignal | undefined): Promise<void> {
-    return this.#patience.after(error, attempt, signal)
+  afterFailure(error: unknown, attempt: number, { signal, onWait }: Waiting): Promise<void> {
+    return this.#patience.after(error, attempt, signal, { onWait })
   }
 
   /** A URL out of the answer of the registry. @throws REGISTRY_REDIRECT for another origin's */
@@ -157,7 +167,7 @@ export class Session {
     const url = this.#urlOf(base, this.#api.ping)
     const { tokenMs } = this.#network.settings.timeouts
     return withTimeout(tokenMs, { method: 'GET', url }, undefined, signal =>
-      this.#patience.repeat(() => this.#pingOnce(base, url, signal), signal, last ? undefined : 1),
+      this.#patience.repeat(() => this.#pingOnce(base, url, signal), signal, { attempts: last ? undefined : 1 }),
     )
   }
 

@@ -64,14 +64,16 @@ export async function mountBlob(
     return 'mounted'
   } catch (error) {
     signal?.throwIfAborted()
-    // Not to be let have the other repository's is no reason not to have one's own.
-    if (
-      error instanceof PhylloError &&
-      ['REGISTRY_AUTH', 'REGISTRY_DENIED', 'REGISTRY_NOT_FOUND', 'REGISTRY_REFUSED'].includes(error.code)
-    )
-      return undefined
+    // Not to be let have the other repository's, or a registry that cannot do it, is no reason not to have one's own.
+    if (isRefusal(error)) return undefined
     throw error
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof PhylloError)) return false
+  if (error.code === 'REGISTRY_UNAVAILABLE') return error.status !== undefined
+  return ['REGISTRY_AUTH', 'REGISTRY_DENIED', 'REGISTRY_NOT_FOUND', 'REGISTRY_REFUSED'].includes(error.code)
 }
 
 /**

@@ -12,6 +12,15 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined):
   })
 }
 
+/** `Date.now()` at which the time that a signal stands for is over. */
+const ends = new WeakMap<AbortSignal, number>()
+
+/** Milliseconds that are left of the time that a signal stands for. */
+export function timeLeft(signal: AbortSignal | undefined): number {
+  const end = signal && ends.get(signal)
+  return end === undefined ? Number.POSITIVE_INFINITY : end - Date.now()
+}
+
 /** Runs the work with a signal that is aborted when the time is over (REGISTRY_UNAVAILABLE) or with the caller's. */
 export async function withTimeout<T>(
   ms: number,
@@ -21,6 +30,7 @@ export async function withTimeout<T>(
 ): Promise<T> {
   signal?.throwIfAborted()
   const stop = new AbortController()
+  ends.set(stop.signal, Date.now() + Math.min(ms, timeLeft(signal)))
   const aborted = () => stop.abort(signal?.reason)
   signal?.addEventListener('abort', aborted, { once: true })
   const timer = setTimeout(() => stop.abort(timedOut(what, `not done after ${ms / 1000} s`)), ms)

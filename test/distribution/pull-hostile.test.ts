@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { FakeRegistry, sha256 } from '../build/fake-registry.js'
+import { FakeRegistry, refusal, sha256 } from '../build/fake-registry.js'
 import { configOf, digestOf, layerTar, ociTypes } from '../build/image.js'
 import { blobRequests, none, pullingStore, putImage } from '../build/registry-images.js'
 import { leftovers } from '../build/store.js'
@@ -331,9 +331,10 @@ test('a missing tag, and a repository that one may not see, are told with their 
     code: 'REGISTRY_NOT_FOUND',
     message: /^manifest for 127.*\/a\/b:v1 not found: .*manifest unknown/,
   })
-  const denied = (fake: FakeRegistry) => fake.route([[/manifests/, { status: 403 }]])
+  const denied = (fake: FakeRegistry) =>
+    fake.route([[/manifests/, { status: 403, ...refusal('DENIED', 'not for you') }]])
   await refused(t, denied, {
     code: 'REGISTRY_DENIED',
-    message: /^pull access denied for 127.*\/a\/b, repository does not exist or may require/,
+    message: /^pull access denied for 127.*\/a\/b, repository does not exist or may require.* denied: not for you$/,
   })
 })

@@ -94,6 +94,23 @@ test('a server that knows no ranges sends all of it, and what is there already i
   await settled(store, name)
 })
 
+for (const [what, answer] of [
+  ['says 416', { status: 416 }],
+  [
+    'sends less than was asked for',
+    { status: 206, headers: { 'content-range': `bytes ${MiB}-${MiB + 9}/*` }, body: '0123456789' },
+  ],
+] as const)
+  test(`a server that ${what} has the whole blob asked of it, so that what was left fails no pull for ever`, async t => {
+    const { fake, name, blob, bytes, asked, at } = await scene(t)
+    fake.route([[at, ({ headers }) => (headers.range === undefined ? { body: bytes } : answer)]])
+    const store = await pullingStore(t)
+    leave(store, blob, bytes.subarray(0, MiB))
+    await store.pull(name)
+    assert.deepEqual(asked(), [`bytes=${MiB}-`, ''])
+    await settled(store, name)
+  })
+
 test('what was left turns out to be wrong: all of it is fetched once more, once', async t => {
   for (const wrong of [Buffer.alloc(MiB), gzipSync(Buffer.from('no tar')), Buffer.alloc(2 * MiB, 'x')]) {
     const { name, blob, asked } = await scene(t)

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { FakeRegistry } from '../build/fake-registry.js'
 import { configOf, digestOf, imageIdOf, layerTar, ociTypes } from '../build/image.js'
-import { blobRequests, noiseLayer, pullingStore, putImage } from '../build/registry-images.js'
+import { quick } from '../build/registry-client.js'
+import { blobRequests, breaksOff, noiseLayer, pullingStore, putImage } from '../build/registry-images.js'
 import { leftovers } from '../build/store.js'
 
 const one = { layers: [layerTar({ a: 'one' })] }
@@ -79,6 +80,22 @@ test('what is said of it: Docker’s words, for each layer in their order', asyn
   assert.deepEqual(said.get(''), [`Digest: ${digest}`])
   const name = `${fake.host}/a/b:v1`
   assert.deepEqual(said.get(name), [`Pulled image: ${name}`, `Status: Downloaded newer image for ${name}`])
+})
+
+test('a blob that waits for its next attempt says so once a second, in Docker’s words', async t => {
+  const fake = await FakeRegistry.start(t)
+  const [blob] = putImage(fake, one).blobs
+  const at = `GET /v2/a/b/blobs/${blob}`
+  const busy = { status: 503, headers: { 'retry-after': '2' } }
+  fake.route([[at, busy, breaksOff(fake, blob!, 10), { body: fake.blobs.get(blob!)! }]])
+  const store = await pullingStore(t, { registry: { retries: { ...quick, longestMs: 5000 } } })
+  const operation = store.pull(`${fake.host}/a/b:v1`)
+  const said: string[] = []
+  for await (const event of operation)
+    if (event.type === 'layer' && event.subject === blob?.slice(7, 19)) said.push(event.message)
+  await operation
+  const waits = ['Retrying in 2 seconds', 'Retrying in 1 second', 'Retrying in 1 second']
+  assert.deepEqual(said, ['Pulling fs layer', ...waits, 'Verifying Checksum', 'Download complete', 'Pull complete'])
 })
 
 test('with one download at a time the others wait, and say so', async t => {
@@ -218,6 +235,17 @@ test('an image that is no index, of another platform than was asked for, comes w
   assert.match(warnings.join(), /platform \(linux\/s390x\) does not match the specified platform \(linux\/arm64\)/)
 })
 
+test('a platform that no machine has is told as a terminal may show it', async t => {
+  const fake = await FakeRegistry.start(t)
+  putImage(fake, { ...one, config: { architecture: 's390x\u001b[31m' } })
+  const store = await pullingStore(t)
+  const operation = store.pull(`${fake.host}/a/b:v1`, { platform: 'linux/arm64' })
+  const warnings: string[] = []
+  for await (const event of operation) if (event.type === 'warning') warnings.push(event.message)
+  await operation
+  assert.match(warnings.join(), /platform \(linux\/s390x\\u001b\[31m\) does not match/)
+})
+
 test('all tags: a result for each, and one that is no image does not keep the others', async t => {
   const fake = await FakeRegistry.start(t)
   putImage(fake, two, { tag: 'v2' })
@@ -243,6 +271,25 @@ test('all tags: a result for each, and one that is no image does not keep the ot
     ['v2', imageIdOf(two), undefined],
   ])
   await assert.rejects(async () => store.pullAll(`${fake.host}/a/b:v1`), { code: 'REFERENCE_INVALID' })
+})
+
+test('all tags: what is no tag, though the registry says so, is an error that a terminal may show', async t => {
+  const fake = await FakeRegistry.start(t)
+  putImage(fake, one, { tag: 'v1' })
+  fake.route([[/tags\/list/, { body: JSON.stringify({ tags: ['v1', '../../x', 'a\u001b[31m', 'sha256:ab', ''] }) }]])
+  const store = await pullingStore(t)
+  const results = await store.pullAll(`${fake.host}/a/b`)
+  const wrong = results.filter(({ error }) => error !== undefined)
+  assert.equal(wrong.length, 4)
+  for (const { reference, error } of wrong) {
+    assert.equal((error as { code?: string }).code, 'REFERENCE_INVALID')
+    assert.ok(!`${reference}${(error as Error).message}`.includes('\u001b'))
+  }
+  assert.deepEqual(
+    results.flatMap(({ image }) => image?.id ?? []),
+    [imageIdOf(one)],
+  )
+  assert.equal(fake.asked.filter(asked => /manifests\/(?!v1|sha256:\w{64}$)/.test(asked)).length, 0)
 })
 
 test('a blob that an image has twice is fetched once', async t => {

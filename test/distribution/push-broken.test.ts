@@ -171,7 +171,11 @@ test('the last request fails in passing: the blob begins anew', async t => {
   const counted = await counting(t)
   const { scene } = counted
   scene.fake.route([[/^PUT .*uploads\/1\b/, { status: 503 }]])
-  await scene.store.push(scene.name)
+  const operation = scene.store.push(scene.name)
+  const said: string[] = []
+  for await (const event of operation) if (event.type === 'layer') said.push(event.message)
+  await operation
+  assert.deepEqual(said, ['Preparing', 'Retrying in 1 second', 'Pushed'])
   await isWhole(counted)
   assert.equal(patches(scene).length, 2)
 })

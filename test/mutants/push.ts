@@ -163,4 +163,11 @@ export const mutants: readonly Mutant[] = [
     replace: '',
     test: stage,
   },
+  {
+    name: 'an upload that waits for its next attempt does not say so',
+    file: 'src/distribution/push-layer.ts',
+    find: 'this.#tell(retryingIn(seconds))',
+    replace: 'void retryingIn(seconds)',
+    test: broken,
+  },
 ]

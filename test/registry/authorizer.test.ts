@@ -184,7 +184,7 @@ test('a token that has run out is fetched anew before a request, not after it wa
 
 test('a scope that the registry wants besides is asked for once more, in front', async t => {
   const { fake, repository, state, blob } = await behindTokens(t)
-  state.scope = 'repository:a/b:pull,delete repository:x:1/y:pull bad;scope'
+  state.scope = 'repository:a/b:pull,delete repository:x:1/y:pull bad;scope repository:a/b:metadata_read'
   fake.guard = seen =>
     seen.url.startsWith('/token') || state.issued > 1
       ? undefined
@@ -194,6 +194,7 @@ test('a scope that the registry wants besides is asked for once more, in front',
   assert.deepEqual(asked.searchParams.getAll('scope'), [
     'repository:a/b:pull,delete',
     'repository:x:1/y:pull',
+    'repository:a/b:metadata_read',
     'repository:a/b:pull',
   ])
 })

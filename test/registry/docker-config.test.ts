@@ -1,6 +1,6 @@
 /** config.json as Docker's command line reads and writes it, and credential helpers that are not what they should be. */
 import assert from 'node:assert/strict'
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
@@ -145,6 +145,15 @@ test('a new file is its owner’s alone; the mode of an old one is kept, and a l
   assert.equal((await stat(join(folder, 'new/er'))).mode & 0o777, 0o700)
 })
 
+test('a file that root writes stays whose it was', async t => {
+  const { path, store } = await folderOf(t, {})
+  if (process.getuid?.() === 0) await chown(path, 1234, 1235)
+  const before = await stat(path)
+  await store.set('a', alice)
+  const { uid, gid, mode } = await stat(path)
+  assert.deepEqual([uid, gid, mode], [before.uid, before.gid, before.mode])
+})
+
 test('a file that cannot be written stays as it was', async t => {
   const { folder, store } = await folderOf(t)
   await mkdir(join(folder, 'config.json'))
@@ -187,6 +196,13 @@ test('helpers: one for a key before the one for all, and both before the file', 
   assert.deepEqual(await store.get('token'), { kind: 'identity', username: '', token: 'idt' })
   // Docker does not look into the file either, where a helper says no.
   assert.equal(await store.get('none'), undefined)
+})
+
+test('a helper that has half a pair has none', async () => {
+  await helper('nobody', found('', 'S3cret'))
+  await helper('empty', found('alice', ''))
+  assert.equal(await new CredentialHelper('nobody').get('a'), undefined)
+  assert.equal(await new CredentialHelper('empty').get('a'), undefined)
 })
 
 test('helpers: store and erase are told what Docker tells them; the file notes the key alone', async t => {

@@ -262,7 +262,20 @@ test('429: longer than it is worth to wait is REGISTRY_LIMIT at once, and says h
   assert.ok(performance.now() - started < 900)
 })
 
-for (const status of [408, 429, 500, 502, 503, 504])
+test('429: longer than there is time for is REGISTRY_LIMIT at once, and not a timeout', async t => {
+  const limited = { status: 429, headers: { 'retry-after': '1' } }
+  const fake = await FakeRegistry.start(t, { routes: [['GET /v2/', limited]] })
+  const started = performance.now()
+  const timeouts = { tokenMs: 500 }
+  await assert.rejects(repositoryOf(t, fake, { timeouts }).tags(), { code: 'REGISTRY_LIMIT', retryAfterMs: 1000 })
+  assert.ok(performance.now() - started < 450)
+  fake.forget()
+  fake.route([[get, limited]])
+  const whole = repositoryOf(t, fake, { timeouts: { totalMs: 500 } }).bytes(blob)
+  await assert.rejects(whole, { code: 'REGISTRY_LIMIT', retryAfterMs: 1000 })
+})
+
+for (const status of [408, 429, 499, 500, 502, 503, 504, 520, 522, 524])
   test(`${status} is tried again, 501 and 400 are not`, async t => {
     const fake = await FakeRegistry.start(t, { routes: [[get, { status }, { status }, { body: 'content' }]] })
     assert.equal((await bytesOf(repositoryOf(t, fake).blob(blob))).toString(), 'content')

@@ -1,5 +1,6 @@
 /** Manifests, indexes, tags and referrers, as a registry may give them, and as it must not. */
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { defaultLimits } from '../../src/limits.js'
 import { mediaTypes } from '../../src/oci/media-type.js'
@@ -63,6 +64,29 @@ test('a registry without HEAD or digests: the body alone says what it is', async
     [`GET ${at('v1')}`, { headers: { 'content-type': 'text/plain; charset=utf-8' }, body: bytes }],
   ])
   assert.equal((await repository.manifest('v1')).digest, sha256(bytes))
+})
+
+for (const status of [400, 403, 501])
+  test(`a registry that answers a HEAD with ${status}: a GET says what it has, or why not`, async t => {
+    const { fake, repository } = await served(t, [[`HEAD ${at('v1')}`, { status }]])
+    const { digest } = fake.addManifest(manifest, { tag: 'v1' })
+    assert.equal((await repository.manifest('v1')).digest, digest)
+    fake.route([[`GET ${at('v1')}`, { status: 403, ...refusal('DENIED', 'not for you') }]])
+    await assert.rejects(repository.manifest('v1'), { code: 'REGISTRY_DENIED', message: /denied: not for you/ })
+  })
+
+test('a manifest that breaks off is asked for again, and only so often', async t => {
+  const { fake, repository } = await served(t)
+  const { digest, bytes } = fake.addManifest(manifest)
+  const cut = (_: unknown, response: ServerResponse): undefined => {
+    response.writeHead(200, { 'content-type': manifest.mediaType, 'content-length': bytes.length })
+    response.write(bytes.subarray(0, 20), () => setTimeout(() => response.destroy(), 10))
+  }
+  const whole = { headers: { 'content-type': manifest.mediaType }, body: bytes }
+  fake.route([[`GET ${at(digest)}`, cut, cut, whole, cut]])
+  assert.deepEqual((await repository.manifest(digest)).bytes, bytes)
+  await assert.rejects(repository.manifest(digest), { code: 'REGISTRY_UNAVAILABLE' })
+  assert.equal(fake.asked.filter(one => one === `GET ${at(digest)}`).length, 6)
 })
 
 test('F11: a digest in a header is no evidence', async t => {
@@ -252,6 +276,41 @@ test('tags: all pages, sorted; null is none', async t => {
   assert.deepEqual(await repository.tags(), ['a', 'v10', 'v2'])
   fake.route([['GET /v2/a/b/tags/list?n=1000', { body: '{"tags":"v1"}' }, { body: '[]' }, { body: '{"tags":[1]}' }]])
   for (let i = 0; i < 3; i++) await assert.rejects(repository.tags(), { code: 'REGISTRY_PROTOCOL' })
+})
+
+test('tags that two pages have are there once', async t => {
+  const { repository } = await served(t, [
+    ['GET /v2/a/b/tags/list?n=1000', { headers: { link: '<list?last=v2>; rel=next' }, body: '{"tags":["v1","v2"]}' }],
+    ['GET /v2/a/b/tags/list?last=v2', { body: '{"tags":["v2","v3"]}' }],
+  ])
+  assert.deepEqual(await repository.tags(), ['v1', 'v2', 'v3'])
+})
+
+test('a link to the next page that is too long is not the end of a list', async t => {
+  const link = `</v2/a/b/tags/list?last=${'x'.repeat(9000)}>; rel="next"`
+  const { fake, repository } = await served(t, [[/tags/, { headers: { link }, body: '{"tags":["v1"]}' }]])
+  await assert.rejects(repository.tags(), {
+    code: 'REGISTRY_PROTOCOL',
+    host: fake.host,
+    message: /Link: more than 8192/,
+  })
+})
+
+test('a registry that gives fewer entries at once than are asked for is asked for as many as it gives', async t => {
+  const invalid = { status: 400, ...refusal('PAGINATION_NUMBER_INVALID', 'invalid number of results requested') }
+  const { fake, repository } = await served(t, [
+    [/n=1000/, invalid],
+    [
+      'GET /v2/_catalog',
+      { headers: { link: '</v2/_catalog?last=a&n=1>; rel="next"' }, body: '{"repositories":["a"]}' },
+    ],
+    ['GET /v2/_catalog?last=a&n=1', { body: '{"repositories":["b"]}' }, invalid],
+    ['GET /v2/a/b/tags/list', { body: '{"tags":["v1"]}' }],
+  ])
+  const client = clientOf(t)
+  assert.deepEqual(await client.catalog(fake.host), ['a', 'b'])
+  assert.deepEqual(await repository.tags(), ['v1'])
+  await assert.rejects(client.catalog(fake.host), { code: 'REGISTRY_REFUSED', status: 400 })
 })
 
 test('a list that leads back to itself ends', async t => {

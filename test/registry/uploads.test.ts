@@ -344,6 +344,18 @@ test('a server that answers before it has everything leaves no timer behind', as
   assert.ok(after <= before, `${after} timers after ${before}`)
 })
 
+test('a registry that fails at each mount is no reason not to send the blob; one that is away is', async t => {
+  const mount = /^POST .*mount=/
+  const { fake, repository } = await served(t, [[mount, { status: 500 }]])
+  assert.equal(await repository.mount(blob.digest, 'c/d'), undefined)
+  assert.equal(fake.asked.filter(one => mount.test(one)).length, 3)
+  fake.route([[mount, (_, response) => void response.destroy()]])
+  await assert.rejects(repository.mount(blob.digest, 'c/d'), {
+    code: 'REGISTRY_UNAVAILABLE',
+    message: /other side closed|reset/,
+  })
+})
+
 test('a mount: taken over, or an upload instead, or neither', async t => {
   const { fake, repository } = await served(t)
   const at = `POST /v2/a/b/blobs/uploads/?mount=${encodeURIComponent(blob.digest)}&from=c%2Fd`
