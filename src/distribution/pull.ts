@@ -8,7 +8,6 @@
  */
 import { fromText, printable } from '../byte-string.js'
 import type { Root } from '../disk/root.js'
-
 import type { Space } from '../disk/space.js'
 import { PhylloError, withFacts } from '../errors.js'
 import { type CopiedImage, type CopyTarget, copyIntoStore } from '../images/copy.js'

@@ -57,12 +57,12 @@ export interface IndexLeaf {
 
 /**
  * Every image manifest of an index and of the indexes in it, in order. Attestations and entries of unknown media types
- * are left out. `read` fetches the bytes of a nested index; they are verified here. Throws LIMIT_EXCEEDED (indexDepth,
- * archiveMembers in all), SIZE_MISMATCH, DIGEST_MISMATCH and whatever parseImageIndex throws.
+ * are left out, and so are indexes of which `read`, that fetches the bytes of a nested one, knows none; they are verified here.
+ * Throws LIMIT_EXCEEDED (indexDepth, archiveMembers in all), SIZE_MISMATCH, DIGEST_MISMATCH and whatever parseImageIndex throws.
  */
 export async function leavesOf(
   index: ImageIndex,
-  read: (descriptor: Descriptor) => Promise<Uint8Array> | Uint8Array,
+  read: (descriptor: Descriptor) => Promise<Uint8Array | undefined> | Uint8Array,
   options: DocumentOptions,
 ): Promise<IndexLeaf[]> {
   const leaves: IndexLeaf[] = []
@@ -81,6 +81,7 @@ export async function leavesOf(
       } else if (kind === 'index') {
         const what = `index ${descriptor.digest}`
         const bytes = descriptor.data ?? (await read(descriptor))
+        if (bytes === undefined) continue
         verifyBytes(descriptor, bytes, what)
         const nested = parseImageIndex(bytes, { ...options, what, mediaType: descriptor.mediaType })
         await visit(nested, [...within, descriptor])

@@ -8,7 +8,7 @@ import { algorithmOf, type Digest, isDigest, parseDigest, sha256Digest } from '.
 import { type ImageIndex, leavesOf, parseManifestOrIndex } from '../oci/index-manifest.js'
 import type { ImageManifest } from '../oci/manifest.js'
 import { manifestKindOf, mediaTypes } from '../oci/media-type.js'
-import { hostPlatform, type Platform, selectPlatform } from '../oci/platform.js'
+import { hostPlatform, type Platform, platformMatches, selectPlatform } from '../oci/platform.js'
 import { quoted } from '../oci/quoted.js'
 import { isTag } from '../oci/reference.js'
 import type { Answer } from './exchange.js'
@@ -100,20 +100,35 @@ export async function getImage(
   if (isImage(fetched)) return fetched
   const index = fetched as Fetched<ImageIndex>
   const what = `${place.name}@${index.digest}`
-  let nested = 0
-  const read = async (descriptor: Descriptor) => {
-    if (++nested > nestedMax)
-      throw new PhylloError('REGISTRY_PROTOCOL', `${what}: more than ${nestedMax} indexes within it`, {
-        max: nestedMax,
-      })
-    return (await byDigest(place, descriptor, { signal })).bytes
-  }
+  const { read, missing } = nestedIndexes(place, what, signal)
   const leaves = await leavesOf(index.document, read, { limits: place.limits, what })
+  // Nobody can tell what one that is not there would have had.
+  if (missing.length > 0 && platformMatches(leaves, platform).length === 0) throw missing[0]
   const chosen = selectPlatform(leaves, platform, what)
   const image = await byDigest(place, chosen.descriptor, { signal })
   if (!isImage(image))
     throw new PhylloError('MANIFEST_AMBIGUOUS', `${what}: ${image.digest} is an index, and was announced as an image`)
   return { ...image, index, ...(chosen.platform && { platform: chosen.platform }) }
+}
+
+/** Reads the indexes of an index, and tells of those that the registry has not: the others may do. */
+function nestedIndexes(place: Place, what: string, signal: AbortSignal | undefined) {
+  const missing: unknown[] = []
+  let nested = 0
+  async function read(descriptor: Descriptor): Promise<Uint8Array | undefined> {
+    if (++nested > nestedMax)
+      throw new PhylloError('REGISTRY_PROTOCOL', `${what}: more than ${nestedMax} indexes within it`, {
+        max: nestedMax,
+      })
+    try {
+      return (await byDigest(place, descriptor, { signal })).bytes
+    } catch (error) {
+      if (!(error instanceof PhylloError && error.code === 'REGISTRY_NOT_FOUND')) throw error
+      missing.push(error)
+      return undefined
+    }
+  }
+  return { read, missing }
 }
 
 /** Whether what was sent is what the registry says it has; `subject` as it states it. */

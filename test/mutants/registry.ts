@@ -11,6 +11,20 @@ const config = 'test/registry/docker-config.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'an index within an index that is gone ends the pull',
+    file: 'src/registry/manifests.ts',
+    find: "if (!(error instanceof PhylloError && error.code === 'REGISTRY_NOT_FOUND')) throw error\n      missing",
+    replace: 'throw error\n      missing',
+    test: 'test/registry/manifests.test.ts',
+  },
+  {
+    name: 'an index within an index that is gone is not told',
+    file: 'src/registry/manifests.ts',
+    find: 'missing.push(error)',
+    replace: '',
+    test: 'test/registry/manifests.test.ts',
+  },
+  {
     name: 'what is secret goes along with a redirect',
     file: 'src/registry/follow.ts',
     find: ', ...(foreign && { headers: withoutSecrets(rest.headers) })',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import type { PhylloError } from '../../src/errors.js'
 import { defaultLimits } from '../../src/limits.js'
 import { mediaTypes } from '../../src/oci/media-type.js'
 import { type Answering, FakeRegistry, type Routes, refusal, sha256 } from '../build/fake-registry.js'
@@ -225,6 +226,21 @@ test('F6: what a descriptor embeds is verified, and not asked for', async t => {
   const platform = { os: 'linux', architecture: 'amd64' }
   assert.equal((await repository.image('good', { platform })).digest, entry.digest)
   await assert.rejects(repository.image('bad', { platform }), { code: 'SIZE_MISMATCH' })
+})
+
+test('an index within an index that is gone leaves the others; where none of them has the platform, it is what is missing', async t => {
+  const { fake, repository } = await served(t)
+  const inner = indexOf(entryOf(fake.addManifest(manifest), { os: 'linux', architecture: 'arm64' }))
+  const gone = { mediaType: mediaTypes.ociIndex, digest: sha256(Buffer.from('gone')), size: 4 }
+  fake.addManifest(indexOf(gone, entryOf(fake.addManifest(inner))), { tag: 'v1' })
+  const image = await repository.image('v1', { platform: { os: 'linux', architecture: 'arm64' } })
+  assert.equal(image.document.kind, 'manifest')
+  await assert.rejects(repository.image('v1', { platform: { os: 'linux', architecture: 's390x' } }), error => {
+    const { code, message } = error as PhylloError
+    assert.equal(code, 'REGISTRY_NOT_FOUND')
+    assert.ok(message.includes(gone.digest), message)
+    return true
+  })
 })
 
 test('F9: indexes within indexes end somewhere, in depth and in number', async t => {
