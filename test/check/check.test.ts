@@ -82,6 +82,8 @@ test('options that mean nothing are refused', async t => {
   const { store } = await filled(t)
   await assert.rejects(async () => void (await store.check({ resume: 'elsewhere' })), TypeError)
   await assert.rejects(async () => void (await store.check({ resume: 'structure:layer x' })), TypeError)
+  // Every item comes before it: nothing would be looked at, and nothing found.
+  await assert.rejects(async () => void (await store.check({ resume: 'full:zzz' })), TypeError)
   await assert.rejects(async () => void (await store.check({ bytesPerSecond: 0 })), TypeError)
   await assert.rejects(async () => void (await store.check({ depth: 'deep' as 'full' })), TypeError)
 })
