@@ -51,7 +51,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/layerfile/check-layer-file.ts',
     find: 'if (footer.diffId !== this.#options.diffId)',
     replace: 'if (footer.diffId === undefined)',
-    test: rot,
+    test,
   },
   {
     name: 'layer files that no record names are not looked at',
