@@ -63,7 +63,7 @@ function checked({ depth = 'full', bytesPerSecond, resume }: Given) {
   if (!depths.includes(depth)) throw new TypeError(`depth is one of ${depths.join(', ')}, not ${String(depth)}`)
   if (bytesPerSecond !== undefined && !(bytesPerSecond > 0))
     throw new TypeError(`bytesPerSecond is more than 0, not ${String(bytesPerSecond)}`)
-  const [, of, after] = /^(structure|full):(.*)$/s.exec(resume ?? '') ?? []
+  const [, of, after] = /^(structure|full):((?:layer|blob|container) .*)$/s.exec(resume ?? '') ?? []
   if (resume !== undefined && of !== depth)
     throw new TypeError(`resume: ${JSON.stringify(resume)} is not of a check of depth ${depth}`)
   return { depth, bytesPerSecond, after }

@@ -6,10 +6,10 @@ import type { Stage } from '../disk/stage.js'
 import { unlinkDirectory } from '../drivers/overlay2/directory.js'
 import { exchangeDirectory, hasNames } from '../drivers/overlay2/exchange-directory.js'
 import { PhylloError } from '../errors.js'
-import { chainOfName, type LayerRecord, readRecord } from '../layers/record.js'
+import { type LayerRecord, readRecord } from '../layers/record.js'
 import { chainIdOf } from '../oci/chain-id.js'
 import { type ChainId, type DiffId, hexOf, isDigest } from '../oci/digest.js'
-import type { CheckContentOutput } from '../pool/jobs.js'
+import { type Content, chainAt, checkContent, contentAt, isWhole } from './content-of.js'
 import type { Finding } from './kinds.js'
 import { left, type Mend, type Mended, type Mending, moveAway, quarantined, repaired, replaceSmall } from './mend.js'
 import { quarantineImages } from './mend-images.js'
@@ -17,12 +17,6 @@ import { withoutFlippedBit } from './single-bit.js'
 import type { Place } from './sources.js'
 
 const smallBytes = 4096
-
-/** The chain that a path below layerdb is of. */
-function chainAt(path: string, { parts }: Mending): ChainId | undefined {
-  const { layers } = parts.root.paths
-  return path.startsWith(`${layers}/`) ? chainOfName(path.slice(layers.length + 1).split('/')[0]!) : undefined
-}
 
 export const mendRecord: Mend = async (finding, mending) => {
   const { parts } = mending
@@ -81,19 +75,6 @@ async function placeOf(chainId: ChainId, { parts, sources, survey }: Mending): P
   if (healed !== undefined) return asPlace(healed, parent)
   const below = parent && (await withoutFlippedBit(parent, one => isRight(diff, one)))
   return below && asPlace(diff, below)
-}
-
-interface Content {
-  readonly chainId: ChainId
-  readonly diffId: DiffId
-  readonly cacheId: string
-}
-
-function checkContent(content: Content, full: boolean, { parts, op }: Mending): Promise<CheckContentOutput> {
-  const { diffId } = content
-  const source = parts.layers.driver.sourceOf(content)
-  const { limits } = parts
-  return parts.workers().run('check-content', { source, diffId, full, limits }, { signal: op.signal })
 }
 
 /** Which directory of driver overlay2 holds the layer: the one that its record says, else one that nobody claims and that is it. */
@@ -161,8 +142,7 @@ export const mendContent: Mend = async (finding, mending) => {
     images: new Set(),
   })
   await using stage = await root.stage()
-  const { damage } = await checkContent(content, true, mending)
-  if (damage.length === 0) return repaired('by an earlier repair')
+  if (await isWhole(content, mending)) return repaired('by an earlier repair')
   const written = await writeAgain({ ...content, except: content.cacheId }, stage, mending)
   if (written === undefined) return giveUp(finding, mending, content.chainId)
   if (root.paths.driver === 'packed') {
@@ -173,16 +153,10 @@ export const mendContent: Mend = async (finding, mending) => {
   return repaired(written.how)
 }
 
-async function contentAt({ path }: Finding, mending: Mending): Promise<Content | undefined> {
-  const { root } = mending.parts
-  const byChain = chainAt(path, mending)
-  for (const { chainId, diffId, cacheId } of mending.survey.layers.values()) {
-    const place = root.paths.layerContent(cacheId)
-    if (byChain === chainId || path === place || path.startsWith(`${place}/`)) return { chainId, diffId, cacheId }
-  }
-  const [, hex] = /\/([0-9a-f]{64})\.tar\.lz4$/.exec(path) ?? []
-  if (hex === undefined || root.paths.driver !== 'packed') return undefined
-  return { chainId: `sha256:${hex}` as unknown as ChainId, diffId: `sha256:${hex}` as DiffId, cacheId: hex }
+/** What the disk cannot give any more is as bad as what it gives wrong: only another copy helps, and nothing goes without one. */
+export const mendUnreadable: Mend = async (finding, mending) => {
+  const known = (await contentAt(finding, mending)) !== undefined
+  return known ? mendContent(finding, mending) : left('the system cannot read it')
 }
 
 interface Written {

@@ -19,7 +19,7 @@ import { left, type Mend, type Mended, moveAway, type Outcome, repaired, replace
 import { mendContainer, mendContainerRecord, mendMount } from './mend-containers.js'
 import { mendDirectory, mendLink } from './mend-directories.js'
 import { mendConfig, mendMetadata, mendReferences } from './mend-images.js'
-import { mendContent, mendMissing, mendRecord } from './mend-layers.js'
+import { mendContent, mendMissing, mendRecord, mendUnreadable } from './mend-layers.js'
 import { Sources } from './sources.js'
 import { surveyOf } from './survey.js'
 
@@ -68,7 +68,7 @@ const mends: Readonly<Record<FindingKind, Mend>> = {
   'image-metadata': mendMetadata,
   distribution: away,
   blob: away,
-  unreadable: async () => left('the system cannot read it'),
+  unreadable: mendUnreadable,
 }
 const order = Object.keys(mends)
 

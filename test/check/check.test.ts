@@ -60,6 +60,14 @@ test('a finding says what is affected, is an event, and needs its depth', async 
   await damaged.close()
 })
 
+test('a layer file in the place of another one is found without reading every byte', async t => {
+  const { store, files } = await filled(t)
+  writeFileSync(files[0]!, readFileSync(files[1]!))
+  const { findings } = await store.check({ depth: 'structure' })
+  const told = findings.find(({ kind, path }) => kind === 'layer-content' && path === files[0])
+  assert.match(told?.reason ?? '', /the footer is that of sha256:/)
+})
+
 test('it goes on where an aborted one was; what that one has looked at is not looked at again', async t => {
   const { store, files } = await filled(t)
   damage(files[0]!, { bit: 8 * 30 })
@@ -82,6 +90,8 @@ test('options that mean nothing are refused', async t => {
   const { store } = await filled(t)
   await assert.rejects(async () => void (await store.check({ resume: 'elsewhere' })), TypeError)
   await assert.rejects(async () => void (await store.check({ resume: 'structure:layer x' })), TypeError)
+  // Every item comes before it: nothing would be looked at, and nothing found.
+  await assert.rejects(async () => void (await store.check({ resume: 'full:zzz' })), TypeError)
   await assert.rejects(async () => void (await store.check({ bytesPerSecond: 0 })), TypeError)
   await assert.rejects(async () => void (await store.check({ depth: 'deep' as 'full' })), TypeError)
 })

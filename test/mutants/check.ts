@@ -5,6 +5,20 @@ const rot = 'test/check/rot.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'what the disk cannot give is not healed',
+    file: 'src/check/content-of.ts',
+    find: "error.errno === 'EIO'",
+    replace: "error.errno === 'ENOENT'",
+    test: 'test/store/fault-cases.test.ts',
+  },
+  {
+    name: 'a resume token that names nothing skips everything',
+    file: 'src/check/check.ts',
+    find: '(?:layer|blob|container) .*',
+    replace: '.*',
+    test,
+  },
+  {
     name: 'what a damaged directory becomes is deleted',
     file: 'src/drivers/overlay2/exchange-directory.ts',
     find: 'const aside = await root.quarantineFor(place)',
@@ -37,7 +51,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/layerfile/check-layer-file.ts',
     find: 'if (footer.diffId !== this.#options.diffId)',
     replace: 'if (footer.diffId === undefined)',
-    test: rot,
+    test,
   },
   {
     name: 'layer files that no record names are not looked at',

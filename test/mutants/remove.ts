@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.js'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'until: the 30th of February is the 1st of March',
+    file: 'src/images/until.ts',
+    find: 'dateTime.test(text) && isInCalendar(text)',
+    replace: 'dateTime.test(text)',
+    test: 'test/images/until.test.ts',
+  },
+  {
     name: 'rmi: leases are not read again once the config is set aside',
     file: 'src/images/remove.ts',
     find: 'const needed = async () => (await this.#isLeased(id)) || ',

@@ -1,7 +1,7 @@
 /** Failing calls that once did harm, one test each; what is swept is in faults.test.ts. */
 import '../build/failing-fs.js'
 import assert from 'node:assert/strict'
-import { createReadStream, readdirSync, symlinkSync } from 'node:fs'
+import { createReadStream, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -13,6 +13,7 @@ const { flockProtocol } = await import('../../src/native/flock.js')
 const { idOf, noise } = await import('../build/crash-images.js')
 const { damageLayers } = await import('../build/damaged-layers.js')
 const { assertTold, faultStore } = await import('../build/fault-store.js')
+const { scratchDir } = await import('../build/store.js')
 
 test('removing an image: the question who uses it fails together with others, and no rejection is unhandled', async t => {
   const { store, failure } = await faultStore(t, { a: ['keep:1', 'gone:1'] })
@@ -202,4 +203,39 @@ test('a stream that is handed over is closed when nobody has come to read it', a
       [],
     )
   }
+})
+
+test('a layer that the disk cannot give any more: healed by an archive, and left alone without one', async t => {
+  const { archive, root, store, failure } = await faultStore(t, { a: ['keep:1'] })
+  const [name] = readdirSync(join(root, 'packed')).filter(name => name.endsWith('.lz4'))
+  // By another way, so that looking at it is no call that fails.
+  const alias = scratchDir(t)
+  symlinkSync(root, join(alias, 'store'))
+  const inode = () => statSync(join(alias, 'store/packed', name!)).ino
+  const bad = inode()
+  const only = { test: (call: string) => call.startsWith('read ') && call.endsWith(name!) && inode() === bad } as RegExp
+  const repair = async (from?: string) => {
+    let told: Awaited<ReturnType<typeof store.repair>> | undefined
+    assert.equal(
+      await failure(
+        { errno: 'EIO', only },
+        async () => (told = await store.repair(from === undefined ? {} : { from })),
+      ),
+      undefined,
+    )
+    return told!
+  }
+  const without = await repair()
+  assert.deepEqual(
+    without.repairs.map(({ outcome, finding }) => [outcome, finding.kind]),
+    [['left', 'unreadable']],
+  )
+  assert.deepEqual([inode(), without.findings.length], [bad, 1])
+  assert.deepEqual(
+    (await repair(archive)).repairs.map(({ outcome, how }) => [outcome, how]),
+    [['repaired', 'from another copy']],
+  )
+  assert.notEqual(inode(), bad)
+  assert.deepEqual((await store.check()).findings, [])
+  await (await store.view('keep:1')).close()
 })
