@@ -13,6 +13,7 @@ import { InsecureRegistries } from './insecure.js'
 import { listRepositories } from './lists.js'
 import { type RegistryOptions, settingsOf } from './options.js'
 import type { Cancellable } from './place.js'
+import { Proxies } from './proxies.js'
 import { Reaches } from './reach.js'
 import { Repository } from './repository.js'
 import { type Found, search } from './search.js'
@@ -31,7 +32,7 @@ export class RegistryClient implements AsyncDisposable {
     this.#network = {
       settings,
       connections: new Connections(settings.lookup, settings.timeouts.connectMs),
-      reaches: new Reaches(this.#insecure, certificates, settings.privateHosts),
+      reaches: new Reaches(this.#insecure, certificates, new Proxies(settings.proxies), settings.privateHosts),
     }
   }
 
