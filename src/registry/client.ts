@@ -58,6 +58,16 @@ export class RegistryClient implements AsyncDisposable {
     return search(await this.#session(domain, legacy), { ...options, term, limits: this.#network.settings.limits })
   }
 
+  /**
+   * Fetches what no registry has: by Node's own fetch, or where somebody has a proxy, by one like it through that.
+   * @throws what fetch does; its cause may be a ProxyFailure
+   */
+  async fetch(url: string, init: { headers: Record<string, string>; signal: AbortSignal }) {
+    const { connections, reaches } = this.#network
+    const wayTo = await reaches.ways()
+    return wayTo === undefined ? fetch(url, init) : connections.fetch(wayTo, url, init)
+  }
+
   /** Credentials have changed: whoever asks from now on looks them up anew. */
   forgetCredentials(): void {
     this.#sessions.clear()

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Agent, buildConnector, Dispatcher, Pool } from 'undici'
 import { PhylloError } from '../errors.js'
 import type { HttpProxy } from './proxies.js'
-import type { Reach } from './reach.js'
+import type { Reach, Way } from './reach.js'
 import { guardedLookup, type Lookup } from './resolve.js'
 import { credentialsOf, ProxyFailure, tunnelling } from './tunnel.js'
 
@@ -29,6 +29,7 @@ export class Connections {
   readonly #agents = new Map<string, Agent>()
   /** By origin of the proxy. */
   readonly #proxies = new Map<string, Pool>()
+  #fetching: Agent | undefined
 
   constructor(lookup: Lookup, connectMs: number) {
     this.#lookup = lookup
@@ -54,11 +55,46 @@ export class Connections {
     return undici.request(url, { ...sent, dispatcher: agent })
   }
 
+  /** Fetches as Node does, redirects and all, each on its own way. @throws what fetch does, also with a ProxyFailure as its cause */
+  async fetch(wayTo: (url: URL) => Way, url: string, init: { headers: Record<string, string>; signal: AbortSignal }) {
+    const undici = await import('undici')
+    this.#fetching ??= new undici.Agent({ factory: (origin, options) => this.#poolTo(undici, wayTo, origin, options) })
+    try {
+      return await undici.fetch(url, { ...init, dispatcher: this.#fetching })
+    } catch (error) {
+      const { through } = wayTo(new URL(url))
+      // A 407 is no answer for `fetch`, but an error that says nothing. It is the only one.
+      const silent = error instanceof Error && error.cause instanceof Error && error.cause.message === ''
+      if (through === undefined || !silent || 'code' in (error.cause as Error)) throw error
+      throw new TypeError(error.message, { cause: new ProxyFailure(through, { status: 407 }) })
+    }
+  }
+
+  #poolTo(undici: Undici, wayTo: (url: URL) => Way, at: string | URL, options: object): Dispatcher {
+    const { origin, protocol } = new URL(at)
+    const way = wayTo(new URL(at))
+    const { through } = way
+    if (through === undefined) return new undici.Pool(origin, options)
+    const pool = this.#poolOf(undici, way, through)
+    if (protocol === 'https:') {
+      const secure = undici.buildConnector({ timeout: this.#connectMs })
+      return new undici.Pool(origin, { ...options, connect: tunnelling(through, pool, secure, this.#connectMs) })
+    }
+    return pool.compose(dispatch => ({ path, headers, ...rest }, handler) => {
+      const ours = { host: new URL(origin).host, ...credentialsOf(through) }
+      return dispatch(
+        { ...rest, origin: through.origin, path: `${origin}${path}`, headers: { ...headers, ...ours } },
+        handler,
+      )
+    })
+  }
+
   /** Ends all of them, with what they were at. */
   async close(): Promise<void> {
-    const agents = [...this.#agents.values(), ...this.#proxies.values()]
+    const agents = [...this.#agents.values(), ...this.#proxies.values(), ...(this.#fetching ? [this.#fetching] : [])]
     this.#agents.clear()
     this.#proxies.clear()
+    this.#fetching = undefined
     await Promise.all(agents.map(agent => agent.destroy()))
   }
 
@@ -72,7 +108,7 @@ export class Connections {
   }
 
   /** Connections with a proxy itself. */
-  #poolOf({ Pool, buildConnector }: Undici, { proxyTls }: Reach, { origin }: HttpProxy): Pool {
+  #poolOf({ Pool, buildConnector }: Undici, { proxyTls }: Way, { origin }: HttpProxy): Pool {
     let pool = this.#proxies.get(origin)
     if (pool === undefined) {
       const connecting = buildConnector({ ...proxyTls, lookup: this.#lookup, timeout: this.#connectMs })

@@ -40,6 +40,16 @@ export class Proxies {
     this.#none = new NoProxy(typeof noProxy === 'string' ? noProxy : noProxy.join(','))
   }
 
+  /** All that there are. */
+  get all(): readonly HttpProxy[] {
+    return [this.#http, this.#https].filter(one => typeof one === 'object')
+  }
+
+  /** Whether there is anything to choose. */
+  get some(): boolean {
+    return this.#http !== undefined || this.#https !== undefined
+  }
+
   /** Undefined: none. @throws REGISTRY_PROXY for words that name none; only when it would be needed, as in Go */
   of(url: URL): HttpProxy | undefined {
     const https = url.protocol === 'https:'

@@ -22,6 +22,9 @@ export interface Reach {
   readonly proxyTls?: TlsPolicy
 }
 
+/** How a server is asked through a proxy. */
+export type Way = Pick<Reach, 'through' | 'proxyTls'>
+
 export class Reaches {
   readonly #insecure: InsecureRegistries
   readonly #certificates: Certificates
@@ -52,10 +55,21 @@ export class Reaches {
     return { key: `own ${base.origin}`, tls, ...way, ...(endpoint.allows && { allows: endpoint.allows }) }
   }
 
-  async #wayTo(url: URL): Promise<Pick<Reach, 'through' | 'proxyTls'>> {
-    const through = this.#proxies.of(url)
-    if (through === undefined || !through.origin.startsWith('https:')) return through === undefined ? {} : { through }
-    return { through, proxyTls: await this.#certificates.of(new URL(through.origin).host) }
+  /** The way to each URL, for what no registry has named; undefined where nobody has a proxy. */
+  async ways(): Promise<((url: URL) => Way) | undefined> {
+    const all = this.#proxies.all.filter(({ origin }) => origin.startsWith('https:'))
+    const found = all.map(async ({ origin }) => [origin, await this.#certificates.of(new URL(origin).host)] as const)
+    const tls = new Map(await Promise.all(found))
+    const wayTo = (url: URL): Way => {
+      const through = this.#proxies.of(url)
+      const proxyTls = through && tls.get(through.origin)
+      return { ...(through && { through }), ...(proxyTls && { proxyTls }) }
+    }
+    return this.#proxies.some ? wayTo : undefined
+  }
+
+  async #wayTo(url: URL): Promise<Way> {
+    return (await this.ways())?.(url) ?? {}
   }
 
   /**
@@ -87,7 +101,7 @@ export class Reaches {
 }
 
 /** A name is insecure as far as a subnet, and the proxy alone knows where it leads: then its certificate counts. */
-function isBlind({ allows }: Security, { through }: Pick<Reach, 'through'>): boolean {
+function isBlind({ allows }: Security, { through }: Way): boolean {
   return through !== undefined && allows !== undefined
 }
 

@@ -29,6 +29,8 @@ export class TestProxy {
   /** All bytes that went through tunnels. */
   readonly tunnelled: Buffer[] = []
   options: ProxyOptions
+  /** Connections that are open. */
+  readonly sockets = new Set<Duplex>()
   #origin = ''
   #cuts = 0
 
@@ -40,9 +42,12 @@ export class TestProxy {
     const proxy = new TestProxy(options)
     const { tls = false } = options
     const server = tls ? createTlsServer({ cert: certificate, key: certificateKey }) : createServer()
-    const sockets = new Set<Duplex>()
-    server.on('connection', (socket: Socket) => void sockets.add(socket.on('error', () => undefined)))
-    server.on('connect', (asked, socket: Duplex, head: Buffer) => proxy.#tunnel(asked, socket, head, sockets))
+    const { sockets } = proxy
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket.on('error', () => undefined))
+      socket.on('close', () => sockets.delete(socket))
+    })
+    server.on('connect', (asked, socket: Duplex, head: Buffer) => proxy.#tunnel(asked, socket, head))
     server.on('request', (asked, response) => proxy.#carry(asked, response))
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     proxy.#origin = `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -80,17 +85,18 @@ export class TestProxy {
     return { 'proxy-authenticate': this.options.challenge ?? 'Basic realm="proxy"' }
   }
 
-  #tunnel(asked: IncomingMessage, socket: Duplex, head: Buffer, sockets: Set<Duplex>): void {
+  #tunnel(asked: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.#refusal(asked)
     socket.on('error', () => undefined)
-    if (refusal === 'mute') return
+    if (refusal === 'mute') return void socket.resume().on('end', () => socket.destroy())
     if (refusal === 'cut') return void socket.destroy()
     if (refusal !== undefined) {
       const headers = Object.entries(refusal === 407 ? this.#challenge : {}).map(pair => `${pair.join(': ')}\r\n`)
       return void socket.end(`HTTP/1.1 ${refusal} no\r\n${headers.join('')}content-length: 2\r\n\r\nno`)
     }
     const far = connect(Number(asked.url!.split(':').at(-1)), '127.0.0.1')
-    sockets.add(far)
+    this.sockets.add(far)
+    far.on('close', () => this.sockets.delete(far))
     far.on('connect', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
       far.write(head)

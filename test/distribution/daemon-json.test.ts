@@ -100,10 +100,14 @@ async function askedThrough(t: TestContext, registry: StoreRegistryOptions, env:
   const proxies = { A: await TestProxy.start(t, { refuses: 403 }), B: await TestProxy.start(t, { refuses: 403 }) }
   const filled = <T>(value: T): T =>
     JSON.parse(JSON.stringify(value).replaceAll('@A', proxies.A.origin).replaceAll('@B', proxies.B.origin))
-  const { daemonJson: text = '{}', ...rest } = filled(registry)
-  writeFileSync(path, text)
+  const { daemonJson: text, ...rest } = filled(registry)
+  writeFileSync(path, text ?? '{}')
   const lookup = resolver({})
-  const { client } = await connect({ ...rest, lookup, daemonJson: path }, defaultLimits, filled(env))
+  const { client } = await connect(
+    { ...rest, lookup, ...(text !== undefined && { daemonJson: path }) },
+    defaultLimits,
+    filled(env),
+  )
   t.after(() => client.close())
   await assert.rejects(client.catalog('registry.test'))
   return Object.entries(proxies)
@@ -135,6 +139,7 @@ for (const [what, registry, env, through] of [
     'B',
   ],
   ['none', { proxies: false, daemonJson: '{"proxies":{"https-proxy":"@A"}}' }, { HTTPS_PROXY: '@B' }, ''],
+  ['none, without a daemon.json', { proxies: false }, { HTTPS_PROXY: '@B' }, ''],
 ] as const)
   test(`proxies are those of ${what}`, async t => {
     assert.equal(await askedThrough(t, registry, env), through)

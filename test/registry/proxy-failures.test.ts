@@ -123,6 +123,8 @@ test('close ends a CONNECT that nobody answers', async t => {
   while (proxy.asked.length === 0) await new Promise(resolve => setTimeout(resolve, 5))
   await client.close()
   assert.equal((await reading).code, unavailable)
+  for (let ms = 0; ms < 2000 && proxy.sockets.size > 0; ms += 10) await new Promise(resolve => setTimeout(resolve, 10))
+  assert.equal(proxy.sockets.size, 0)
 })
 
 test('the environment is read as Go reads it: upper case first, empty is nothing, a CGI program has no HTTP_PROXY', () => {
