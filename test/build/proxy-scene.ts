@@ -41,7 +41,8 @@ export async function scene(
     ...{ proxies: { http: url, https: url, noProxy }, ...(!tls && { insecureRegistries: [host] }) },
     ...options,
   })
-  return { fake, proxy, host, lookup, read: () => bytesOf(client.repository(referenceTo(host)).blob(blob)) }
+  const repository = client.repository(referenceTo(host))
+  return { fake, proxy, host, lookup, repository, read: () => bytesOf(repository.blob(blob)) }
 }
 
 /** What the work fails with. */

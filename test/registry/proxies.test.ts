@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Proxies } from '../../src/registry/proxies.js'
 import { certificate } from '../build/certificate.js'
-import { FakeRegistry, resolver } from '../build/fake-registry.js'
+import { FakeRegistry, resolver, sha256 } from '../build/fake-registry.js'
 import { noProxyCases } from '../build/no-proxy-cases.js'
 import { blob, failure, get, scene } from '../build/proxy-scene.js'
 import { alice, bytesOf, clientOf, credentialsFor, referenceTo } from '../build/registry-client.js'
@@ -57,6 +57,19 @@ for (const noProxy of ['registry.test', '.test', '*', 'registry.test:PORT'])
     assert.equal(String(await bytesOf(client.repository(referenceTo(host)).blob(blob))), 'content')
     assert.deepEqual(proxy.asked, [])
     assert.ok(fake.seen.every(({ text }) => !/proxy-/i.test(text)))
+  })
+
+for (const tls of [true, false])
+  test(`a blob of many pieces goes up to an ${tls ? 'https' : 'http'} registry through a proxy`, async t => {
+    const { fake, proxy, repository } = await scene(t, { tls })
+    const parts = Array.from({ length: 20 }, (_, i) => Buffer.alloc(50_000, String(i)))
+    const bytes = Buffer.concat(parts)
+    const big = { digest: sha256(bytes), sizeBytes: bytes.length }
+    await repository.upload(big, async function* () {
+      yield* parts
+    })
+    assert.ok(fake.blobs.get(big.digest)?.equals(bytes))
+    assert.ok(proxy.asked.some(line => line.startsWith(tls ? 'CONNECT' : 'PUT http://registry.test')))
   })
 
 test('this machine is never asked through a proxy', async t => {
