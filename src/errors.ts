@@ -57,6 +57,8 @@ export const errorCodes = {
   REGISTRY_LIMIT: 'The registry answers no more for a while; `retryAfterMs` says how long, if it does.',
   REGISTRY_NOT_FOUND: 'The registry has no such repository, tag, manifest, blob or upload.',
   REGISTRY_PROTOCOL: 'What the registry answered is not what the protocol allows, or more than is taken.',
+  REGISTRY_PROXY:
+    'A proxy (`proxy`, `proxyStatus`) wants credentials or does not let one through, or what names it is none; the message says where to set it.',
   REGISTRY_REDIRECT:
     'The registry leads where nothing of it may be asked: another origin, a private address, plain HTTP.',
   REGISTRY_REFUSED: 'The registry refused what was asked of it; `status` and `registryCode` say why.',

@@ -52,6 +52,7 @@ export type { ChangesOptions, ContainerChange } from './overlay/difference/chang
 export { Pool, type PoolOptions } from './pool/pool.js'
 export type { Credential, CredentialSource, CredentialStore } from './registry/credential.js'
 export type { RegistryOptions, Retries, Timeouts } from './registry/options.js'
+export type { ProxyOptions } from './registry/proxies.js'
 export type { Found } from './registry/search.js'
 export { Store } from './store.js'
 export type { StoreOptions } from './store-options.js'

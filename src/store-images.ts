@@ -1,6 +1,7 @@
 /** What a store does with images besides copying them, put together out of its parts. Loaded when it is first asked for. */
 import { type ImportOptions, importArchive } from './archive/import.js'
 import type { ArchiveInput } from './archive/open.js'
+import type { Fetch } from './archive/url.js'
 import type { Containers, InspectOptions } from './containers/containers.js'
 import { removalOf } from './containers/remove-image.js'
 import type { Image } from './images/image.js'
@@ -16,7 +17,12 @@ export async function importImage(
   op: OperationContext,
 ): Promise<Image> {
   const { root, space, catalog } = parts
-  const { id, layers } = await importArchive(input, options, { root, space, to: () => parts.copyTarget() }, op)
+  const fetching = async (): Promise<Fetch> => {
+    const client = await parts.registries()
+    return (url, init) => client.fetch(url, init)
+  }
+  const target = { root, space, to: () => parts.copyTarget(), fetching }
+  const { id, layers } = await importArchive(input, options, target, op)
   return catalog.get(id, layers)
 }
 

@@ -18,6 +18,7 @@ import { inputError } from './input.js'
 import { InputStream, taking } from './input-stream.js'
 import type { LoadTarget } from './load.js'
 import type { ArchiveInput } from './open.js'
+import type { Fetch } from './url.js'
 
 export interface ImportOptions extends Omit<ImportText, 'platform'> {
   /** `os/architecture[/variant]` of the image. Default: the host's. */
@@ -25,6 +26,11 @@ export interface ImportOptions extends Omit<ImportText, 'platform'> {
   /** What messages call the input. Default: the file's name. */
   readonly name?: string
   readonly signal?: AbortSignal
+}
+
+export interface ImportTarget extends Omit<LoadTarget, 'limits'> {
+  /** What gets a URL; asked for when there is one. */
+  readonly fetching: () => Promise<Fetch>
 }
 
 interface Opened {
@@ -39,7 +45,7 @@ interface Opened {
 export async function importArchive(
   input: ArchiveInput,
   { platform, name, signal: _, ...text }: ImportOptions,
-  { root, space, to }: Omit<LoadTarget, 'limits'>,
+  { root, space, to, fetching }: ImportTarget,
   op: OperationContext,
 ): Promise<CopiedImage> {
   return await taking(input, async () => {
@@ -47,7 +53,7 @@ export async function importArchive(
     const wanted: ImportText = { ...text, ...(platform !== undefined && { platform: platformOf(platform) }) }
     checkImport(wanted)
     op.signal.throwIfAborted()
-    const opened = await open(input, name, op.signal)
+    const opened = await open(input, name, op.signal, fetching)
     return await space.watched(op, async op => {
       await using stage = await root.stage()
       const { label, from, file } = opened
@@ -65,13 +71,18 @@ function platformOf(text: string): Platform {
   return { os, architecture, ...(given !== undefined && { variant: variant ?? given }) }
 }
 
-async function open(input: ArchiveInput, name: string | undefined, signal: AbortSignal): Promise<Opened> {
+async function open(
+  input: ArchiveInput,
+  name: string | undefined,
+  signal: AbortSignal,
+  fetching: () => Promise<Fetch>,
+): Promise<Opened> {
   if (typeof input !== 'string') return { label: name ?? 'stream', from: '-', stream: async () => input }
   if (input === '-') return { label: name ?? 'stdin', from: '-', stream: async () => process.stdin }
   if (/^https?:\/\//i.test(input)) {
     const { openUrl, shownUrl } = await import('./url.js')
     const url = shownUrl(input)
-    return { label: name ?? url, from: url, stream: () => openUrl(input, signal) }
+    return { label: name ?? url, from: url, stream: async () => openUrl(input, signal, await fetching()) }
   }
   const label = name ?? basename(resolve(input))
   try {

@@ -1,15 +1,18 @@
-/** What a dockerd's daemon.json says of registries: its mirrors of Docker Hub, and which ones are insecure. All else of it is dockerd's. */
+/** What a dockerd's daemon.json says of registries: its mirrors of Docker Hub, which ones are insecure, and through which proxies. All else of it is dockerd's. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { PhylloError, toldLater } from '../errors.js'
 import type { Limits } from '../limits.js'
 import { isObject, type JsonObject, parseJson } from '../oci/json.js'
 import { InsecureRegistries } from '../registry/insecure.js'
+import type { ProxyOptions } from '../registry/proxies.js'
 import { Mirrors } from './mirrors.js'
 
 export interface DaemonJson {
   readonly registryMirrors: readonly string[]
   readonly insecureRegistries: readonly string[]
+  /** Those that it names. */
+  readonly proxies: ProxyOptions
 }
 
 /** @throws INPUT_IO, LIMIT_EXCEEDED (jsonBytes), CONFIG_INVALID, each with the path */
@@ -20,6 +23,7 @@ export async function readDaemonJson(path: string, limits: Limits): Promise<Daem
     registryMirrors: textsOf(document, 'registry-mirrors', path),
     // Docker takes them with a scheme, too, and forgets that.
     insecureRegistries: textsOf(document, 'insecure-registries', path).map(entry => entry.replace(/^https?:\/\//, '')),
+    proxies: proxiesOf(document, path),
   }
   try {
     new Mirrors(daemon)
@@ -62,6 +66,20 @@ function textsOf(document: JsonObject, key: string, path: string): string[] {
   if (!Array.isArray(list) || list.some(entry => typeof entry !== 'string'))
     throw wrong(path, `${key} is not a list of texts`)
   return list as string[]
+}
+
+/** What is empty is not there, as for dockerd. */
+function proxiesOf(document: JsonObject, path: string): ProxyOptions {
+  const { proxies = null } = Object.assign(Object.create(null), document) as { proxies?: JsonObject | null }
+  if (proxies === null) return {}
+  if (!isObject(proxies)) throw wrong(path, 'proxies is not an object')
+  const of = (key: string) => {
+    const value = Object.hasOwn(proxies, key) ? (proxies[key] ?? '') : ''
+    if (typeof value !== 'string') throw wrong(path, `proxies: ${key} is not a text`)
+    return value
+  }
+  const [http, https, noProxy] = [of('http-proxy'), of('https-proxy'), of('no-proxy')]
+  return { ...(http && { http }), ...(https && { https }), ...(noProxy && { noProxy }) }
 }
 
 function wrong(path: string, reason: string, cause?: unknown): PhylloError {

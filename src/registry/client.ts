@@ -13,6 +13,7 @@ import { InsecureRegistries } from './insecure.js'
 import { listRepositories } from './lists.js'
 import { type RegistryOptions, settingsOf } from './options.js'
 import type { Cancellable } from './place.js'
+import { Proxies } from './proxies.js'
 import { Reaches } from './reach.js'
 import { Repository } from './repository.js'
 import { type Found, search } from './search.js'
@@ -31,7 +32,7 @@ export class RegistryClient implements AsyncDisposable {
     this.#network = {
       settings,
       connections: new Connections(settings.lookup, settings.timeouts.connectMs),
-      reaches: new Reaches(this.#insecure, certificates, settings.privateHosts),
+      reaches: new Reaches(this.#insecure, certificates, new Proxies(settings.proxies), settings.privateHosts),
     }
   }
 
@@ -55,6 +56,16 @@ export class RegistryClient implements AsyncDisposable {
   /** What a registry finds by its own search. @throws REGISTRY_NOT_FOUND where it has none, and others */
   async search(domain: string, term: string, options: Cancellable & { readonly limit: number }): Promise<Found[]> {
     return search(await this.#session(domain, legacy), { ...options, term, limits: this.#network.settings.limits })
+  }
+
+  /**
+   * Fetches what no registry has: by Node's own fetch, or where somebody has a proxy, by one like it through that.
+   * @throws what fetch does; its cause may be a ProxyFailure
+   */
+  async fetch(url: string, init: { headers: Record<string, string>; signal: AbortSignal }) {
+    const { connections, reaches } = this.#network
+    const wayTo = await reaches.ways()
+    return wayTo === undefined ? fetch(url, init) : connections.fetch(wayTo, url, init)
   }
 
   /** Credentials have changed: whoever asks from now on looks them up anew. */

@@ -6,8 +6,10 @@ import { isErrno, PhylloError } from '../errors.js'
 import { IdleClock } from './clock.js'
 import type { Connections, Response } from './connections.js'
 import type { Timeouts } from './options.js'
+import { isPassingProxy, proxyError } from './proxy-failure.js'
 import type { Reach } from './reach.js'
 import { said, shownUrl } from './shown.js'
+import { ProxyFailure } from './tunnel.js'
 
 const sliceBytes = 64 * 1024
 
@@ -27,10 +29,19 @@ export interface Question {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What messages say of a request. */
+interface Told {
+  readonly method: Method
+  readonly url: URL
+  /** The origin of who carried it. */
+  readonly proxy?: string | undefined
+}
+
 export interface Answer {
   readonly status: number
   readonly url: URL
   readonly method: Method
+  readonly proxy?: string | undefined
   /** The one value of a header, the first of several; undefined for none. */
   header(name: string): string | undefined
   headers(name: string): readonly string[]
@@ -43,9 +54,10 @@ export interface Answer {
 export async function exchange(
   connections: Connections,
   reach: Reach,
-  question: Question,
+  asking: Question,
   timeouts: Timeouts,
 ): Promise<Answer> {
+  const question = { ...asking, ...(reach.through && { proxy: reach.through.origin }) }
   const { method, url, headers, content, signal } = question
   signal?.throwIfAborted()
   const stop = new AbortController()
@@ -63,6 +75,7 @@ export async function exchange(
     })
     const answer = await orAborted(asked, stop.signal)
     sending.done()
+    refuseProxys(reach, url, answer)
     return answerOf(question, answer, timeouts.idleMs, stop, release)
   } catch (error) {
     sending.done()
@@ -70,6 +83,13 @@ export async function exchange(
     if (stop.signal.aborted) throw stop.signal.reason
     throw asFailure(question, error)
   }
+}
+
+/** 407 in the clear is the proxy's word; along a tunnel it is the registry's. @throws ProxyFailure */
+function refuseProxys({ through }: Reach, url: URL, { statusCode: status, headers, body }: Response): void {
+  if (through === undefined || url.protocol !== 'http:' || status !== 407) return
+  body.on('error', () => undefined).destroy()
+  throw new ProxyFailure(through, { status, challenges: [headers['proxy-authenticate'] ?? []].flat() })
 }
 
 /** undici looks at the signal only once it is connected; this does at once, and lets go of what comes after all. */
@@ -146,7 +166,7 @@ async function* slicesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, vo
 }
 
 function answerOf(
-  question: Question,
+  question: Question & Told,
   { statusCode, headers, body }: Response,
   idleMs: number,
   stop: AbortController,
@@ -159,6 +179,7 @@ function answerOf(
     status: statusCode,
     url: question.url,
     method: question.method,
+    proxy: question.proxy,
     headers: values,
     header: name => values(name)[0],
     body: pieces(question, body, idleMs, stop),
@@ -172,7 +193,7 @@ function answerOf(
 }
 
 async function* pieces(
-  question: Question,
+  question: Told,
   body: Response['body'],
   ms: number,
   stop: AbortController,
@@ -195,8 +216,12 @@ async function* pieces(
   }
 }
 
-function asFailure(question: Question, error: unknown): PhylloError {
+function asFailure(question: Told, error: unknown): PhylloError {
   if (error instanceof PhylloError) return Object.assign(error, facts(question))
+  if (error instanceof ProxyFailure) {
+    const { message, code } = firstOf(error.cause)
+    return proxyError(error, named(question), facts(question), message || code || '')
+  }
   const { name, message, code } = firstOf(error)
   if (name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     const reason = `the answer is not HTTP: ${said(message || code || '')}`
@@ -211,18 +236,19 @@ function firstOf(error: unknown): Pick<NodeJS.ErrnoException, 'name' | 'message'
   return first instanceof Error ? (first as NodeJS.ErrnoException) : { name: '', message: String(first) }
 }
 
-function failed(question: Pick<Question, 'method' | 'url'>, reason: string, cause: unknown): PhylloError {
-  return new PhylloError('REGISTRY_UNAVAILABLE', `${named(question)}: ${said(reason)}`, { ...facts(question), cause })
+function failed(question: Told, reason: string, cause: unknown): PhylloError {
+  const words = `${said(reason)}${throughProxy(question)}`
+  return new PhylloError('REGISTRY_UNAVAILABLE', `${named(question)}: ${words}`, { ...facts(question), cause })
 }
 
-export function timedOut(question: Pick<Question, 'method' | 'url'>, reason: string): PhylloError {
+export function timedOut(question: Told, reason: string): PhylloError {
   return failed(question, reason, Object.assign(new Error(reason), { code: 'ETIMEDOUT' }))
 }
 
 /** What may be over a moment later: not a certificate that is wrong, nor a name that is none. */
 export function isPassing(error: unknown): error is PhylloError {
   if (!(error instanceof PhylloError)) return false
-  if (error.code === 'REGISTRY_LIMIT') return true
+  if (error.code === 'REGISTRY_LIMIT' || isPassingProxy(error)) return true
   return (
     error.code === 'REGISTRY_UNAVAILABLE' && (error.status !== undefined || isErrno(firstOf(error.cause), ...passing))
   )
@@ -233,10 +259,15 @@ const passing: readonly string[] = [
   ...['UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'],
 ]
 
-export function named({ method, url }: Pick<Question, 'method' | 'url'>): string {
+export function named({ method, url }: Told): string {
   return `${method} ${shownUrl(url)}`
 }
 
-export function facts({ method, url }: Pick<Question, 'method' | 'url'>) {
-  return { operation: method, path: shownUrl(url), host: url.host }
+/** The end of a message about what a proxy has carried: it may be to blame. */
+export function throughProxy({ proxy }: Pick<Told, 'proxy'>): string {
+  return proxy === undefined ? '' : `, through the proxy ${proxy}`
+}
+
+export function facts({ method, url, proxy }: Told) {
+  return { operation: method, path: shownUrl(url), host: url.host, ...(proxy !== undefined && { proxy }) }
 }

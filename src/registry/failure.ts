@@ -5,7 +5,7 @@
 import { type ErrorCode, PhylloError } from '../errors.js'
 import { readAtMost } from './body.js'
 import type { Challenge } from './challenge.js'
-import { type Answer, facts, named } from './exchange.js'
+import { type Answer, facts, named, throughProxy } from './exchange.js'
 import { retryAfterMs } from './patience.js'
 import { said } from './shown.js'
 
@@ -38,7 +38,7 @@ export async function failureOf(
   )
   const reason = [said(words.join('; ')) || `status ${answer.status}`, ...(hint === undefined ? [] : [hint])].join('; ')
   const retry = retryAfterMs(answer.header('retry-after'))
-  return new PhylloError(code, `${named(answer)}: ${reason}`, {
+  return new PhylloError(code, `${named(answer)}: ${reason}${throughProxy(answer)}`, {
     ...facts(answer),
     status: answer.status,
     ...(told[0]?.code && { registryCode: said(told[0].code) }),

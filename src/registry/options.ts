@@ -2,6 +2,7 @@
 import { lookup } from 'node:dns'
 import { defaultLimits, type Limits } from '../limits.js'
 import type { CredentialSource } from './credential.js'
+import type { ProxyOptions } from './proxies.js'
 import type { Lookup } from './resolve.js'
 
 export interface Timeouts {
@@ -46,6 +47,11 @@ export interface RegistryOptions {
   readonly realms?: Readonly<Record<string, readonly string[]>>
   /** `host[:port]` in private networks that realms and redirects may lead to. */
   readonly privateHosts?: readonly string[]
+  /**
+   * Proxies for http and https, and what is asked without; `false`: none. Given, it counts alone; else the environment does
+   * (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), and before that what a daemon.json says.
+   */
+  readonly proxies?: ProxyOptions | false
   readonly timeouts?: Partial<Timeouts>
   readonly retries?: Partial<Retries>
   readonly limits?: Limits
@@ -53,7 +59,8 @@ export interface RegistryOptions {
   readonly lookup?: Lookup
 }
 
-export interface Settings extends Required<Omit<RegistryOptions, 'timeouts' | 'retries'>> {
+export interface Settings extends Required<Omit<RegistryOptions, 'timeouts' | 'retries' | 'proxies'>> {
+  readonly proxies: ProxyOptions
   readonly timeouts: Timeouts
   readonly retries: Retries
 }
@@ -76,11 +83,17 @@ export function settingsOf(options: RegistryOptions): Settings {
     certificates: own.certificates ?? '/etc/docker/certs.d',
     realms: own.realms ?? {},
     privateHosts: own.privateHosts ?? [],
+    proxies: proxiesOf(own.proxies),
     limits: own.limits ?? defaultLimits,
     lookup: own.lookup ?? (lookup as Lookup),
     timeouts: { ...defaults, ...own.timeouts },
     retries: { attempts: 4, baseMs: 500, longestMs: 60_000, ...own.retries },
   }
+}
+
+/** Without inherited ones: a polluted Object.prototype must not send requests to somebody's proxy. */
+function proxiesOf(proxies: ProxyOptions | false | undefined): ProxyOptions {
+  return Object.assign(Object.create(null), proxies === false ? {} : proxies)
 }
 
 export function refuseOption(reason: string): never {

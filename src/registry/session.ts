@@ -13,6 +13,7 @@ import type { Answer, Content, Headers, Method } from './exchange.js'
 import { failureOf } from './failure.js'
 import { type Arrival, type Asked, follow, type Network, ownUrl } from './follow.js'
 import { type OnWait, Patience } from './patience.js'
+import { refusesTunnel } from './proxy-failure.js'
 import type { Token } from './token.js'
 import { orAborted, withTimeout } from './waiting.js'
 
@@ -155,7 +156,8 @@ export class Session {
       } catch (error) {
         // Who answers https at all, whatever it says, is not asked over http.
         const silent =
-          error instanceof PhylloError && error.code === 'REGISTRY_UNAVAILABLE' && error.status === undefined
+          error instanceof PhylloError &&
+          ((error.code === 'REGISTRY_UNAVAILABLE' && error.status === undefined) || refusesTunnel(error))
         if (!silent || at === bases.length - 1) throw error
       }
     }

@@ -5,10 +5,13 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import type { OperationEvent } from '../../src/index.js'
+import { type OperationEvent, Store } from '../../src/index.js'
 import { hostPlatform } from '../../src/oci/platform.js'
+import { FakeRegistry } from '../build/fake-registry.js'
 import { digestOf, layerTar } from '../build/image.js'
+import { TestProxy } from '../build/proxy.js'
 import { archiveFile, leftovers, published, scratchStore } from '../build/store.js'
 
 const tree = layerTar({ 'etc/motd': 'hello', 'bin/tool': 'x'.repeat(300_000) })
@@ -198,3 +201,44 @@ test('what is no tar, or only the beginning of one', async t => {
   assert.deepEqual(published(store.root), before)
   assert.deepEqual(leftovers(store.root), [])
 })
+
+for (const tls of [false, true])
+  test(`what a URL of ${tls ? 'https' : 'http'} answers through a proxy, which is named when it fails`, async t => {
+    const proxy = await TestProxy.start(t, { auth: 'bob:pw' })
+    const moved = { status: 302, headers: { location: '/root.tgz' } }
+    const fake = await FakeRegistry.start(t, {
+      tls,
+      routes: [
+        ['GET /moved', moved],
+        ['GET /root.tgz', { body: gzipSync(tree) }],
+      ],
+    })
+    const url = `${tls ? 'https' : 'http'}://registry.test:${fake.port}`
+    const opened = async (user: string) => {
+      const proxies = { http: proxy.urlFor(user), https: proxy.urlFor(user) }
+      const store = await Store.temporary({ registry: { proxies } })
+      t.after(() => store.close())
+      return store
+    }
+    const store = await opened('bob:pw')
+    if (tls) {
+      // Its certificate does not hold: as without a proxy.
+      await assert.rejects(async () => store.import(`${url}/moved`), { code: 'INPUT_IO', message: /self-signed/ })
+      assert.deepEqual(new Set(proxy.asked), new Set([`CONNECT registry.test:${fake.port}`]))
+    } else {
+      const image = await store.import(`${url}/moved`)
+      assert.equal(image.layers[0]?.diffId, digestOf(tree))
+      assert.deepEqual(proxy.asked, [`GET ${url}/moved`, `GET ${url}/root.tgz`])
+    }
+    assert.ok(fake.seen.every(({ text }) => !/proxy-/i.test(text)))
+    const other = await opened('bob:hunter2')
+    await assert.rejects(
+      async () => other.import(`${url}/root.tgz`),
+      (error: Error & { code: string }) => {
+        assert.equal(error.code, 'INPUT_IO')
+        assert.match(error.message, /407/)
+        assert.ok(!inspect(error).includes('hunter2'))
+        return true
+      },
+    )
+  })

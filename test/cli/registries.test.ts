@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileScratch, type RunOptions, runPhyllo } from '../build/cli.js'
 import { FakeRegistry, refusal } from '../build/fake-registry.js'
+import { TestProxy } from '../build/proxy.js'
 import { give, madeIndex, madeManifest } from '../build/remote-image.js'
 
 const scratch = fileScratch()
@@ -233,4 +234,24 @@ test('--daemon-config names insecure registries, before or after the command; a 
   writeFileSync(path, '{"registry-mirrors":[7]}')
   const { status, stderr } = await runPhyllo(['--daemon-config', path, 'search', `${fake.host}/app`], { root })
   assert.deepEqual([status, stderr], [1, `phyllo: CONFIG_INVALID: ${path}: registry-mirrors is not a list of texts\n`])
+})
+
+test('every command that asks somebody takes its proxy from the environment', async t => {
+  const proxy = await TestProxy.start(t, { refuses: 403 })
+  const { run } = docker()
+  const env = { HTTPS_PROXY: proxy.urlFor('bob:hunter2'), NO_PROXY: 'other.test' }
+  for (const words of [
+    ['pull', 'registry.test/a:v'],
+    ['search', 'registry.test/a'],
+    ['login', '-u', 'alice', '-p', 'secret', 'registry.test'],
+    ['copy', 'docker://registry.test/a:v', 'docker://registry.test/b:v'],
+    ['import', 'https://registry.test/root.tar'],
+  ]) {
+    proxy.asked.length = 0
+    const { status, stdout, stderr } = await run(words, { env })
+    assert.equal(status, 1, stderr)
+    assert.match(stderr, /the proxy http:\/\/127\.0\.0\.1:\d+ does not let it through: status 403/)
+    assert.ok(!`${stdout}${stderr}`.includes('hunter2'))
+    assert.deepEqual(new Set(proxy.asked), new Set(['CONNECT registry.test:443']), words[0])
+  }
 })
