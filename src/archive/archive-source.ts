@@ -23,7 +23,7 @@ async function imagesOf(content: ArchiveContent, { limits, platform, layoutOnly 
   if (!layoutOnly && (await content.has(dockerManifestMember))) return await dockerImages(content, limits, platform)
   if ((await content.has(indexMember)) || (await content.has(layoutMember)))
     return await new OciLayout(content, limits).images(platform)
-  const sample = await content.sample()
+  const sample = (await content.sample()).map(member => member || '.')
   const there = sample.length === 0 ? 'it is empty' : `it begins with ${sample.join(', ')}`
   const old = (await content.has('repositories'))
     ? '; an archive of Docker before 1.10 is not read: load and save it there'

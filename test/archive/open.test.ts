@@ -22,7 +22,7 @@ import {
   legacyArchive,
   type MadeImage,
 } from '../build/image.js'
-import { file, pax, tar } from '../build/tar.js'
+import { file, header, pax, tar } from '../build/tar.js'
 
 const base = layerTar({ 'etc/os-release': 'ID=test\n', big: 'y'.repeat(70_000) })
 const upper = layerTar({ 'srv/app': 'two' })
@@ -264,6 +264,8 @@ test('what holds no image says what it holds', async t => {
     message:
       /^test\.tar: holds no image: neither manifest\.json nor index\.json is there; it begins with etc\/os-release, big$/,
   })
+  const tree = tar([header('5', './'), file('./bin')])
+  await assert.rejects(imagesIn(t, tree), { code: 'ARCHIVE_INVALID', message: /; it begins with \., bin$/ })
   await assert.rejects(imagesIn(t, Buffer.alloc(0)), { code: 'ARCHIVE_INVALID', message: /it is empty/ })
   await assert.rejects(imagesIn(t, Buffer.from('#!/bin/sh\n'.repeat(100))), {
     code: 'TAR_INVALID',
