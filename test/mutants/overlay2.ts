@@ -7,6 +7,13 @@ const busy = 'test/disk/daemon.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'a link that nothing names any more stays for ever',
+    file: directory,
+    find: 'if (link === undefined) return undefined',
+    replace: 'if (link === undefined || !linkGrammar.test(link)) return undefined',
+    test: 'test/drivers/overlay2/overlay2-driver.test.ts',
+  },
+  {
     name: 'lower begins with the base',
     file: directory,
     find: `\`l/\${link}:\${lower}\``,

@@ -101,12 +101,18 @@ export async function unlinkDirectory(root: Root, at: string, id: string): Promi
   if (path !== undefined) await ifThere(root.io.unlink(path))
 }
 
-/** The short name of a directory that stands at this path by now: where its symlink is, if there is one. */
-export async function linkFileOf({ io, paths }: Root, at: string, id: string): Promise<string | undefined> {
+/**
+ * The short name of a directory that stands at this path by now: where its symlink is, if there is one. A power cut may have taken what
+ * a directory that nobody was told of says of itself, and left both names: then the links are asked.
+ */
+export async function linkFileOf(root: Root, at: string, id: string): Promise<string | undefined> {
+  const { io, paths } = root
   const link = (await ifThere(io.readFile(paths.below(at, 'link'), lowerBytes)))?.toString()
-  if (link === undefined || !linkGrammar.test(link)) return undefined
-  const path = paths.link(link)
-  return (await ifThere(io.readlink(path))) === `../${id}/diff` ? path : undefined
+  if (link === undefined) return undefined
+  const names = linkGrammar.test(link) ? [link] : (await io.readdir(paths.links)).filter(name => linkGrammar.test(name))
+  for (const path of names.map(name => paths.link(name)))
+    if ((await ifThere(io.readlink(path))) === `../${id}/diff`) return path
+  return undefined
 }
 
 /** Which directories these stand on. */

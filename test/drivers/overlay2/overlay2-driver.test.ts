@@ -247,6 +247,20 @@ test('nothing is collected of what somebody who lives is adding', async t => {
   assert.deepEqual(directories(root), [])
 })
 
+test('a link goes with its directory also where a power cut has emptied the file that names it', async t => {
+  const { root, layers } = await newStore(t)
+  const [kept] = await addStack(root, layers, [a])
+  await root.intend({ directory: 'half-made' })
+  mkdirSync(join(root.paths.content, 'half-made/diff'), { recursive: true })
+  writeFileSync(join(root.paths.content, 'half-made/link'), '')
+  symlinkSync('../half-made/diff', root.paths.link('A'.repeat(26)))
+  await root.close()
+  const other = await newStore(t, undefined, root.paths.root)
+  await collect(other.layers, [[a]])
+  const link = readFileSync(join(other.root.paths.layerContent(kept!.cacheId), 'link'), 'utf8')
+  assert.deepEqual([directories(other.root), links(other.root)], [[kept!.cacheId], [link]])
+})
+
 /** The record of a layer, damaged as a power cut may leave it. */
 const damage = (root: Root, chainId: ChainId) => writeFileSync(join(root.paths.layer(chainId), 'size'), '')
 
