@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Image, Operation } from '../../src/index.js'
 import { FakeRegistry } from '../build/fake-registry.js'
 import { configOf, digestOf, imageIdOf, layerTar, ociTypes } from '../build/image.js'
 import { quick } from '../build/registry-client.js'
@@ -302,41 +304,55 @@ test('a blob that an image has twice is fetched once', async t => {
   assert.deepEqual(blobRequests(fake).slice(1).sort(), [...new Set(blobs)].sort())
 })
 
+/** Both are at it when both have said so. */
+async function allAtLayers(operations: readonly Operation<Image>[]): Promise<void> {
+  for (const operation of operations)
+    for await (const event of operation) if (event.type === 'layer' && event.message === 'Pulling fs layer') break
+  await sleep(50)
+}
+
+/** A layer that is asked for and comes when `go` is called. */
+function heldLayer(fake: FakeRegistry, digest: string) {
+  let go: () => void = () => undefined
+  const going = new Promise<void>(resolve => (go = resolve))
+  let heard: () => void = () => undefined
+  const asked = new Promise<void>(resolve => (heard = resolve))
+  const answer = async () => {
+    heard()
+    await going
+    return { body: fake.blobs.get(digest)! }
+  }
+  fake.route([[`GET /v2/a/b/blobs/${digest}`, answer]])
+  return { asked, go }
+}
+
 test('two pulls at once share what both want', async t => {
   const fake = await FakeRegistry.start(t)
   const { blobs } = putImage(fake, { layers: [noiseLayer('f', 3_000_000), ...one.layers] })
+  const { asked, go } = heldLayer(fake, blobs[0]!)
   const name = `${fake.host}/a/b:v1`
   const store = await pullingStore(t)
-  const [first, second] = await Promise.all([store.pull(name), store.pull(name)])
-  assert.equal(first.id, second.id)
-  const asked = blobRequests(fake)
-  for (const blob of blobs) assert.equal(asked.filter(one => one === blob).length, 1, asked.join())
+  const operations = [store.pull(name), store.pull(name)]
+  await asked
+  await allAtLayers(operations)
+  go()
+  const [first, second] = await Promise.all(operations)
+  assert.equal(first!.id, second!.id)
+  const requests = blobRequests(fake)
+  for (const blob of blobs) assert.equal(requests.filter(one => one === blob).length, 1, requests.join())
   assert.deepEqual(files(store.root, 'partial'), [])
 })
 
 test('one of two that share a transfer is aborted: the other has it all the same', async t => {
   const fake = await FakeRegistry.start(t)
-  const layer = noiseLayer('f', 500_000)
-  const { blobs } = putImage(fake, { layers: [layer] })
-  let go: () => void = () => undefined
-  const going = new Promise<void>(resolve => (go = resolve))
-  let asked: () => void = () => undefined
-  const wasAsked = new Promise<void>(resolve => (asked = resolve))
-  const answer = async () => {
-    asked()
-    await going
-    return { body: fake.blobs.get(blobs[0]!)! }
-  }
-  fake.route([[`GET /v2/a/b/blobs/${blobs[0]}`, answer]])
+  const { blobs } = putImage(fake, { layers: [noiseLayer('f', 500_000)] })
+  const { asked, go } = heldLayer(fake, blobs[0]!)
   const store = await pullingStore(t)
   const abort = new AbortController()
   const first = store.pull(`${fake.host}/a/b:v1`, { signal: abort.signal })
   const second = store.pull(`${fake.host}/a/b:v1`)
-  await wasAsked
-  // Both are at it when both have said so.
-  for (const operation of [first, second])
-    for await (const event of operation) if (event.type === 'layer' && event.message === 'Pulling fs layer') break
-  await new Promise(resolve => setTimeout(resolve, 50))
+  await asked
+  await allAtLayers([first, second])
   abort.abort(new Error('enough'))
   await assert.rejects(Promise.resolve(first), /enough/)
   go()

@@ -1,6 +1,7 @@
 /** Uploads: every way in which a blob gets to a registry, and what happens when it does not. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Answering, FakeRegistry, type Routes, refusal, sha256 } from '../build/fake-registry.js'
 import { repositoryOf } from '../build/registry-client.js'
 
@@ -150,8 +151,10 @@ test('an abort ends the bytes and hears where the upload is: that is what is tak
     ['POST /v2/a/b/blobs/uploads/', () => ({ status: 202, headers: { location: at(fake.newUpload()) } })],
     [
       /^PATCH/,
-      ({ body }) => {
+      async ({ body }) => {
         fake.uploads.set('1', body)
+        // Whoever breaks off at once does not hear it.
+        await sleep(200)
         return { status: 202, headers: { location: at('1') } }
       },
     ],
