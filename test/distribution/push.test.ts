@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool, Store } from '../../src/index.js'
 import { FakeRegistry, refusal, sha256 } from '../build/fake-registry.js'
 import { digestOf, legacyArchive } from '../build/image.js'
@@ -15,6 +16,14 @@ const short = (layer: Buffer) => digestOf(layer).slice(7, 19)
 test('layers and config, each seen there, then the manifest under its tag: Docker’s schema 2, byte for byte', async t => {
   const scene = await pushScene(t)
   const { fake, store, name } = scene
+  const configDigest = digestOf(scene.config)
+  // A registry that thinks about the config for a while: the manifest waits for it.
+  const look = async () => {
+    await sleep(200)
+    const there = fake.blobs.get(configDigest)
+    return there === undefined ? { status: 404 } : { headers: { 'content-length': `${there.length}` } }
+  }
+  fake.route([[`HEAD /v2/a/b/blobs/${configDigest}`, look]])
   const { result, layers, events } = await toldBy(store.push(name))
   const { bytes, type, blobs, config, manifest } = scene.pushed()
   assert.deepEqual(blobs.map(unzipped), scene.diffIds)

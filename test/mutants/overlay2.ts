@@ -62,8 +62,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a link is unlinked whatever it means',
     file: directory,
-    find: '? path : undefined',
-    replace: '? path : path',
+    find: '(await ifThere(io.readlink(path))) ===',
+    replace: '(await ifThere(io.readlink(path))) !== undefined || path ===',
     test: plain,
   },
   {
