@@ -51,6 +51,8 @@ export interface Command {
   readonly exactOutput?: boolean
   /** Upkeep that nobody waits for: whoever else wants the processor goes first. */
   readonly givesWay?: boolean
+  /** A few short questions over HTTP are often all that it does. */
+  readonly asksRegistry?: boolean
   run(context: CommandContext, words: readonly string[], options: Options): Promise<void>
 }
 

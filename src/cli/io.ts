@@ -20,4 +20,6 @@ export interface Io {
   kill(pid: number, signal: NodeJS.Signals): unknown
   /** From now on whoever else wants the processor goes first, where the system allows that. */
   giveWay(): void
+  /** What runs a little is not worth compiling well: a process cannot end before that is done. */
+  compileLater(): void
 }

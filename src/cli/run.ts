@@ -68,6 +68,7 @@ interface Parsed {
 
 async function runCommand(command: Command, { words, options }: Parsed, io: Io): Promise<number> {
   if (command.givesWay === true) io.giveWay()
+  if (command.asksRegistry === true) io.compileLater()
   const abort = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) io.once(signal, () => abort.abort(interruption(signal)))
   io.stdout.on('error', error => command.exactOutput !== true && leaveEarly(error, io))

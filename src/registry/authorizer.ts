@@ -11,7 +11,7 @@ import type { Network } from './follow.js'
 import type { Patience } from './patience.js'
 import { realmOf, withheld } from './realm.js'
 import { basic, fetchToken, type Token } from './token.js'
-import { orAborted, withTimeout } from './waiting.js'
+import { SharedWork, withTimeout } from './waiting.js'
 
 /** What a scope is made of; a resource's name may hold the colon of a port. An action is a word, Azure's `metadata_read` too. */
 const scopeGrammar = /^[a-z]+(?:\([a-z]+\))?:[A-Za-z0-9._:/*-]+:[a-z_*]+(?:,[a-z_*]+)*$/
@@ -19,21 +19,15 @@ const scopesMax = 8
 /** Tokens that are kept at most. */
 const tokensMax = 256
 
-/** A token, or one that is being fetched. */
-interface Kept {
-  readonly token: Promise<Token>
-  /** `Date.now()`; infinite until it is there. */
-  expiresAt: number
-}
-
 export class Authorizer {
   readonly #network: Network
   readonly #endpoint: Endpoint
   readonly #base: URL
   readonly #patience: Patience
-  readonly #tokens = new Map<string, Kept>()
+  /** Some are still being fetched, or could not be. */
+  readonly #tokens = new Map<string, SharedWork<Token>>()
   #challenge: Challenge | undefined
-  #credential: Promise<Credential | undefined> | undefined
+  #credential: SharedWork<Credential | undefined> | undefined
   /** An identity token that the server gave for an older one. */
   #refreshed: string | undefined
   /** Host of a token server that was asked without the credentials there are. */
@@ -58,11 +52,10 @@ export class Authorizer {
 
   /** Looked up once. @throws REGISTRY_CREDENTIALS */
   credential(signal: AbortSignal | undefined): Promise<Credential | undefined> {
-    this.#credential ??= this.#network.settings.credentials.get(this.#endpoint.credentialKey).catch(error => {
-      this.#credential = undefined
-      throw error
-    })
-    return orAborted(this.#credential, signal)
+    const { credentials } = this.#network.settings
+    if (this.#credential?.isLost !== false)
+      this.#credential = new SharedWork(stop => credentials.get(this.#endpoint.credentialKey, stop))
+    return this.#credential.wait(signal)
   }
 
   /** Why a refusal may be ours to mend; `sent` is the header of the request. */
@@ -93,15 +86,13 @@ export class Authorizer {
     if (challenge.scheme === 'basic') return (await this.header(scopes, signal)) === sent ? undefined : scopes
     // Some servers read the first scope alone: what was missing stands there.
     const missing = scopesOf(challenge).filter(scope => !scopes.some(have => covers(have, scope)))
-    if (sent !== undefined) await this.#drop(this.#keyOf(challenge, scopes, credential), sent)
+    if (sent !== undefined) this.#drop(this.#keyOf(challenge, scopes, credential), sent)
     return [...missing, ...scopes]
   }
 
   /** A token that was refused, unless another one has come in its place since. */
-  async #drop(key: string, sent: string): Promise<void> {
-    const kept = this.#tokens.get(key)
-    const value = await kept?.token.then(token => token.value).catch(() => undefined)
-    if (sent === `Bearer ${value}` && this.#tokens.get(key) === kept) this.#tokens.delete(key)
+  #drop(key: string, sent: string): void {
+    if (sent === `Bearer ${this.#tokens.get(key)?.done?.value.value}`) this.#tokens.delete(key)
   }
 
   /**
@@ -114,7 +105,7 @@ export class Authorizer {
     const { host } = this.#endpoint
     const realm = realmOf(challenge.parameters.get('realm'), this.#endpoint, this.#base)
     if (!realm.trusted) throw new PhylloError('REGISTRY_AUTH', `${host}: ${withheld(realm.url.host)}`, { host })
-    return orAborted(this.#fetch(challenge, [], credential, true), signal)
+    return this.#fetch(challenge, [], credential, true, signal)
   }
 
   #token(
@@ -125,18 +116,18 @@ export class Authorizer {
   ): Promise<Token> {
     const key = this.#keyOf(challenge, scopes, credential)
     const kept = this.#tokens.get(key)
-    if (kept !== undefined && kept.expiresAt > Date.now()) return orAborted(kept.token, signal)
-    const token = this.#fetch(challenge, scopes, credential, false)
+    if (kept !== undefined && isGood(kept)) return kept.wait(signal)
+    const token = new SharedWork(stop => this.#fetch(challenge, scopes, credential, false, stop))
     this.#keep(key, token)
-    return orAborted(token, signal)
+    return token.wait(signal)
   }
 
-  /** Several may wait for it, so it ends with nobody's signal, but with time. */
   async #fetch(
     challenge: Challenge,
     scopes: readonly string[],
     credential: Credential | undefined,
     offline: boolean,
+    signal: AbortSignal | undefined,
   ): Promise<Token> {
     const [endpoint, base] = [this.#endpoint, this.#base]
     const realm = realmOf(challenge.parameters.get('realm'), endpoint, base)
@@ -154,24 +145,19 @@ export class Authorizer {
       offline,
     }
     const { tokenMs } = this.#network.settings.timeouts
-    const token = await withTimeout(tokenMs, { method: 'GET', url: realm.url }, undefined, signal =>
+    const token = await withTimeout(tokenMs, { method: 'GET', url: realm.url }, signal, signal =>
       this.#patience.repeat(() => fetchToken(this.#network, request, signal), signal),
     )
     if (credential?.kind === 'identity' && token.refresh !== undefined) this.#refreshed = token.refresh
     return token
   }
 
-  #keep(key: string, token: Promise<Token>): void {
-    const kept: Kept = { token, expiresAt: Number.POSITIVE_INFINITY }
+  #keep(key: string, token: SharedWork<Token>): void {
     // Behind all others: the first one is the oldest.
     this.#tokens.delete(key)
-    this.#tokens.set(key, kept)
+    this.#tokens.set(key, token)
     const [oldest] = this.#tokens.keys()
     if (this.#tokens.size > tokensMax && oldest !== undefined) this.#tokens.delete(oldest)
-    token.then(
-      ({ expiresAt }) => (kept.expiresAt = expiresAt),
-      () => this.#tokens.get(key) === kept && this.#tokens.delete(key),
-    )
   }
 
   /** By everything that a token is for; the order in which scopes are named is nothing of that. */
@@ -180,6 +166,10 @@ export class Authorizer {
       credential === undefined || credential.kind === 'registry' ? [] : [credential.kind, credential.username]
     return JSON.stringify([parameters.get('realm'), parameters.get('service'), [...new Set(scopes)].sort(), user])
   }
+}
+
+function isGood({ isLost, done }: SharedWork<Token>): boolean {
+  return !isLost && (done === undefined || done.value.expiresAt > Date.now())
 }
 
 function scopesOf({ parameters }: Challenge): string[] {

@@ -15,7 +15,7 @@ import { type Arrival, type Asked, follow, type Network, ownUrl } from './follow
 import { type OnWait, Patience } from './patience.js'
 import { refusesTunnel } from './proxy-failure.js'
 import type { Token } from './token.js'
-import { orAborted, withTimeout } from './waiting.js'
+import { SharedWork, withTimeout } from './waiting.js'
 
 export interface Waiting {
   readonly signal?: AbortSignal | undefined
@@ -56,7 +56,7 @@ export class Session {
   readonly #network: Network
   readonly #api: Api
   readonly #patience: Patience
-  #place: Promise<Place> | undefined
+  #place: SharedWork<Place> | undefined
 
   constructor(network: Network, endpoint: Endpoint, api: Api = distribution) {
     this.#network = network
@@ -141,18 +141,15 @@ export class Session {
 
   /** The first of the endpoint's URLs that answers, found out once; after a failure, the next call tries again. */
   #found(signal: AbortSignal | undefined): Promise<Place> {
-    this.#place ??= this.#find().catch(error => {
-      this.#place = undefined
-      throw error
-    })
-    return orAborted(this.#place, signal)
+    if (this.#place?.isLost !== false) this.#place = new SharedWork(stop => this.#find(stop))
+    return this.#place.wait(signal)
   }
 
-  async #find(): Promise<Place> {
+  async #find(signal: AbortSignal): Promise<Place> {
     const { bases } = this.endpoint
     for (const [at, base] of bases.entries()) {
       try {
-        return await this.#ping(base, at === bases.length - 1)
+        return await this.#ping(base, at === bases.length - 1, signal)
       } catch (error) {
         // Who answers https at all, whatever it says, is not asked over http.
         const silent =
@@ -165,10 +162,10 @@ export class Session {
   }
 
   /** Only the last place is tried again: before it there is another way. */
-  #ping(base: URL, last: boolean): Promise<Place> {
+  #ping(base: URL, last: boolean, signal: AbortSignal): Promise<Place> {
     const url = this.#urlOf(base, this.#api.ping)
     const { tokenMs } = this.#network.settings.timeouts
-    return withTimeout(tokenMs, { method: 'GET', url }, undefined, signal =>
+    return withTimeout(tokenMs, { method: 'GET', url }, signal, signal =>
       this.#patience.repeat(() => this.#pingOnce(base, url, signal), signal, { attempts: last ? undefined : 1 }),
     )
   }

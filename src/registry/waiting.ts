@@ -12,6 +12,37 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined):
   })
 }
 
+/** Work that several wait for: begun once, and given up when the last of them has left. */
+export class SharedWork<T> {
+  readonly #stop = new AbortController()
+  readonly #result: Promise<T>
+  #waiting = 0
+  /** Undefined until it is there. */
+  done: { readonly value: T } | undefined
+
+  constructor(work: (signal: AbortSignal) => Promise<T>) {
+    this.#result = work(this.#stop.signal)
+    this.#result.then(
+      value => (this.done = { value }),
+      () => undefined,
+    )
+  }
+
+  /** Everybody has left, and it was not done: it has failed, or was given up. Whoever wants it has to begin again. */
+  get isLost(): boolean {
+    return this.#stop.signal.aborted
+  }
+
+  async wait(signal: AbortSignal | undefined): Promise<T> {
+    this.#waiting++
+    try {
+      return await orAborted(this.#result, signal)
+    } finally {
+      if (--this.#waiting === 0 && this.done === undefined) this.#stop.abort(signal?.reason)
+    }
+  }
+}
+
 /** `Date.now()` at which the time that a signal stands for is over. */
 const ends = new WeakMap<AbortSignal, number>()
 

@@ -34,6 +34,7 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Told when it lets others go first; within this process alone. */
   readonly giveWay?: () => void
+  readonly compileLater?: () => void
 }
 
 /** Starts it with nothing of this process's own choice of a store, and in UTC. */
@@ -80,7 +81,10 @@ export async function runProcess(args: readonly string[], options: RunOptions = 
 
 process.env.TZ = 'UTC'
 
-async function runWithin(args: readonly string[], { root, input, env, giveWay = () => undefined }: RunOptions) {
+const nothing = () => undefined
+
+async function runWithin(args: readonly string[], options: RunOptions) {
+  const { root, input, env, giveWay = nothing, compileLater = nothing } = options
   const [out, err] = [new Collected(), new Collected()]
   const status = await new Promise<number>(exit => {
     runCommandLine(wordsOf(args, root), {
@@ -88,11 +92,12 @@ async function runWithin(args: readonly string[], { root, input, env, giveWay = 
       stdout: out,
       stderr: err,
       env: { ...ownEnv(), ...env },
-      once: () => undefined,
+      once: nothing,
       exit,
       pid: 0,
       kill: () => assert.fail('nothing has interrupted it'),
       giveWay,
+      compileLater,
     }).then(exit)
   })
   return { status, bytes: out.bytes, stdout: out.bytes.toString(), stderr: err.bytes.toString() }

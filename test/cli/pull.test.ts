@@ -1,10 +1,11 @@
 /** phyllo pull: Docker's words, and where they go. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileScratch, runPhyllo } from '../build/cli.js'
+import { ended, fileScratch, program, runPhyllo } from '../build/cli.js'
 import { FakeRegistry } from '../build/fake-registry.js'
 import { layerTar } from '../build/image.js'
 import { putImage } from '../build/registry-images.js'
@@ -65,6 +66,24 @@ test('again, by tag and by digest: up to date', async t => {
     pinned,
     '',
   ])
+})
+
+test('V8 does not compile the parser of HTTP once more for a pull with nothing to do', async t => {
+  const { pull, repository, root } = await scene(t)
+  await pull(repository)
+  const child = spawn(process.execPath, ['--trace-wasm-compilation-times', program, '--root', root, 'pull', repository])
+  const { status, stdout } = await ended(child)
+  assert.equal(status, 0)
+  assert.match(stdout, /\nCompiled function .* using Liftoff, /)
+  assert.doesNotMatch(stdout, / using TurboFan, /)
+})
+
+test('commands that ask a registry, and no others, have it compiled later', async t => {
+  const { fake, root, repository } = await scene(t)
+  const later: string[] = []
+  for (const words of [['pull', repository], ['images'], ['push', repository], ['search', `${fake.host}/a`], ['gc']])
+    await runPhyllo(words, { root, compileLater: () => later.push(words[0]!) })
+  assert.deepEqual(later, ['pull', 'push', 'search'])
 })
 
 test('a layer that is there says so', async t => {

@@ -169,4 +169,18 @@ export const mutants: readonly Mutant[] = [
     replace: 'io.giveWay()',
     test: 'test/images/gc.test.ts',
   },
+  {
+    name: 'a pull waits at its end for V8',
+    file: 'src/cli/main.ts',
+    find: '= 100_000_000',
+    replace: '= 1_800_000',
+    test: 'test/cli/pull.test.ts',
+  },
+  {
+    name: 'every command has V8 compile later',
+    file: 'src/cli/run.ts',
+    find: 'if (command.asksRegistry === true) io.compileLater()',
+    replace: 'io.compileLater()',
+    test: 'test/cli/pull.test.ts',
+  },
 ]

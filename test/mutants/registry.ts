@@ -11,6 +11,27 @@ const config = 'test/registry/docker-config.test.ts'
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'what nobody waits for goes on',
+    file: 'src/registry/waiting.ts',
+    find: 'if (--this.#waiting === 0 && this.done === undefined) this.#stop',
+    replace: 'if (--this.#waiting < 0) this.#stop',
+    test: authorizer,
+  },
+  {
+    name: 'the first who leaves takes it away from all',
+    file: 'src/registry/waiting.ts',
+    find: 'if (--this.#waiting === 0 && this.done',
+    replace: 'if (this.done',
+    test: authorizer,
+  },
+  {
+    name: 'what was given up, or has failed, is waited for',
+    file: 'src/registry/waiting.ts',
+    find: 'return this.#stop.signal.aborted',
+    replace: 'return false',
+    test: authorizer,
+  },
+  {
     name: 'an index within an index that is gone ends the pull',
     file: 'src/registry/manifests.ts',
     find: "if (!(error instanceof PhylloError && error.code === 'REGISTRY_NOT_FOUND')) throw error\n      missing",
@@ -119,8 +140,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a token that was refused is kept',
     file: 'src/registry/authorizer.ts',
-    find: '&& this.#tokens.get(key) === kept) this.#tokens.delete(key)',
-    replace: "&& key === '' && this.#tokens.get(key) === kept) this.#tokens.delete(key)",
+    find: '?.done?.value.value}`) this.#tokens.delete(key)',
+    replace: "?.done?.value.value}` && key === '') this.#tokens.delete(key)",
     test: authorizer,
   },
   {
@@ -261,7 +282,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/registry/replace-config.ts',
     find: 'process.getuid?.() === 0)',
     replace: 'process.getuid?.() === -1)',
-    test: config,
+    test: 'test/registry/docker-config.system.test.ts',
   },
   {
     name: 'a helper’s secret without a user is sent',

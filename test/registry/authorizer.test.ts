@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import type { Credential } from '../../src/registry/credential.js'
 import type { RegistryOptions } from '../../src/registry/options.js'
 import { type Answering, FakeRegistry, refusal, type Seen, sha256 } from '../build/fake-registry.js'
 import { alice, bytesOf, clientOf, credentialsFor, referenceTo } from '../build/registry-client.js'
+import { until } from '../build/until.js'
 
 const json = { 'content-type': 'application/json' }
 const basic = `Basic ${Buffer.from('alice:secret').toString('base64')}`
@@ -330,4 +332,84 @@ test('who leaves while a token is fetched does not take it from others', async t
   await assert.rejects(left, /left/)
   assert.equal((await stays).toString(), 'content')
   assert.equal(tokensAsked(fake).length, 1)
+})
+
+/** A store of credentials that does not answer: by a number of calls, and of those that it may give up. */
+function neverTold() {
+  const state = { asked: 0, givenUp: 0 }
+  const get = (_key: string, signal?: AbortSignal) =>
+    new Promise<undefined>((_resolve, reject) => {
+      state.asked++
+      signal?.addEventListener('abort', () => {
+        state.givenUp++
+        // Later than the next one asks.
+        setImmediate(() => reject(signal.reason))
+      })
+    })
+  return { state, credentials: { get } }
+}
+
+test('credentials that nobody waits for any more are given up, and looked up anew by the next', async t => {
+  const fake = await FakeRegistry.start(t)
+  const { state, credentials } = neverTold()
+  const repository = clientOf(t, { credentials }).repository(referenceTo(fake.host))
+  const blob = fake.addBlob('content')
+  const began = () => {
+    const stop = new AbortController()
+    const ended = bytesOf(repository.blob(blob, { signal: stop.signal })).catch(error => error)
+    return { stop, ended }
+  }
+  const [first, second] = [began(), began()]
+  await until(() => state.asked > 0)
+  first.stop.abort(new Error('first'))
+  assert.equal((await first.ended).message, 'first')
+  await turn()
+  assert.deepEqual(state, { asked: 1, givenUp: 0 })
+  second.stop.abort(new Error('second'))
+  const third = began()
+  assert.equal((await second.ended).message, 'second')
+  await until(() => state.asked > 1)
+  assert.deepEqual(state, { asked: 2, givenUp: 1 })
+  third.stop.abort(new Error('third'))
+  assert.equal((await third.ended).message, 'third')
+})
+
+for (const [name, when] of [
+  ['ping', 'GET /v2/'],
+  ['token', /^GET \/token/],
+] as const)
+  test(`a ${name} that nobody waits for any more is given up`, async t => {
+    const { fake, repository, blob } = await behindTokens(t)
+    if (name === 'ping') fake.guard = undefined
+    let [asked, left] = [0, 0]
+    fake.route([
+      [
+        when,
+        (_seen, response) => {
+          asked++
+          response.once('close', () => left++)
+          return undefined
+        },
+      ],
+    ])
+    const stop = new AbortController()
+    const ended = assert.rejects(bytesOf(repository.blob(blob, { signal: stop.signal })), /enough/)
+    await until(() => asked > 0)
+    stop.abort(new Error('enough'))
+    await ended
+    await until(() => left > 0)
+    assert.deepEqual([asked, left], [1, 1])
+  })
+
+test('what could not be looked up is looked up again', async t => {
+  const fake = await FakeRegistry.start(t)
+  let asked = 0
+  const get = async () => {
+    if (asked++ === 0) throw new Error('locked')
+    return undefined
+  }
+  const repository = clientOf(t, { credentials: { get } }).repository(referenceTo(fake.host))
+  const blob = fake.addBlob('content')
+  await assert.rejects(bytesOf(repository.blob(blob)), /locked/)
+  assert.equal((await bytesOf(repository.blob(blob))).toString(), 'content')
 })

@@ -21,6 +21,7 @@ export const command: Command = {
     referrers: { type: 'boolean' },
   },
   words: [1, Number.POSITIVE_INFINITY],
+  asksRegistry: true,
   async run(context, words, { to, 'to-driver': driver, platform, referrers }) {
     if (words.some(isRemote)) return copyRemote(context, words, { to, driver, platform, referrers })
     if (platform !== undefined || referrers !== undefined)

@@ -19,6 +19,7 @@ export const command: Command = {
     'password-stdin': { type: 'boolean' },
   },
   words: [0, 1],
+  asksRegistry: true,
   async run(context, [server], options) {
     const given = await givenBy(context, options)
     const existing = given.username === undefined && given.password === undefined

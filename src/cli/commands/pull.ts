@@ -19,6 +19,7 @@ export const command: Command = {
     'concurrent-downloads': { type: 'string' },
   },
   words: [1, 1],
+  asksRegistry: true,
   async run(context, [name = ''], { 'all-tags': all, platform }) {
     const isBare = !name.includes('@') && !name.slice(name.lastIndexOf('/') + 1).includes(':')
     if (all === true && !isBare) throw new UsageError("pull: tag can't be used with --all-tags/-a")

@@ -7,6 +7,7 @@ export const command: Command = {
   details: ['-a, --all-tags  every tag that the repository has here'],
   options: { 'all-tags': { type: 'boolean', short: 'a' } },
   words: [1, 1],
+  asksRegistry: true,
   async run(context, [name = ''], { 'all-tags': all }) {
     if (all === true && /[:@][^/]*$/.test(name)) throw new UsageError('push: tag can’t be used with --all-tags/-a')
     const store = await context.store('if possible')

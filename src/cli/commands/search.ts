@@ -33,6 +33,7 @@ export const command: Command = {
     format: { type: 'string' },
   },
   words: [1, 1],
+  asksRegistry: true,
   async run(context, [term = ''], options) {
     const filters = filtersOf(listOf(options.filter))
     const { limit } = options
