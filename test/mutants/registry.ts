@@ -53,6 +53,13 @@ export const mutants: readonly Mutant[] = [
     test: leaks,
   },
   {
+    name: 'a bucket is shown the credentials of the registry',
+    file: 'src/registry/follow.ts',
+    find: ', ...(foreign && { headers: withoutSecrets(rest.headers) })',
+    replace: '',
+    test: 'test/system/shared-store-docs.system.test.ts',
+  },
+  {
     name: 'every token server is trusted',
     file: 'src/registry/realm.ts',
     find: 'return { url, trusted: isTrusted(url, endpoint, base) }',

@@ -1,12 +1,15 @@
 /** The configurations of docs/shared-store.md: docker-registry takes each of them, and it does what the text says. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Store } from '../../src/index.js'
 import { mediaTypes } from '../../src/oci/media-type.js'
 import { parseReference } from '../../src/oci/reference.js'
 import { dockerRegistry } from '../build/docker-registry.js'
 import { sha256 } from '../build/fake-registry.js'
+import { FakeS3 } from '../build/fake-s3.js'
 import { alice, clientOf, credentialsFor } from '../build/registry-client.js'
 import { madeManifest } from '../build/remote-image.js'
 import { repoRoot } from '../build/repo.js'
@@ -55,9 +58,32 @@ test('files, TLS and passwords; and the mirror of it', async t => {
   await assert.rejects(reading.begin(), { code: 'REGISTRY_REFUSED', status: 405 })
 })
 
-test('S3: docker-registry takes the configuration', async t => {
-  const [, s3] = configurations
+test('S3: blobs go into the bucket, and come out of it by URLs that are signed, without the credentials of the registry', async t => {
+  const [, yaml] = configurations
   assert.equal(configurations.length, 3)
-  const { host } = await started(t, s3)
-  assert.match(host, /^127/)
+  const s3 = await FakeS3.start(t, 'layers')
+  const auth = 'auth:\n  htpasswd: { realm: registry, path: FOLDER/htpasswd }\n'
+  const local = yaml?.replace('https://s3.lan:9000', `http://${s3.host}`).replace('secure: true', 'secure: false')
+  const { host } = await started(t, `${local}${auth}`)
+  const registry = { credentials: credentialsFor(host, alice) }
+  const [a, b] = [await Store.temporary({ registry }), await Store.temporary({ registry })]
+  for (const store of [a, b]) t.after(() => store.close())
+  const box = await a.create('scratch')
+  // More than one part of an upload, and more than is copied in one piece (32 MiB).
+  const large = randomBytes(35_000_000)
+  await box.promises.writeFile('/large', large)
+  const built = await box.commit({ tag: `${host}/library/app:v1` })
+  await box.close()
+  await a.push(`${host}/library/app:v1`)
+  const before = s3.seen.length
+  const pulled = await b.pull(`${host}/library/app:v1`)
+  assert.equal(pulled.id, built.id)
+  const view = await b.view(pulled.id)
+  assert.ok(view.readFileSync('/large').equals(large))
+  await view.close()
+  const signed = s3.seen.slice(before).filter(({ presigned }) => presigned)
+  assert.deepEqual(
+    signed.map(({ line }) => line.replace(/sha256\/.*\//, '')),
+    Array(2).fill('GET docker/registry/v2/blobs/data'),
+  )
 })
