@@ -1,6 +1,6 @@
 /** What is asked on a terminal: lines, passwords that are not shown, and how asking ends. */
 import assert from 'node:assert/strict'
-import { PassThrough, Readable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
 import { test } from 'node:test'
 import type { CommandContext } from '../../src/cli/command.js'
 import { askSecret, askUser, secretFromInput } from '../../src/cli/prompt.js'
@@ -8,10 +8,16 @@ import { askSecret, askUser, secretFromInput } from '../../src/cli/prompt.js'
 function terminal({ isTTY = true }: { isTTY?: boolean } = {}) {
   const raw: boolean[] = []
   const stdin = Object.assign(new PassThrough(), { isTTY, setRawMode: (mode: boolean) => void raw.push(mode) })
-  const stdout = new PassThrough()
+  const said: string[] = []
+  const stdout = new Writable({
+    write(part, _encoding, done) {
+      said.push(String(part))
+      done()
+    },
+  })
   const stop = new AbortController()
   const context = { stdin: () => stdin, stdout, signal: stop.signal } as unknown as CommandContext
-  return { context, stdin, raw, stop, shown: () => String(stdout.read() ?? '') }
+  return { context, stdin, raw, stop, shown: () => said.splice(0).join('') }
 }
 
 test('a line is what was typed before its end', async () => {

@@ -37,6 +37,13 @@ export const mutants: readonly Mutant[] = [
     test: 'test/overlay/refusals.test.ts',
   },
   {
+    name: 'statfs has fields that Node’s has not',
+    file: 'src/overlay/union/stats.ts',
+    find: "Object.hasOwn(fs.statfsSync('/'), 'frsize')",
+    replace: "!Object.hasOwn(fs.statfsSync('/'), 'frsize')",
+    test: 'test/overlay/identity.test.ts',
+  },
+  {
     name: 'a Buffer path is remembered as the text that it resembles',
     file: 'src/overlay/union/arguments.ts',
     find: 'return { text: toText(bytes), bytes, exact: false }',

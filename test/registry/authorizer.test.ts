@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import type { Credential } from '../../src/registry/credential.js'
 import type { RegistryOptions } from '../../src/registry/options.js'
+import { endless } from '../build/endless.js'
 import { type Answering, FakeRegistry, refusal, type Seen, sha256 } from '../build/fake-registry.js'
 import { alice, bytesOf, clientOf, credentialsFor, referenceTo } from '../build/registry-client.js'
 import { until } from '../build/until.js'
@@ -261,8 +262,7 @@ for (const [name, reply, code] of [
   [
     '100 MiB',
     (_: Seen, response: import('node:http').ServerResponse) => {
-      const more = (): unknown => !response.destroyed && response.write('['.repeat(65_536), more)
-      more()
+      endless(response, '['.repeat(65_536))
       return undefined
     },
     'REGISTRY_PROTOCOL',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import { endless } from '../build/endless.js'
 import { type Answering, FakeRegistry, refusal, sha256 } from '../build/fake-registry.js'
 import { bytesOf, repositoryOf } from '../build/registry-client.js'
 
@@ -134,8 +135,7 @@ for (const [name, reply, code] of [
 test('G9: a body without a length that never ends stops at the size of the blob', async t => {
   const { repository } = await served(t, (_, response) => {
     response.writeHead(200)
-    const more = () => !response.destroyed && response.write(content, more)
-    more()
+    endless(response, content)
     return undefined
   })
   await assert.rejects(bytesOf(repository.blob(blob)), { code: 'SIZE_MISMATCH' })

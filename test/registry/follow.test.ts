@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { RegistryOptions } from '../../src/registry/options.js'
 import { certificate } from '../build/certificate.js'
+import { endless } from '../build/endless.js'
 import { type Answering, FakeRegistry, resolver, sha256 } from '../build/fake-registry.js'
 import { alice, bytesOf, clientOf, credentialsFor, quick, referenceTo, repositoryOf } from '../build/registry-client.js'
 
@@ -329,8 +330,7 @@ test('G10: an error of a gibibyte of HTML with escapes: short, harmless, without
         get,
         (_, response) => {
           response.writeHead(403, { 'content-type': 'text/html' })
-          const more = (): unknown => !response.destroyed && response.write(html, more)
-          more()
+          endless(response, html)
           return undefined
         },
       ],

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import type { PhylloError } from '../../src/errors.js'
 import { defaultLimits } from '../../src/limits.js'
 import { mediaTypes } from '../../src/oci/media-type.js'
+import { endless } from '../build/endless.js'
 import { type Answering, FakeRegistry, type Routes, refusal, sha256 } from '../build/fake-registry.js'
 import { clientOf, repositoryOf } from '../build/registry-client.js'
 
@@ -180,12 +181,11 @@ test('F3: a manifest beyond the limit is not read', async t => {
   const { digest } = fake.addManifest(manifest)
   const error = { code: 'LIMIT_EXCEEDED', limit: 'jsonBytes', max: 100 }
   await assert.rejects(repositoryOf(t, fake, { limits }).manifest(digest), error)
-  const endless: Answering = (_, response) => {
-    const more = () => !response.destroyed && response.write('['.repeat(1000), more)
-    more()
+  const forever: Answering = (_, response) => {
+    endless(response, '['.repeat(1000))
     return undefined
   }
-  fake.route([[`GET ${at(digest)}`, endless]])
+  fake.route([[`GET ${at(digest)}`, forever]])
   await assert.rejects(repositoryOf(t, fake, { limits }).manifest(digest), error)
 })
 

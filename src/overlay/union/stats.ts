@@ -208,13 +208,21 @@ export interface Room {
 /** What is shown where there is no bound: exact as a number. */
 const unbounded = Number.MAX_SAFE_INTEGER
 
+let fragmentSize: boolean | undefined
+
+/** Some Node 24 has it and the first ones have not: only an answer of the system shows that. */
+function hasFragmentSize(): boolean {
+  fragmentSize ??= Object.hasOwn(fs.statfsSync('/'), 'frsize')
+  return fragmentSize
+}
+
 /** Of a view a full file system of the layers' size: nothing can be written to it. Of a container its bounds, and what is left. */
 export function statFsOf(bytes: number, files: number, bigint: boolean, room?: Room): fs.StatsFs | fs.BigIntStatsFs {
   const free = room === undefined ? 0 : freeBlocks(room)
   const fields = {
     type: overlayMagic,
     bsize: blockSize,
-    ...(keepsNanoseconds ? { frsize: blockSize } : {}),
+    ...(hasFragmentSize() ? { frsize: blockSize } : {}),
     blocks: Math.ceil(bytes / blockSize),
     bfree: free,
     bavail: free,
