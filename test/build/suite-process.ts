@@ -9,10 +9,14 @@ export interface SuiteOutcome {
   readonly output: string
 }
 
-export function runSuite(words: readonly string[], env: NodeJS.ProcessEnv): Promise<SuiteOutcome> {
+export function runSuite(
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+  node = process.execPath,
+): Promise<SuiteOutcome> {
   return new Promise((resolve, reject) => {
     const all = { ...process.env, ...env }
-    const child = spawn(process.execPath, [join(compiledRoot, 'test/run.js'), ...words], { env: all, stdio: 'pipe' })
+    const child = spawn(node, [join(compiledRoot, 'test/run.js'), ...words], { env: all, stdio: 'pipe' })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += bytes))
     child.on('error', reject)
