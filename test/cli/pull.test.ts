@@ -81,9 +81,17 @@ test('V8 does not compile the parser of HTTP once more for a pull with nothing t
 test('commands that ask a registry, and no others, have it compiled later', async t => {
   const { fake, root, repository } = await scene(t)
   const later: string[] = []
-  for (const words of [['pull', repository], ['images'], ['push', repository], ['search', `${fake.host}/a`], ['gc']])
+  for (const words of [
+    ['pull', repository],
+    ['images'],
+    ['push', repository],
+    ['search', `${fake.host}/a`],
+    ['gc'],
+    ['login', '-u', 'alice', '-p', 'secret', fake.host],
+    ['copy', `docker://${repository}`, `docker://${repository}:copied`],
+  ])
     await runPhyllo(words, { root, compileLater: () => later.push(words[0]!) })
-  assert.deepEqual(later, ['pull', 'push', 'search'])
+  assert.deepEqual(later, ['pull', 'push', 'search', 'login', 'copy'])
 })
 
 test('a layer that is there says so', async t => {

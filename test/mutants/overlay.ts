@@ -37,10 +37,17 @@ export const mutants: readonly Mutant[] = [
     test: 'test/overlay/refusals.test.ts',
   },
   {
+    name: 'a view in the place of node:fs asks itself what statfs has',
+    file: 'src/overlay/union/stats.ts',
+    find: "Object.hasOwn(statfsSync('/'), 'frsize')",
+    replace: "Object.hasOwn(fs.statfsSync('/'), 'frsize')",
+    test: 'test/overlay/statfs-replaced.test.ts',
+  },
+  {
     name: 'statfs has fields that Node’s has not',
     file: 'src/overlay/union/stats.ts',
-    find: "Object.hasOwn(fs.statfsSync('/'), 'frsize')",
-    replace: "!Object.hasOwn(fs.statfsSync('/'), 'frsize')",
+    find: "Object.hasOwn(statfsSync('/'), 'frsize')",
+    replace: "!Object.hasOwn(statfsSync('/'), 'frsize')",
     test: 'test/overlay/identity.test.ts',
   },
   {

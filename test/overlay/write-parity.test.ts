@@ -237,8 +237,8 @@ const emptyKeepsTimes = (() => {
   return fs.statSync(`${root}/copy`).mtimeMs === 1000
 })()
 
-const comparable = (tree: unknown, name: string) =>
-  emptyKeepsTimes && /^(cp|copyFile)$/.test(name) ? withoutTimes(tree) : tree
+const comparable = (tree: unknown, [name, , , options]: Operation) =>
+  emptyKeepsTimes && /^(cp|copyFile)$/.test(name) && !Object(options).preserveTimestamps ? withoutTimes(tree) : tree
 
 function withoutTimes(tree: unknown): unknown {
   return JSON.parse(JSON.stringify(tree, (key, value) => (key === 'mtime' ? undefined : value)))
@@ -265,7 +265,7 @@ for (const [form, run] of Object.entries(forms)) {
       const there = await outcomeOf(side.root, () => outcomeAlone(fs, runNode, name, argumentsFor(side.root, args)))
       const box = side.box as unknown as Fs
       const here = await outcomeOf('', () => outcomeAlone(box, run, name, argumentsFor('', args)))
-      const trees = [dump(box, ''), dump(fs, side.root)].map(tree => comparable(tree, name))
+      const trees = [dump(box, ''), dump(fs, side.root)].map(tree => comparable(tree, operation))
       if (!isDeepStrictEqual(here, there)) unlike.push({ label, here, there })
       else if (!isDeepStrictEqual(trees[0], trees[1])) unlike.push({ label, here: trees[0], there: trees[1] })
       if (side.upper.changes.length > side.before || !isDeepStrictEqual(trees[0], trees[1])) side = fresh()

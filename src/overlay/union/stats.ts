@@ -208,11 +208,18 @@ export interface Room {
 /** What is shown where there is no bound: exact as a number. */
 const unbounded = Number.MAX_SAFE_INTEGER
 
+/** The system's own, also where a program has put a view in the place of `node:fs` since. */
+const { statfsSync } = fs
 let fragmentSize: boolean | undefined
 
 /** Some Node 24 has it and the first ones have not: only an answer of the system shows that. */
 function hasFragmentSize(): boolean {
-  fragmentSize ??= Object.hasOwn(fs.statfsSync('/'), 'frsize')
+  try {
+    fragmentSize ??= Object.hasOwn(statfsSync('/'), 'frsize')
+  } catch {
+    // A process without the right to look (node --permission) cannot tell either.
+    fragmentSize = false
+  }
   return fragmentSize
 }
 
